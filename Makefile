@@ -1,0 +1,52 @@
+# Each target needs nothing run before it. The first one that needs it makes .venv;
+# a change of pyproject.toml or constraints.txt installs anew.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n auto
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Installed on its own, first: later installs then leave the tested build alone.
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: demo test lint format bench clean
+.NOTPARALLEL:
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/python examples/quickstart.py $(DEMO_ARGS)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/lint.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/lint.stamp: constraints.txt $(BIN)/python
+	$(PIP) install -c constraints.txt ruff
+	touch $@
+
+$(VENV)/demo.stamp: EXTRAS := plot,progress
+$(VENV)/test.stamp: EXTRAS := test
+$(VENV)/bench.stamp: EXTRAS := bench
+$(VENV)/%.stamp: pyproject.toml constraints.txt $(BIN)/python
+	$(PIP) install $(TORCH)
+	$(PIP) install -c constraints.txt -e ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,92 @@
+"""Measurements in one process: ``python -m benchmarks.measure ROW PEER RUNS FOLDER``."""
+
+import json
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+Work = Callable[[], object]
+
+SAMPLING_INTERVAL = 0.001
+
+
+def milliseconds(work: Work) -> float:
+    start = time.perf_counter()
+    work()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def warm_runs(work: Work, runs: int) -> list[float]:
+    """Time `runs` runs, after one that is not counted."""
+    work()
+    return [milliseconds(work) for _ in range(runs)]
+
+
+def warm_calls(work: Work, runs: int, calls: int = 200) -> list[float]:
+    """Time of a call too short to be timed alone: a run is the mean of many."""
+    return [total / calls for total in warm_runs(lambda: [work() for _ in range(calls)], runs)]
+
+
+def cold_run(work: Work, runs: int) -> list[float]:
+    """Time the first run of this process."""
+    return [milliseconds(work)]
+
+
+def first_extra(work: Work, runs: int) -> list[float]:
+    """Time the first run of this process takes beyond the second."""
+    first, second = milliseconds(work), milliseconds(work)
+    return [first - second]
+
+
+def memory_megabytes(entry: str) -> float:
+    """Read an entry of Linux's process status, such as RssAnon.
+
+    Unlike `resource.getrusage`, it knows anonymous pages, and its peak does not start from the
+    parent process's.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, value = line.split(":")
+        if name == entry:
+            return int(value.split()[0]) / 1024
+    raise LookupError(f"/proc/self/status has no entry {entry!r}")
+
+
+def resident_growth(work: Work, runs: int) -> list[float]:
+    """Peak of all resident memory, the mapped file's pages included, beyond that before the run."""
+    before = memory_megabytes("VmHWM")
+    work()
+    return [memory_megabytes("VmHWM") - before]
+
+
+def anonymous_growth(work: Work, runs: int) -> list[float]:
+    """Peak of anonymous memory, which the process itself allocated, beyond that before the run."""
+    before = peak = memory_megabytes("RssAnon")
+    finished = threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        while not finished.wait(SAMPLING_INTERVAL):
+            peak = max(peak, memory_megabytes("RssAnon"))
+
+    sampler = threading.Thread(target=sample, daemon=True)  # no failing run waits for it
+    sampler.start()
+    work()
+    finished.set()
+    sampler.join()
+    return [peak - before]
+
+
+def main(row_name: str, peer: str, runs: str, folder: str) -> None:
+    from benchmarks.rows import ROWS
+
+    warnings.simplefilter("ignore")  # that ten epochs do not converge is meant
+    row = ROWS[row_name]
+    work = row.peers[peer](Path(folder))
+    print(json.dumps(row.measure(work, int(runs))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+"""The table as text."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from benchmarks.harness import OURS, Result, Row
+
+HEADER = ["work", "by", "median", "least", "measured", "required", ""]
+PACKAGES = ["sknn-basics", "scikit-learn", "torch", "skorch", "keras", "scikeras", "numpy"]
+
+INTRODUCTION = """# Benchmarks
+
+`make bench` runs this table; `python -m benchmarks --write` also writes this page.
+Each peer runs in processes of its own, in turn with the others: {rounds} processes a peer, each
+with {runs} counted runs after one that is not. Where only a fresh process tells anything (memory,
+import, first fit), {runs} processes count once each. All peers may use all cores.
+Medians and least values are over all counted runs. The measured figure is the peer's median
+over ours (above 1x, ours is faster), our median less the peer's, or our own median.
+"""
+
+
+def table_rows(row: Row, results: dict[str, Result]) -> list[list[str]]:
+    """Make a line of the table for each peer; ours, the first, carries the title."""
+    titles = {OURS: row.title}
+    return [[titles.get(peer, ""), peer, *_cells(row, peer, results)] for peer in row.peers]
+
+
+def _cells(row: Row, peer: str, results: dict[str, Result]) -> list[str]:
+    if results[peer].error:
+        return ["", "", "", "", results[peer].error]
+    amounts = [_amount(results[peer].median, row.unit), _amount(results[peer].least, row.unit)]
+    requirement = row.requirements.get(peer)
+    if requirement is None or results[OURS].error:
+        return [*amounts, "", "", ""]
+    figure = requirement.compare(results[OURS].median, results[peer].median)
+    verdict = "pass" if requirement.is_met(figure) else "**falls short**"
+    return [*amounts, requirement.text.format(figure), str(requirement), verdict]
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}" if abs(value) < 100 else f"{value:.0f} {unit}"
+
+
+def markdown_table(lines: list[list[str]]) -> str:
+    columns = list(zip(HEADER, *lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    rule = ["-" * width for width in widths]
+    return "\n".join(_join(line, widths) for line in [HEADER, rule, *lines])
+
+
+def _join(cells: list[str], widths: list[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    return f"| {' | '.join(padded)} |"
+
+
+def machine() -> str:
+    system = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+    return ", ".join([system, *filter(None, map(_package_version, PACKAGES))])
+
+
+def _package_version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return ""
+
+
+def page(rows: list[Row], lines: list[list[str]], images: str, runs: int, rounds: int) -> str:
+    details = [f"- **{row.title}** (`--only {row.name}`). {row.detail}" for row in rows]
+    return "\n".join(
+        [
+            INTRODUCTION.format(runs=runs, rounds=rounds),
+            markdown_table(lines),
+            "",
+            f"Measured on {machine()}. The images are {images}.",
+            "",
+            "## What was measured",
+            "",
+            *details,
+            "",
+        ]
+    )

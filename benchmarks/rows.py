@@ -1,0 +1,118 @@
+"""The table: what is measured, against whom, and what it must reach."""
+
+from benchmarks import measure, peers
+from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
+from benchmarks.peers import our_class, sklearn_class
+
+
+def predict_row(name: str, n_rows: int, dtype: str, least: float, measurement) -> Row:
+    return Row(
+        name=name,
+        title=f"`predict_proba`, 784-784-10, {n_rows:,} row{'s' * (n_rows > 1)} of {dtype}",
+        detail=f"Both networks were fitted to {dtype} rows and read the same {dtype} array; "
+        "scikit-learn's computes in that type, ours in float32.",
+        measure=measurement,
+        peers={
+            OURS: peers.predict_fashion(our_class, n_rows, dtype),
+            "scikit-learn": peers.predict_fashion(sklearn_class, n_rows, dtype),
+        },
+        requirements={"scikit-learn": ratio_of_at_least(least)},
+    )
+
+
+def memory_row(**fields) -> Row:
+    return Row(
+        peers={
+            OURS: peers.fit_memory_map(our_class, 60_000),
+            f"{OURS}, 600 rows": peers.fit_memory_map(our_class, 600),
+            "scikit-learn": peers.fit_memory_map(sklearn_class, 60_000),
+        },
+        unit="MB",
+        single_sample=True,
+        **fields,
+    )
+
+
+_ROWS = [
+    Row(
+        name="digits",
+        title="fit digits, 64-100-10, batch 200, 10 epochs, Adam",
+        detail="All get the pixels divided by 16 as float64, skorch as float32. skorch feeds its "
+        "own `DataLoader` and holds out nothing; Keras runs on torch through scikeras.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.fit_digits(our_class),
+            "scikit-learn": peers.fit_digits(sklearn_class),
+            "skorch": peers.fit_digits_skorch,
+            "Keras": peers.fit_digits_keras,
+        },
+        requirements={
+            "scikit-learn": ratio_of_at_least(1),
+            "skorch": ratio_of_at_least(3),
+            "Keras": ratio_of_at_least(6),
+        },
+    ),
+    Row(
+        name="fashion",
+        title="fit 20,000 x 784, 784-784-10, batch 256, 2 epochs, Adam",
+        detail="All get float32 in [0, 1]. The bare loop slices tensors by a random permutation, "
+        "steps torch's fused Adam, and keeps no loss, penalty or history.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.fit_fashion(our_class),
+            "scikit-learn": peers.fit_fashion(sklearn_class),
+            "bare torch loop": peers.fit_fashion_bare,
+        },
+        requirements={
+            "scikit-learn": ratio_of_at_least(2),
+            "bare torch loop": ratio_of_at_least(0.97),
+        },
+    ),
+    predict_row("predict-1-float32", 1, "float32", 1 / 1.5, measure.warm_calls),
+    predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),
+    predict_row("predict-60000-float32", 60_000, "float32", 1, measure.warm_runs),
+    predict_row("predict-60000-float64", 60_000, "float64", 1, measure.warm_runs),
+    memory_row(
+        name="memory",
+        title="fit a uint8 memory map of 60,000 x 784, 784-100-10, 1 epoch: anonymous memory",
+        detail="Peak of what the process allocates, beyond that after the import, sampled every "
+        "millisecond. The fit on 600 rows shows what torch and the network need whatever the data.",
+        measure=measure.anonymous_growth,
+        requirements={OURS: total_of_at_most(150, "MB")},
+    ),
+    memory_row(
+        name="memory-resident",
+        title="the same fit: resident memory",
+        detail="Peak of all pages, beyond that of the import. It includes those of the mapped file "
+        "(47 MB) and of libraries first used by the fit, which the system may drop at any time.",
+        measure=measure.resident_growth,
+        requirements={OURS: total_of_at_most(150, "MB")},
+    ),
+    Row(
+        name="import",
+        title="`import sknn_basics`",
+        detail="The dependencies are `sklearn.base`, `sklearn.utils.validation`, torch and skorch.",
+        measure=measure.cold_run,
+        peers={
+            OURS: lambda folder: peers.import_ours,
+            "its dependencies": lambda folder: peers.import_dependencies,
+        },
+        requirements={"its dependencies": excess_of_at_most(300, "ms")},
+        single_sample=True,
+    ),
+    Row(
+        name="first-fit",
+        title="fit digits: the first fit of a fresh process less the second",
+        detail="What a worker process pays once, after the imports.",
+        measure=measure.first_extra,
+        peers={
+            OURS: peers.fit_digits(our_class),
+            "scikit-learn": peers.fit_digits(sklearn_class),
+            "skorch": peers.fit_digits_skorch,
+        },
+        requirements={OURS: total_of_at_most(500, "ms")},
+        single_sample=True,
+    ),
+]
+
+ROWS = {row.name: row for row in _ROWS}

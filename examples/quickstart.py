@@ -1,0 +1,204 @@
+"""
+===============================================
+Quickstart: from a first score to a saved model
+===============================================
+
+A neural network inside scikit-learn's own tools: a pipeline is cross-validated, tuned by
+a grid search, tested once, saved, and loaded again in another process.
+
+    python examples/quickstart.py
+    python examples/quickstart.py --data fashion-mnist
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.callback import ProgressBar
+from sklearn.datasets import load_digits
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+    train_test_split,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from sknn_basics import MLPClassifier
+from sknn_basics.datasets import load_fashion_mnist
+
+# Networks this small train faster side by side than one by one on all cores.
+N_JOBS = 2
+
+# %%
+# The data
+# --------
+# The digits come with scikit-learn. Of Fashion-MNIST a stratified tenth of the training
+# set is enough to choose a network by; its test set is used whole.
+
+
+def load_data(name):
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+        return train_test_split(X, y, stratify=y, random_state=42)
+    X_train, y_train = load_fashion_mnist(split="train", return_X_y=True)
+    X_test, y_test = load_fashion_mnist(split="test", return_X_y=True)
+    X_train, _, y_train, _ = train_test_split(
+        X_train, y_train, train_size=6_000, stratify=y_train, random_state=42
+    )
+    return X_train, X_test, y_train, y_test
+
+
+# %%
+# The model
+# ---------
+# The scaler is a step of the pipeline, so each fold scales by its own training rows only.
+# The network needs no input shape, no number of classes and no one-hot labels.
+
+
+def make_model():
+    network = MLPClassifier(
+        hidden_layer_sizes=(50,),
+        learning_rate_init="auto",
+        batch_size=32,
+        early_stopping=True,
+        random_state=42,
+    )
+    return Pipeline([("normalize", MinMaxScaler()), ("model", network)])
+
+
+def cross_validate(model, X, y):
+    folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=42)
+    return cross_val_score(model, X, y, cv=folds, n_jobs=N_JOBS)
+
+
+# %%
+# The search
+# ----------
+# Layers, neurons, dropout and solver are parameters like any other. The progress bar shows
+# the search, each fold's fit below it, and the epochs of each fit.
+
+GRID = {
+    "model__hidden_layer_sizes": [
+        (n_neurons,) * n_layers for n_layers in (1, 2) for n_neurons in (50, 100)
+    ],
+    "model__dropout": [0.0, 0.2],
+    "model__solver": ["adam", "adadelta"],
+}
+
+
+def search_grid(model, X, y):
+    folds = StratifiedKFold(n_splits=3, shuffle=True, random_state=42)
+    search = GridSearchCV(model, GRID, cv=folds, n_jobs=N_JOBS)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The estimator MinMaxScaler does not support")
+        return search.fit(X, y)
+
+
+# %%
+# Saving
+# ------
+# A fitted pipeline is one joblib file. Another process that loads it predicts the same bits.
+
+PREDICT_IN_FRESH_PROCESS = """
+import hashlib, sys
+import joblib, numpy as np
+model, X = joblib.load(sys.argv[1]), np.load(sys.argv[2])
+print(hashlib.sha256(model.predict_proba(X).tobytes()).hexdigest())
+"""
+
+
+def predicts_same_bits_when_reloaded(model, X, folder):
+    model_path, X_path = folder / "model.joblib", folder / "X_test.npy"
+    joblib.dump(model, model_path)
+    np.save(X_path, X)
+    command = [sys.executable, "-c", PREDICT_IN_FRESH_PROCESS, model_path, X_path]
+    reloaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return reloaded == hashlib.sha256(model.predict_proba(X).tobytes()).hexdigest()
+
+
+# %%
+# The pictures
+# ------------
+
+
+def plot_learning_curve(network, path):
+    figure, (loss_ax, score_ax) = plt.subplots(ncols=2, figsize=(9, 3.5), layout="constrained")
+    epochs = np.arange(1, network.n_iter_ + 1)
+    loss_ax.plot(epochs, network.history_["train_loss"])
+    loss_ax.set(xlabel="Epoch", ylabel="Training loss")
+    score_ax.plot(epochs, network.history_["valid_score"], color="tab:orange")
+    score_ax.set(xlabel="Epoch", ylabel="Validation accuracy")
+    figure.suptitle("The best network, refitted on all training rows")
+    figure.savefig(path)
+
+
+def describe(params):
+    sizes = params["model__hidden_layer_sizes"]
+    return f"{len(sizes)} x {sizes[0]}, dropout {params['model__dropout']:g}"
+
+
+def plot_grid_scores(results, path):
+    order = np.argsort(results["mean_test_score"])
+    solvers = np.asarray(results["param_model__solver"])[order]
+    means, stds = results["mean_test_score"][order], results["std_test_score"][order]
+    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    for solver in GRID["model__solver"]:
+        rows = np.flatnonzero(solvers == solver)
+        ax.errorbar(means[rows], rows, xerr=stds[rows], fmt="o", capsize=3, label=solver)
+    ax.set_yticks(range(len(order)), [describe(results["params"][i]) for i in order])
+    ax.set(xlabel="Accuracy (mean and standard deviation over 3 folds)", ylabel="Hidden layers")
+    ax.legend(title="Solver")
+    figure.savefig(path)
+
+
+# %%
+# All together
+# ------------
+
+
+def main(data, folder):
+    X_train, X_test, y_train, y_test = data
+    print(f"{len(X_train):,} training rows, {len(X_test):,} test rows")
+
+    model = make_model()
+    scores = cross_validate(model, X_train, y_train)
+    print(f"Accuracy of a first guess, 5 folds: {scores.mean():.4f} ± {scores.std():.4f}")
+
+    search = search_grid(model, X_train, y_train)
+    print(f"Best of {len(search.cv_results_['params'])}: {search.best_params_}")
+    print(f"Its accuracy, 3 folds: {search.best_score_:.4f}")
+    print(f"Its test accuracy: {search.score(X_test, y_test):.4f}")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not predicts_same_bits_when_reloaded(search.best_estimator_, X_test, folder):
+        sys.exit("The reloaded model predicts differently.")
+    print("Saved, and loaded in a fresh process: it predicts the same bits")
+
+    plot_learning_curve(search.best_estimator_["model"], folder / "learning_curve.png")
+    plot_grid_scores(search.cv_results_, folder / "grid_scores.png")
+    print("Written:", *sorted(map(str, folder.iterdir())))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[1])
+    parser.add_argument("--data", choices=["digits", "fashion-mnist"], default="digits")
+    parser.add_argument("--folder", type=Path, default=Path("quickstart_output"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = parse_arguments()
+    try:
+        data = load_data(arguments.data)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    main(data, arguments.folder)

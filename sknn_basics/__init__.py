@@ -1,0 +1,8 @@
+"""Neural estimators for scikit-learn, on PyTorch and skorch."""
+
+__version__ = "0.1.0"
+
+from sknn_basics.mlp import MLPClassifier, MLPRegressor
+from sknn_basics.persistence import from_json
+
+__all__ = ["MLPClassifier", "MLPRegressor", "from_json"]

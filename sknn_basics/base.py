@@ -1,0 +1,574 @@
+"""What all neural estimators share: parameters, fitting and its results."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+
+from sknn_basics.checks import check_range, hidden_sizes, one_a_layer
+from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
+from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
+from sknn_basics.modules.summary import count_parameters, summarise
+from sknn_basics.persistence import PersistenceMixin
+from sknn_basics.training.batches import ArrayDataset
+from sknn_basics.training.callbacks import NotifyEpochs, PrintEpoch, RaiseOnDivergence
+from sknn_basics.training.devices import (
+    DTYPES,
+    as_array,
+    new_generator,
+    resolve_device,
+    resolve_dtype,
+)
+from sknn_basics.training.lbfgs import LBFGSNet
+from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
+from sknn_basics.training.net import Net
+from sknn_basics.training.optimisers import SOLVERS, make_optimiser, usual_rate
+from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
+from sknn_basics.training.saving import snapshot
+from sknn_basics.training.schedules import SCHEDULES, Schedule
+
+# Multiplications of a forward pass below which a training step costs the same in any precision.
+SMALL_STEP = 2**18
+
+
+class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC):
+    """Base of all neural estimators.
+
+    A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
+    `NeuralRegressor`) says what y means.
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), callable],
+        "solver": [StrOptions({*SOLVERS, "lbfgs"}), callable],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES}),
+            Schedule,
+            callable,
+        ],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "normalization": [StrOptions({"batch", "layer"}), None],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "weight_init": [StrOptions({"auto", *INITIALISERS}), callable],
+        "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "callbacks": [list, tuple, None],
+        "device": [str, torch.device],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "compile": ["boolean"],
+    }
+
+    def _store(self, parameters: dict) -> None:
+        """Store the parameters of ``__init__``, given as its ``locals()``."""
+        vars(self).update((k, v) for k, v in parameters.items() if k not in ("self", "__class__"))
+
+    # What families define.
+
+    @abstractmethod
+    def _check_X(self, X, reset: bool):
+        """Check X, and return it as an array or a CSR matrix in its own data type."""
+
+    @abstractmethod
+    def _describe_module(self, n_outputs: int) -> dict:
+        """Collect the arguments of the network for the checked X."""
+
+    @abstractmethod
+    def _make_module(self, structure: dict) -> torch.nn.Module:
+        """Make the network, with unset weights, from what `_describe_module` returned."""
+
+    # What heads define.
+
+    @abstractmethod
+    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+        """Check y, and return what the loss expects; learn what y means if `reset`."""
+
+    @abstractmethod
+    def _describe_output(self, target: np.ndarray) -> tuple[int, str]:
+        """Tell the number of output units and their activation."""
+
+    @abstractmethod
+    def _make_criterion(self) -> torch.nn.Module:
+        """Make the loss."""
+
+    @abstractmethod
+    def _decode(self, output: np.ndarray) -> np.ndarray:
+        """Turn activated outputs into predictions."""
+
+    @abstractmethod
+    def _score_output(self, output: np.ndarray, target: np.ndarray, weight) -> float:
+        """Score activated outputs against encoded targets; higher is better."""
+
+    # Fitting.
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to training data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs. They are cast to the network's data type batch by batch.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples; None weighs all the same.
+        X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, n_features), default=None
+            Inputs to validate on after every epoch, in place of a part of X.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets to validate on.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation samples.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an input cannot be used, or the training diverged.
+        """
+        if (X_val is None) != (y_val is None):
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
+        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        continued = self.warm_start and hasattr(self, "module_")
+        with self._all_or_nothing(continued):
+            self._fit(X, y, sample_weight, validation, continued=continued)
+        if self.n_iter_ == self.max_iter and self.solver != "lbfgs":
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """Train for one epoch on the given data."""
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        continued = hasattr(self, "module_")
+        with self._all_or_nothing(continued):
+            self._fit(X, y, sample_weight, continued=continued, incremental=True, classes=classes)
+        return self
+
+    def _has_partial_fit(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
+
+    @contextmanager
+    def _all_or_nothing(self, continued: bool) -> Iterator[None]:
+        """Undo a failed fit: to the model from before if it continues one, else to none."""
+        before = {k: v for k, v in vars(self).items() if is_learnt(k)} if continued else {}
+        restore = snapshot(self.module_, self.net_.optimizer_) if continued else None
+        try:
+            yield
+        except BaseException:
+            for name in [name for name in vars(self) if is_learnt(name)]:
+                delattr(self, name)
+            vars(self).update(before)
+            if restore is not None:
+                restore()
+            raise
+
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        validation=None,
+        *,
+        continued: bool,
+        incremental: bool = False,
+        classes=None,
+    ) -> None:
+        """Check the data, prepare network and net, train, and read the results."""
+        X, y = as_array(X), as_array(y)
+        n_epochs = 1 if incremental else self.max_iter
+        context = self._init_callback_context(max_subtasks=n_epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        self._check_options()
+        inputs = self._check_X(X, reset=not continued)
+        target = self._encode_y(y, reset=not continued, classes=classes)
+        check_consistent_length(inputs, target)
+        weight = self._weigh(sample_weight, inputs, target)
+        rng = check_random_state(self.random_state)
+        self._prepare_module(inputs, target, rng, continued, incremental)
+        train, valid, score = self._split(X, inputs, target, weight, validation, rng)
+        net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
+        net.callbacks = self._choose_callbacks(score, n_epochs)
+        if getattr(self, "_skl_callbacks", None):
+            net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
+        net.callbacks += self.callbacks or []
+        self._start_net(net, continued, incremental)
+        net.max_epochs = n_epochs
+        net.partial_fit((train, valid))
+        self._read_results(net, len(train))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+    def _check_options(self) -> None:
+        """Check what depends on several parameters."""
+        one_a_layer(self.dropout, len(hidden_sizes(self.hidden_layer_sizes)), "dropout")
+        if self.solver != "lbfgs":
+            return
+        for name in ("dropout", "input_noise", "max_norm", "clip_grad_norm"):
+            value = getattr(self, name)
+            if value is not None and np.any(value):
+                raise ValueError(
+                    f"solver='lbfgs' does not work with {name}={value}: "
+                    "choose a stochastic solver such as 'adam'."
+                )
+
+    def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
+        """Check the sample weights."""
+        if sample_weight is None:
+            return None
+        weight = _check_sample_weight(
+            as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("sample_weight is zero for every sample.")
+        return weight
+
+    def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
+        """Make the network with its initial weights, or check that the fitted one still fits."""
+        n_outputs, out_activation = self._describe_output(target)
+        structure = self._describe_module(n_outputs)
+        if continued:
+            check_same_structure(self._structure_, structure)
+        else:
+            self.t_ = 0
+            self.n_outputs_, self.out_activation_ = n_outputs, out_activation
+            self._structure_ = structure
+            self._dtype_ = resolve_dtype(self.dtype, X.dtype)
+            self._progress_ = (np.inf, 0)
+            self.loss_curve_, self.validation_scores_ = [], None
+            self.module_ = self._make_module(structure)
+            self._draw_weights(rng)
+        check_range(X, self._dtype_, "X")
+        device = resolve_device(self.device)
+        dtype = self._training_dtype(X.shape[0], incremental)
+        self.module_.to(device=device, dtype=DTYPES[dtype])
+        if random_layers(self.module_):
+            # `t_` lets every call of partial_fit draw anew.
+            seed = rng.randint(np.iinfo(np.int32).max) + self.t_
+            seed_random_layers(self.module_, new_generator(seed, device))
+        if self.compile:
+            self.module_.compile()
+
+    def _training_dtype(self, n_samples: int, incremental: bool) -> str:
+        """Choose the precision of the training; the network is rounded to its own at the end.
+
+        L-BFGS measures differences of the loss that single precision does not show. And where a
+        step is so small that its cost is not arithmetic, double precision is free: it makes
+        results independent of the order of sums, so of the number of threads or of whether
+        a sample is repeated or weighted. A stream of small batches keeps the network's precision,
+        which its optimiser has.
+        """
+        if self.solver == "lbfgs":
+            return "float64"
+        n_rows = min(n_samples, 200 if self.batch_size == "auto" else self.batch_size)
+        is_small = n_rows * count_parameters(self.module_) <= SMALL_STEP
+        return "float64" if is_small and not incremental else self._dtype_
+
+    def _draw_weights(self, rng) -> None:
+        if self.weight_init == "auto":
+            factor = 2.0 if self.activation == "logistic" else 6.0
+            glorot_uniform_with_bias(self.module_, rng, factor)
+        else:
+            seed = rng.randint(np.iinfo(np.int32).max)
+            initialise(self.module_, self.weight_init, new_generator(seed, torch.device("cpu")))
+
+    # Validation data.
+
+    def _split(self, X, inputs, target, weight, validation, rng):
+        """Make the datasets to train and to validate on, and the score of the latter."""
+        whole = self._make_dataset(inputs, target, weight)
+        if validation is not None:
+            X_val, y_val, weight_val = map(as_array, validation)
+            inputs_val = self._check_X(X_val, reset=False)
+            target_val = self._encode_y(y_val, reset=False)
+            check_consistent_length(inputs_val, target_val)
+            weight_val = self._weigh(weight_val, inputs_val, target_val)
+            valid = self._make_dataset(inputs_val, target_val, weight_val)
+            named = X_val if hasattr(X_val, "columns") else inputs_val
+            return whole, valid, self._make_score(named, target_val, weight_val)
+        if not self.early_stopping or self.solver == "lbfgs":
+            return whole, None, None
+        rows, rows_val = self._split_rows(target, rng)
+        weight_val = None if weight is None else weight[rows_val]
+        # A data frame keeps its column names, which a scorer's call of predict checks.
+        X_val = _safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
+        score = self._make_score(X_val, target[rows_val], weight_val)
+        return whole.subset(rows), whole.subset(rows_val), score
+
+    def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
+        parameter = next(self.module_.parameters())
+        if target is not None and target.dtype.kind == "f":
+            check_range(target, self._dtype_, "y")
+        return ArrayDataset(X, target, weight, dtype=parameter.dtype, device=parameter.device)
+
+    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
+        """Split row numbers for training and validation, by class where that is possible."""
+        n_samples = len(target)
+        n_valid = int(np.ceil(self.validation_fraction * n_samples))
+        if n_valid < 2 or n_samples - n_valid < 1:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                f"your dataset: validation_fraction={self.validation_fraction}, "
+                f"n_samples={n_samples}."
+            )
+        strata = self._strata(target)
+        if strata is not None:
+            counts = np.unique(strata, return_counts=True)[1]
+            if counts.min() < 2 or len(counts) > min(n_valid, n_samples - n_valid):
+                strata = None
+        return train_test_split(
+            np.arange(n_samples),
+            test_size=self.validation_fraction,
+            random_state=rng,
+            stratify=strata,
+        )
+
+    def _strata(self, target) -> np.ndarray | None:
+        """Tell by what the validation rows are stratified."""
+        return None
+
+    def _make_score(self, X, target, weight):
+        """Make the function that scores a net on the validation data; higher is better."""
+        if self.scoring is None:
+            return lambda net: self._score_output(net.activate(net.valid_output_), target, weight)
+        if self.scoring == "loss":
+            return lambda net: -net.history[-1, "valid_loss"]
+        scorer = check_scoring(self, self.scoring)
+        weights = {} if weight is None else {"sample_weight": weight}
+        y = self._decode_target(target)
+        return lambda net: scorer(self, X, y, **weights)
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        """Turn encoded targets back into what the user gave."""
+        return target
+
+    # The net.
+
+    def _rate(self) -> float:
+        if self.learning_rate_init != "auto":
+            return float(self.learning_rate_init)
+        return usual_rate("sgd" if self.solver == "lbfgs" else self.solver)
+
+    def _make_net(self, batch_size: int = 1, rng=None) -> Net:
+        """Make the net that trains and evaluates the network."""
+        is_lbfgs = self.solver == "lbfgs"
+        kind = partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun) if is_lbfgs else Net
+        return kind(
+            self.module_,
+            self._make_criterion(),
+            partial(
+                make_optimiser,
+                "sgd" if is_lbfgs else self.solver,
+                momentum=self.momentum,
+                nesterov=self.nesterovs_momentum,
+                betas=(self.beta_1, self.beta_2),
+                epsilon=self.epsilon,
+            ),
+            lr=self._rate(),
+            alpha=self.alpha,
+            clip_grad_norm=self.clip_grad_norm,
+            batch_size=batch_size,
+            rng=rng if self.shuffle else None,
+            predict_nonlinearity=OUTPUT_ACTIVATIONS[self.out_activation_],
+        )
+
+    def _clip_batch_size(self, n_samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                f"Got `batch_size`={self.batch_size} larger than the sample size {n_samples}. "
+                "It is going to be clipped.",
+                stacklevel=4,
+            )
+        return min(self.batch_size, n_samples)
+
+    def _choose_callbacks(self, score, n_epochs: int) -> list:
+        """Choose the decisions of this training, in the order in which they are taken."""
+        if self.solver == "lbfgs":
+            return [RaiseOnDivergence(), *([PrintEpoch()] if self.verbose else [])]
+        return stochastic_callbacks(
+            score=score,
+            early_stopping=self.early_stopping,
+            schedule=schedule_callbacks(
+                self.learning_rate,
+                self._rate(),
+                solver=self.solver,
+                n_epochs=n_epochs,
+                power_t=self.power_t,
+                n_seen=self.t_,
+            ),
+            tol=self.tol,
+            patience=self.n_iter_no_change,
+            adaptive=self.learning_rate == "adaptive" and self.solver != "adam",
+            progress=self._progress_,
+            verbose=self.verbose,
+        )
+
+    def _notify_epochs(self, context, X, y, sample_weight) -> NotifyEpochs:
+        """Make each epoch a task of scikit-learn's callbacks."""
+        data = {"estimator": self, "X": X, "y": y}
+        if sample_weight is not None:
+            data["metadata"] = {"sample_weight": sample_weight}
+        tasks = []
+
+        def begin() -> None:
+            tasks.append(context.subcontext(task_name="epoch"))
+            tasks[-1].call_on_fit_task_begin(**data)
+
+        def end() -> bool:
+            # A copy of this estimator predicts as it would now: nothing needs to be added.
+            return tasks.pop().call_on_fit_task_end(**data, reconstruction_attributes={})
+
+        return NotifyEpochs(begin, end)
+
+    def _start_net(self, net: Net, continued: bool, incremental: bool) -> None:
+        """Initialise a net; one that continues takes over the history, and the optimiser too
+        if it is incremental."""
+        if continued and incremental:
+            optimiser = self.net_.optimizer_
+            net.optimizer = lambda parameters, lr: optimiser
+        net.initialize()
+        if continued:
+            net.continue_history(self.net_)
+        self.net_ = net
+
+    def _read_results(self, net: Net, n_samples: int) -> None:
+        """Set the fitted attributes from what the net has learnt."""
+        rows = net.history_[len(self.loss_curve_) :]
+        self.loss_curve_ = self.loss_curve_ + [row["train_loss"] for row in rows]
+        self.n_iter_, self.loss_ = net.n_epochs_, net.final_loss()
+        self.t_ += self.n_iter_ * n_samples
+        scores = [row["valid_score"] for row in rows if "valid_score" in row]
+        if scores:
+            self.validation_scores_ = (self.validation_scores_ or []) + scores
+        self.best_validation_score_ = net.best_.get("valid_score")
+        self.best_loss_ = None if self.early_stopping else net.best_.get("train_loss", self.loss_)
+        self._progress_ = net.progress()
+        self.module_.to(DTYPES[self._dtype_]).eval()
+        net.forget_training(self.callbacks or [])
+
+    # After a fit.
+
+    @property
+    def history_(self) -> dict[str, np.ndarray]:
+        """What was recorded for every epoch: name -> array of shape (n_epochs,)."""
+        check_is_fitted(self)
+        return self.net_.recorded()
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of parameters of the network."""
+        check_is_fitted(self)
+        return count_parameters(self.module_)
+
+    def summary(self) -> str:
+        """Describe the network: each layer's name, type, output shape, activation, parameters.
+
+        Returns
+        -------
+        table : str
+            One line a layer, then the totals of trainable and frozen parameters.
+        """
+        check_is_fitted(self)
+        return summarise(self.module_, (self.n_features_in_,))
+
+    def predict(self, X) -> np.ndarray:
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted targets.
+        """
+        return self._decode(self._activated_outputs(X))
+
+    def _activated_outputs(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        X = self._check_X(as_array(X), reset=False)
+        check_range(X, self._dtype_, "X")
+        return self.net_.predict_proba(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "module_" in vars(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def is_learnt(name: str) -> bool:
+    """Tell whether an attribute is the result of a fit, by its name."""
+    return name.endswith("_") and not name.startswith("__")
+
+
+def check_same_structure(fitted: dict, wanted: dict) -> None:
+    """Check that a fitted network is the one that the parameters describe.
+
+    Raises
+    ------
+    ValueError
+        If they differ; the message names the first difference.
+    """
+    for name, value in wanted.items():
+        if fitted[name] != value:
+            raise ValueError(
+                "warm_start and partial_fit continue with the fitted network, whose "
+                f"{name} is {fitted[name]!r}, not {value!r}."
+            )

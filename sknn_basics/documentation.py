@@ -1,0 +1,156 @@
+"""Docstrings of parameters that many estimators share, written once."""
+
+import inspect
+from textwrap import indent
+
+PARAMETERS = {
+    "hidden_layer_sizes": """array-like of int, default=(100,)
+Number of units of each hidden layer.""",
+    "activation": """str or nn.Module class, default='relu'
+Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
+elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu', ...),
+or a class that is called without arguments.""",
+    "solver": """str or torch.optim class, default='adam'
+'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta'; 'lbfgs'
+for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+that is called with the parameters and the rate as ``lr``.""",
+    "alpha": """float, default=0.0001
+Strength of the L2 penalty on weights, divided by the number of samples of a batch.""",
+    "batch_size": """int or 'auto', default='auto'
+Number of samples a batch; 'auto' is ``min(200, n_samples)``.""",
+    "learning_rate": """str, Schedule or callable, default='constant'
+Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last two do
+nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle', 'reduce_on_plateau',
+an object of `sknn_basics.training.schedules`, or a function from the epoch, counted from 0,
+to the rate.""",
+    "learning_rate_init": """float or 'auto', default=0.001
+Initial rate; 'auto' is the solver's own usual rate.""",
+    "power_t": """float, default=0.5
+Exponent of 'invscaling'.""",
+    "max_iter": """int, default=200
+Largest number of epochs, or of iterations of 'lbfgs'.""",
+    "shuffle": """bool, default=True
+Whether the samples get a new order every epoch.""",
+    "random_state": """int, RandomState instance or None, default=None
+Source of initial weights, validation split, order of samples, dropout and noise. With an int,
+the same data give the same bits on the same device.""",
+    "tol": """float, default=0.0001
+An improvement of the monitored loss or score that is smaller counts as none.""",
+    "verbose": """bool or int, default=False
+Whether to print one line an epoch.""",
+    "warm_start": """bool, default=False
+Whether `fit` continues with the weights of the last fit.""",
+    "momentum": """float in [0, 1], default=0.9
+Momentum of 'sgd'.""",
+    "nesterovs_momentum": """bool, default=True
+Whether 'sgd' uses Nesterov's momentum.""",
+    "early_stopping": """bool, default=False
+Whether to hold out a part of the samples, stop when their score does not improve by `tol` for
+`n_iter_no_change` epochs, and restore the best weights. Does nothing to 'lbfgs'.""",
+    "validation_fraction": """float in [0, 1), default=0.1
+Share of the samples to hold out, stratified by class where every class has enough samples.""",
+    "beta_1": """float in [0, 1), default=0.9
+Decay rate of the first moment, of Adam and its variants.""",
+    "beta_2": """float in [0, 1), default=0.999
+Decay rate of the second moment, of Adam and its variants.""",
+    "epsilon": """float, default=1e-8
+Stabilises the division, of Adam, its variants and 'rmsprop'.""",
+    "n_iter_no_change": """int or inf, default=10
+Number of epochs without improvement that are waited for.""",
+    "max_fun": """int, default=15000
+Largest number of evaluations of the loss by 'lbfgs'.""",
+    "dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping a unit's output in training; one value, or one a hidden layer.""",
+    "normalization": """{'batch', 'layer'} or None, default=None
+Normalization between the linear part and the activation of each hidden layer.""",
+    "max_norm": """float or None, default=None
+Largest norm of the weights into each hidden unit, restored after every step.""",
+    "input_noise": """float, default=0.0
+Standard deviation of normal noise that is added to X in training.""",
+    "weight_init": """str or callable, default='auto'
+'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal' (0.05),
+'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+'lecun_normal', 'orthogonal' set biases to zero, and so does a function
+``(weight, *, generator)`` as in `torch.nn.init`.""",
+    "class_weight": """dict, list of dict, 'balanced' or None, default=None
+Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely proportional to
+the classes' frequencies.""",
+    "label_smoothing": """float in [0, 1], default=0.0
+Share of each target that is spread evenly over the classes.""",
+    "clip_grad_norm": """float or None, default=None
+Largest norm of the gradient of all parameters together.""",
+    "scoring": """str, callable or None, default=None
+What is recorded on the validation data and watched by `early_stopping`: a scorer of
+scikit-learn, 'loss', or None for the estimator's own score.""",
+    "callbacks": """list of skorch callbacks or None, default=None
+Called during the training, after the estimator's own.""",
+    "device": """str or torch.device, default='auto'
+Where to compute; 'auto' is CUDA where there is one, else the CPU.""",
+    "dtype": """{'float32', 'float64', 'auto'}, default='float32'
+Data type of the network; 'auto' is float64 for an X of float64, else float32.""",
+    "compile": """bool, default=False
+Whether to compile the network with `torch.compile`.""",
+}
+
+ATTRIBUTES = {
+    "module_": """nn.Module
+The network.""",
+    "net_": """skorch.NeuralNet
+The net that has trained it.""",
+    "history_": """dict of str to ndarray of shape (n_epochs,)
+What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
+validation data, 'valid_loss' and 'valid_score'.""",
+    "loss_": """float
+Loss of the last epoch.""",
+    "best_loss_": """float or None
+Smallest training loss of all epochs; None with `early_stopping`.""",
+    "loss_curve_": """list of float
+Training loss of every epoch, the L2 penalty included.""",
+    "validation_scores_": """list of float or None
+Score on the validation data after every epoch.""",
+    "best_validation_score_": """float or None
+Best score on the validation data.""",
+    "t_": """int
+Number of training samples that were seen, counted once an epoch.""",
+    "coefs_": """list of ndarray of shape (n_inputs, n_units)
+Weights of each layer.""",
+    "intercepts_": """list of ndarray of shape (n_units,)
+Biases of each layer.""",
+    "n_features_in_": """int
+Number of features.""",
+    "feature_names_in_": """ndarray of shape (n_features_in_,)
+Names of the features, where X has names that are all strings.""",
+    "n_iter_": """int
+Number of epochs of the last fit.""",
+    "n_layers_": """int
+Number of layers, the inputs among them.""",
+    "n_outputs_": """int
+Number of output units.""",
+    "n_parameters_": """int
+Number of parameters of the network.""",
+    "out_activation_": """str
+Activation of the outputs.""",
+}
+
+
+def documented(estimator_class: type) -> type:
+    """Fill in the docstring of an estimator.
+
+    ``%(parameters)s`` stands for all parameters of ``__init__`` that the docstring does not
+    describe itself, ``%(attributes)s`` for all shared attributes.
+    """
+    text = estimator_class.__doc__
+    names = list(inspect.signature(estimator_class).parameters)
+    own = [name for name in names if f"\n    {name} : " in text]
+    shared = {name: PARAMETERS[name] for name in names if name not in own}
+    text = text.replace("    %(parameters)s\n", _entries(shared))
+    estimator_class.__doc__ = text.replace("    %(attributes)s\n", _entries(ATTRIBUTES))
+    return estimator_class
+
+
+def _entries(descriptions: dict[str, str]) -> str:
+    entries = []
+    for name, description in descriptions.items():
+        kind, *lines = description.split("\n")
+        entries.append(f"{name} : {kind}\n" + indent("\n".join(lines), "    ") + "\n")
+    return indent("\n".join(entries), "    ")

@@ -1,0 +1,346 @@
+"""What classifiers and regressors make of y."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_y
+
+from sknn_basics.base import NeuralEstimator
+from sknn_basics.training.losses import (
+    REGRESSION_LOSSES,
+    BinaryCrossEntropy,
+    CrossEntropy,
+)
+
+
+class NeuralClassifier(ClassifierMixin, NeuralEstimator):
+    """What neural classifiers share: classes, probabilities, class weights."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "loss": [StrOptions({"log_loss", "cross_entropy"})],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    @available_if(NeuralEstimator._has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever be given; needed in the first call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If an input cannot be used, a class is unknown, or the training diverged.
+        """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is not supported by partial_fit, which does "
+                "not see all samples: give the weight of each class as a dict."
+            )
+        if classes is None and not hasattr(self, "classes_"):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        known = getattr(self, "classes_", classes)
+        if classes is not None and not np.array_equal(np.unique(classes), np.unique(known)):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, "
+                f"was: {known!r}"
+            )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, n_classes)
+            Columns are in the order of `classes_`. For multi-label targets, each column is the
+            probability of its label.
+        """
+        output = self._activated_outputs(X)
+        if self._target_type_ != "classes" or output.shape[1] > 1:
+            return output
+        if len(self.classes_) == 1:
+            return np.ones_like(output)
+        return np.hstack([1 - output, output])
+
+    def predict_log_proba(self, X) -> np.ndarray:
+        """Estimate the logarithm of each class's probability.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            Logarithms of `predict_proba`.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Compute the accuracy of the predictions for X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            True targets. Rows of class probabilities count as their most probable class; of
+            multi-label rows, all labels must be right.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        accuracy : float
+            Share of right predictions.
+        """
+        if getattr(self, "_target_type_", None) == "probabilities" and np.ndim(y) == 2:
+            y = self.classes_[np.argmax(y, axis=1)]
+        return super().score(X, y, sample_weight)
+
+    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+        check_given(y, self)
+        y = _check_y(y, multi_output=True, y_numeric=False, estimator=self)
+        y = y.toarray() if issparse(y) else y
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self._learn_target(y, classes)
+        if self._target_type_ == "classes":
+            return self._encode_classes(y)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"y must have shape (n_samples, {len(self.classes_)}), got {y.shape}.")
+        if self._target_type_ == "probabilities":
+            check_probabilities(y)
+        return y.astype(np.float64)
+
+    def _learn_target(self, y, classes) -> None:
+        """Learn the kind of target and its classes."""
+        kind = type_of_target(y, input_name="y")
+        if kind == "continuous-multioutput" or (self.loss == "cross_entropy" and y.ndim == 2):
+            self._target_type_ = "probabilities"
+        else:
+            check_classification_targets(y)
+            if kind == "multiclass-multioutput":
+                raise ValueError(
+                    "y has several columns with more than two classes (multiclass-multioutput), "
+                    "which is not supported: use sklearn.multioutput.MultiOutputClassifier."
+                )
+            self._target_type_ = "labels" if y.ndim == 2 else "classes"
+        if self._target_type_ == "classes":
+            self.classes_ = np.unique(y if classes is None else classes)
+        else:
+            self.classes_ = np.arange(y.shape[1])
+
+    def _encode_classes(self, y) -> np.ndarray:
+        """Turn labels into indices of `classes_`."""
+        if y.ndim != 1:
+            raise ValueError(f"y must have shape (n_samples,), got {y.shape}.")
+        seen, index = np.unique(y, return_inverse=True)
+        unknown = np.setdiff1d(seen, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {unknown}."
+            )
+        index = np.searchsorted(self.classes_, seen)[index]
+        return index.astype(np.float64)[:, None] if self._has_one_output() else index
+
+    def _has_one_output(self) -> bool:
+        return len(self.classes_) <= 2 and self.loss != "cross_entropy"
+
+    def _describe_output(self, target) -> tuple[int, str]:
+        if self._target_type_ == "probabilities":
+            return target.shape[1], "softmax"
+        if self._target_type_ == "labels":
+            return target.shape[1], "logistic"
+        return (1, "logistic") if self._has_one_output() else (len(self.classes_), "softmax")
+
+    def _make_criterion(self) -> CrossEntropy | BinaryCrossEntropy:
+        kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
+        return kind(self.label_smoothing)
+
+    def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
+        weight = super()._weigh(sample_weight, X, target)
+        if self.class_weight is None:
+            return weight
+        if self._target_type_ == "probabilities":
+            by_class = self._weigh_probabilities(target)
+        else:
+            by_class = compute_sample_weight(self.class_weight, self._decode_target(target))
+        return by_class if weight is None else weight * by_class
+
+    def _weigh_probabilities(self, target) -> np.ndarray:
+        """Average the class weights of each row by its probabilities."""
+        if isinstance(self.class_weight, dict):
+            return target @ [self.class_weight.get(c, 1.0) for c in self.classes_]
+        return target @ (len(target) / (target.shape[1] * target.sum(axis=0)))
+
+    def _strata(self, target) -> np.ndarray | None:
+        if self._target_type_ == "labels":
+            return None
+        return target.argmax(1) if self._target_type_ == "probabilities" else target.ravel()
+
+    def _decode_target(self, target) -> np.ndarray:
+        if self._target_type_ == "classes":
+            return self.classes_[target.ravel().astype(np.intp)]
+        return target.astype(int) if self._target_type_ == "labels" else target
+
+    def _decode(self, output) -> np.ndarray:
+        if self._target_type_ == "labels":
+            return (output > 0.5).astype(int)
+        return self.classes_[self._most_probable(output)]
+
+    def _most_probable(self, output) -> np.ndarray:
+        """Find the index of each row's most probable class."""
+        if output.shape[1] > 1:
+            return output.argmax(axis=1)
+        return (output[:, 0] > 0.5).astype(np.intp) * (len(self.classes_) - 1)
+
+    def _score_output(self, output, target, weight) -> float:
+        if not np.isfinite(output).all():
+            return np.nan
+        if self._target_type_ == "labels":
+            return accuracy_score(target, output > 0.5, sample_weight=weight)
+        most_probable = self._most_probable(output)
+        true = target.argmax(1) if self._target_type_ == "probabilities" else target.ravel()
+        return accuracy_score(true, most_probable, sample_weight=weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class NeuralRegressor(RegressorMixin, NeuralEstimator):
+    """What neural regressors share: losses and real targets."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+    }
+
+    @available_if(NeuralEstimator._has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If an input cannot be used, or the training diverged.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+        check_given(y, self)
+        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        y = y.toarray() if issparse(y) else y
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        y = y.reshape(len(y), -1)
+        if not reset and y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y must have {self.n_outputs_} outputs, got {y.shape[1]}.")
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
+        return y.astype(np.float64)
+
+    def _describe_output(self, target) -> tuple[int, str]:
+        return target.shape[1], "exp" if self.loss == "poisson" else "identity"
+
+    def _make_criterion(self):
+        return REGRESSION_LOSSES[self.loss](self.n_outputs_)
+
+    def _decode(self, output) -> np.ndarray:
+        return output.ravel() if output.shape[1] == 1 else output
+
+    def _decode_target(self, target) -> np.ndarray:
+        return self._decode(target)
+
+    def _score_output(self, output, target, weight) -> float:
+        if not np.isfinite(output).all():
+            return np.nan
+        return r2_score(target, output, sample_weight=weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def check_given(y, estimator) -> None:
+    """Check that y is not None.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, "
+            "but the target y is None."
+        )
+
+
+def check_probabilities(y: np.ndarray) -> None:
+    """Check that each row holds the probabilities of all classes.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative, or a row does not sum to 1.
+    """
+    if y.min() < 0 or not np.allclose(y.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            "The rows of a two-dimensional y are read as class probabilities: they must not be "
+            f"negative and must sum to 1, got sums from {y.sum(axis=1).min():.3g} to "
+            f"{y.sum(axis=1).max():.3g} and a smallest value of {y.min():.3g}."
+        )

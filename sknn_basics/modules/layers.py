@@ -1,0 +1,144 @@
+"""Layers that torch lacks, or that draw at random from a generator of their own."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class RandomLayer(nn.Module):
+    """A layer that draws at random while training, from its own generator.
+
+    Layers of torch draw from the global random state, which a fit must neither read nor touch.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Source of the draws, set by `seed_random_layers`.
+    """
+
+    generator: torch.Generator | None = None
+
+    def uniform(self, x: Tensor) -> Tensor:
+        """Draw uniformly from [0, 1), with the shape of `x`."""
+        return torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
+
+
+class Dropout(RandomLayer):
+    """Set each value to zero with probability `p`, and scale the others by 1 / (1 - p).
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability of dropping a value.
+
+    References
+    ----------
+    Srivastava et al. "Dropout: a simple way to prevent neural networks from overfitting."
+    Journal of Machine Learning Research 15 (2014): 1929-1958.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * (self.uniform(x) >= self.p) / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class GaussianNoise(RandomLayer):
+    """Add normal noise of standard deviation `std` while training."""
+
+    def __init__(self, std: float):
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        noise = torch.randn(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
+        return x + self.std * noise
+
+    def extra_repr(self) -> str:
+        return f"std={self.std}"
+
+
+class RReLU(RandomLayer):
+    """Leaky rectifier whose slope is drawn from [`lower`, `upper`) while training."""
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3):
+        super().__init__()
+        self.lower, self.upper = lower, upper
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return F.leaky_relu(x, (self.lower + self.upper) / 2)
+        slope = self.lower + (self.upper - self.lower) * self.uniform(x)
+        return torch.where(x >= 0, x, slope * x)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalization that uses its running statistics for a batch of one sample.
+
+    One sample has no variance: torch raises there, which would break the last batch of an epoch.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and len(x) > 1:
+            return super().forward(x)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+        )
+
+
+NORMALIZATIONS = {"batch": BatchNorm, "layer": nn.LayerNorm}
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "celu": nn.CELU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "hardshrink": nn.Hardshrink,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardswish": nn.Hardswish,
+    "hardtanh": nn.Hardtanh,
+    "leaky_relu": nn.LeakyReLU,
+    "log_sigmoid": nn.LogSigmoid,
+    "log_softmax": lambda: nn.LogSoftmax(dim=-1),
+    "mish": nn.Mish,
+    "prelu": nn.PReLU,
+    "relu6": nn.ReLU6,
+    "rrelu": RReLU,
+    "selu": nn.SELU,
+    "sigmoid": nn.Sigmoid,
+    "silu": nn.SiLU,
+    "softmax": lambda: nn.Softmax(dim=-1),
+    "softmin": lambda: nn.Softmin(dim=-1),
+    "softplus": nn.Softplus,
+    "softshrink": nn.Softshrink,
+    "softsign": nn.Softsign,
+    "tanhshrink": nn.Tanhshrink,
+}
+
+
+def make_activation(activation: str | type[nn.Module]) -> nn.Module:
+    """Make an activation layer from its name in `ACTIVATIONS`, or from its class."""
+    return ACTIVATIONS[activation]() if isinstance(activation, str) else activation()
+
+
+def random_layers(module: nn.Module) -> list[RandomLayer]:
+    """List the layers of a module that draw at random while training."""
+    return [layer for layer in module.modules() if isinstance(layer, RandomLayer)]
+
+
+def seed_random_layers(module: nn.Module, generator: torch.Generator) -> None:
+    """Let every random layer of a module draw from `generator`."""
+    for layer in random_layers(module):
+        layer.generator = generator

@@ -1,0 +1,214 @@
+"""Saving and loading: whole estimators, weights alone, architectures as text."""
+
+import json
+import warnings
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
+from sknn_basics.training.saving import (
+    load_optimiser,
+    load_weights,
+    optimiser_as_arrays,
+    replace_when_complete,
+    weights_as_arrays,
+)
+
+# What a rebuilt estimator needs to predict, besides its parameters and weights.
+ARCHITECTURE = (
+    "n_features_in_",
+    "feature_names_in_",
+    "classes_",
+    "n_outputs_",
+    "out_activation_",
+    "t_",
+    "_structure_",
+    "_dtype_",
+    "_target_type_",
+)
+
+
+class PersistenceMixin:
+    """Saving and loading of neural estimators.
+
+    The state of an estimator holds NumPy arrays and plain values: network and net are made anew
+    when it is loaded, on the device that its ``device`` finds there.
+    """
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state["_sknn_basics_version"] = package_version()
+        if "module_" not in state:
+            return state
+        module, net = state.pop("module_"), state.pop("net_")
+        state["_saved"] = {
+            "weights": weights_as_arrays(module),
+            "optimiser": optimiser_as_arrays(net.optimizer_),
+            "history": [dict(row) for row in net.history_],
+            "best": dict(net.best_),
+        }
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        saved = state.pop("_saved", None)
+        check_version(state.pop("_sknn_basics_version"), type(self).__name__)
+        super().__setstate__(state)
+        if saved is not None:
+            self._rebuild()
+            load_weights(self.module_, saved["weights"])
+            load_optimiser(self.net_.optimizer_, saved["optimiser"])
+            self.net_.history_.extend(saved["history"])
+            self.net_.best_ = saved["best"]
+
+    def _rebuild(self) -> None:
+        """Make network and net with unset weights."""
+        module = self._make_module(self._structure_)
+        device = resolve_device_or_cpu(self.device)
+        self.module_ = module.to(device=device, dtype=DTYPES[self._dtype_]).eval()
+        self.net_ = self._make_net()
+        self.net_.callbacks = list(self.callbacks or [])
+        self.net_.initialize()
+
+    def save_weights(self, path) -> None:
+        """Save the network's weights alone, as a NumPy archive.
+
+        A file that exists is replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, usually ending in ``.npz``.
+        """
+        check_is_fitted(self)
+        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
+            np.savez(f, **weights_as_arrays(self.module_))
+
+    def load_weights(self, path):
+        """Replace the network's weights by those that `save_weights` has saved.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file.
+
+        Returns
+        -------
+        self : object
+            The estimator, for example one made by `from_json`.
+
+        Raises
+        ------
+        ValueError
+            If the weights are those of another network.
+        """
+        check_is_fitted(self)
+        with np.load(path, allow_pickle=False) as arrays:
+            load_weights(self.module_, dict(arrays))
+        return self
+
+    def to_json(self) -> str:
+        """Describe the estimator and, if it is fitted, its network as text, without weights.
+
+        Returns
+        -------
+        text : str
+            JSON that `sknn_basics.from_json` reads.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is no plain value (a class or a function, say).
+        """
+        content = {
+            "sknn_basics": package_version(),
+            "estimator": type(self).__name__,
+            "parameters": self.get_params(deep=False),
+        }
+        for name, value in content["parameters"].items():
+            try:
+                json.dumps(value, default=as_jsonable)
+            except TypeError as error:
+                raise TypeError(f"{name}={value!r} cannot be written as JSON.") from error
+        if hasattr(self, "module_"):
+            names = [name for name in ARCHITECTURE if hasattr(self, name)]
+            content["fitted"] = {name: getattr(self, name) for name in names}
+        return json.dumps(content, default=as_jsonable, indent=2)
+
+
+def from_json(text: str):
+    """Make an estimator from the text of its `to_json`.
+
+    If the text describes a fitted estimator, the new one has the same network with initial
+    weights: `load_weights` makes it predict as the old one.
+
+    Parameters
+    ----------
+    text : str
+        What `to_json` returned.
+
+    Returns
+    -------
+    estimator : object
+        A new estimator.
+
+    Raises
+    ------
+    ValueError
+        If the text does not describe an estimator of this package.
+
+    Examples
+    --------
+    >>> from sknn_basics import MLPClassifier, from_json
+    >>> text = MLPClassifier(hidden_layer_sizes=[32, 16], dropout=0.2).to_json()
+    >>> from_json(text)
+    MLPClassifier(dropout=0.2, hidden_layer_sizes=[32, 16])
+    """
+    import sknn_basics
+
+    content = json.loads(text, object_hook=from_jsonable)
+    name = content.get("estimator") if isinstance(content, dict) else None
+    if name not in sknn_basics.__all__:
+        raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")
+    check_version(content["sknn_basics"], name)
+    estimator = getattr(sknn_basics, name)(**content["parameters"])
+    if "fitted" in content:
+        vars(estimator).update(content["fitted"])
+        estimator._rebuild()
+        estimator._draw_weights(check_random_state(estimator.random_state))
+    return estimator
+
+
+def as_jsonable(value):
+    """Write an array or a NumPy scalar in terms of JSON."""
+    if isinstance(value, np.ndarray):
+        return {"values": value.tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a plain value")
+
+
+def from_jsonable(value: dict):
+    """Read back what `as_jsonable` wrote."""
+    if value.keys() == {"values", "dtype"}:
+        return np.array(value["values"], dtype=value["dtype"])
+    return value
+
+
+def package_version() -> str:
+    """Tell the version of this package."""
+    from sknn_basics import __version__
+
+    return __version__
+
+
+def check_version(saved: str, name: str) -> None:
+    """Warn when a model comes from another major version."""
+    if saved.split(".")[0] != package_version().split(".")[0]:
+        warnings.warn(
+            f"This {name} was saved by version {saved} of sknn_basics, and is loaded by "
+            f"{package_version()}: its predictions may differ.",
+            stacklevel=3,
+        )

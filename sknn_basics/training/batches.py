@@ -1,0 +1,143 @@
+"""Batches as slices of whole arrays, never sample by sample."""
+
+from collections.abc import Iterator
+from copy import copy
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from torch import Tensor
+from torch.utils.data import Dataset
+
+NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
+
+# Rows of one pass without gradients: enough to keep the cores busy, little memory.
+EVALUATION_BATCH_BYTES = 32 * 2**20
+
+
+class ArrayDataset(Dataset):
+    """Inputs, targets and sample weights of one fit.
+
+    Inputs stay as they are, in memory or on disk: a batch is cast when it is read.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        Inputs.
+    y : ndarray of shape (n_samples, ...) or None
+        Encoded targets, in the dtype that the loss expects.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights.
+    dtype : torch.dtype
+        Data type of the network.
+    device : torch.device
+        Where batches are wanted.
+    """
+
+    def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
+        self.read = _make_reader(X, dtype, device)
+        self.rows = None
+        self.targets = None if y is None else torch.as_tensor(y, device=device)
+        if self.targets is not None and self.targets.is_floating_point():
+            self.targets = self.targets.to(dtype)
+        self.weights = (
+            None if weight is None else torch.as_tensor(weight, device=device, dtype=dtype)
+        )
+        self.n_samples = X.shape[0]
+        self.sample_bytes = max(1, int(np.prod(X.shape[1:]))) * dtype.itemsize
+
+    def subset(self, rows: np.ndarray) -> "ArrayDataset":
+        """Make a dataset of some rows, which shares the data with this one."""
+        part = copy(self)
+        part.rows, part.n_samples = rows, len(rows)
+        return part
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def __getitem__(self, rows) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Read a batch: inputs, targets and weights of `rows` (a slice or an index array)."""
+        if isinstance(rows, int):
+            rows = slice(rows, rows + 1)
+        if self.rows is not None:
+            rows = self.rows[rows]
+        index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
+        targets = None if self.targets is None else self.targets[index]
+        weights = None if self.weights is None else self.weights[index]
+        return self.read(rows), targets, weights
+
+
+class Batches:
+    """Iterate over a dataset in batches; each iteration is one epoch.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset
+        What to cut into batches.
+    batch_size : int
+        Number of samples a batch; the last one may have fewer.
+    rng : numpy.random.RandomState or None
+        Source of a new order for every epoch; None keeps the order of the data.
+    """
+
+    def __init__(
+        self, dataset: ArrayDataset, batch_size: int, rng: np.random.RandomState | None = None
+    ):
+        self.dataset, self.batch_size, self.rng = dataset, batch_size, rng
+        self.order = None if rng is None else np.arange(len(dataset))
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None, Tensor | None]]:
+        self.reshuffle()
+        for start in range(0, len(self.dataset), self.batch_size):
+            rows = slice(start, min(start + self.batch_size, len(self.dataset)))
+            yield self.dataset[rows if self.order is None else self.order[rows]]
+
+    def reshuffle(self) -> None:
+        """Permute the last epoch's order, as scikit-learn's multi-layer perceptron does."""
+        if self.rng is not None:
+            permutation = np.arange(len(self.order))
+            self.rng.shuffle(permutation)
+            self.order = self.order[permutation]
+
+
+def evaluation_batches(dataset: ArrayDataset) -> Batches:
+    """Cut a dataset into batches for passes without gradients, in the order of the data."""
+    return Batches(dataset, max(1, EVALUATION_BATCH_BYTES // dataset.sample_bytes))
+
+
+def _make_reader(X, dtype: torch.dtype, device: torch.device):
+    """Make the function that reads rows of X as a tensor."""
+    if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
+        resident = torch.as_tensor(_as_supported(X), device=device)
+        return lambda rows: resident[rows].to(dtype)
+    numpy_dtype = NUMPY_DTYPES[dtype]
+
+    def read(rows) -> Tensor:
+        # `take` is several times faster than indexing by an array.
+        batch = X.take(rows, axis=0) if isinstance(rows, np.ndarray) and dense else X[rows]
+        batch = np.ascontiguousarray(batch if dense else batch.toarray(), dtype=numpy_dtype)
+        if not batch.flags.writeable:
+            batch = batch.copy()
+        return torch.from_numpy(batch).to(device)
+
+    dense = not issparse(X)
+    return read
+
+
+def _fits_on(device: torch.device, X) -> bool:
+    """Tell whether X takes less than half of an accelerator's free memory."""
+    if device.type != "cuda":
+        return False
+    return 2 * X.nbytes < torch.cuda.mem_get_info(device)[0]
+
+
+def _as_supported(X: np.ndarray) -> np.ndarray:
+    """Convert the number types that torch does not have."""
+    try:
+        torch.from_numpy(X[:0].copy())
+    except TypeError:
+        return X.astype(np.float64)
+    return X

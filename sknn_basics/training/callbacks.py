@@ -1,0 +1,228 @@
+"""The decisions of a training: one small skorch callback each.
+
+They read and write the history, change the optimiser's rate, or set the net's `stop_reason_`;
+none looks into a batch, so that they serve one net as well as many that are trained together.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sknn_basics.training.optimisers import get_rate, scale_momentum, set_rate
+from sknn_basics.training.saving import clone_weights
+from sknn_basics.training.schedules import ReduceOnPlateau
+
+
+class RaiseOnDivergence(Callback):
+    """Raise when the loss or a weight is not finite any more."""
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1, "train_loss"]
+        if np.isfinite(loss) and _all_finite(net.module_):
+            return
+        what = "the weights are not finite" if np.isfinite(loss) else f"the loss is {loss}"
+        raise ValueError(
+            f"Training diverged: {what} after epoch {len(net.history)} with learning rate "
+            f"{get_rate(net.optimizer_):g}. Scale X (and a regression's y), lower "
+            "learning_rate_init, or set clip_grad_norm."
+        )
+
+
+class RecordRate(Callback):
+    """Record the learning rate of each epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        net.history.record("learning_rate", get_rate(net.optimizer_))
+
+
+class ValidationScore(Callback):
+    """Record the score on the validation data.
+
+    Parameters
+    ----------
+    score : callable
+        Computes the score of a net; higher is better.
+    """
+
+    def __init__(self, score: Callable):
+        self.score = score
+
+    def on_epoch_end(self, net, **kwargs):
+        net.record_with_best("valid_score", float(self.score(net)), lower_is_better=False)
+
+
+class KeepBestWeights(Callback):
+    """Give the net the weights of its best epoch when the training ends."""
+
+    def initialize(self):
+        self.best_weights_ = None
+        return self
+
+    def on_train_begin(self, net, **kwargs):
+        if "valid_score" in net.best_:
+            # The training that is continued has left its best weights in the net.
+            self.best_weights_ = clone_weights(net.module_)
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.history[-1, "valid_score_best"]:
+            self.best_weights_ = clone_weights(net.module_)
+
+    def on_train_end(self, net, **kwargs):
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+
+
+class StopWithoutProgress(Callback):
+    """Stop when the training loss or the validation score no longer improves.
+
+    Parameters
+    ----------
+    monitor : {'train_loss', 'valid_score'}
+        What should improve.
+    tol : float
+        A smaller improvement counts as none.
+    patience : float
+        More epochs than this in a row without improvement end the training.
+    adaptive : bool
+        Divide the rate by 5 instead, and stop when it has become tiny.
+
+    Attributes
+    ----------
+    best_ : float
+        Best value so far.
+    n_waiting_ : int
+        Number of epochs in a row without improvement.
+    """
+
+    def __init__(self, monitor: str, tol: float, patience: float, adaptive: bool = False):
+        self.monitor, self.tol, self.patience, self.adaptive = monitor, tol, patience, adaptive
+        self.best_, self.n_waiting_ = np.inf, 0
+
+    def on_epoch_end(self, net, **kwargs):
+        sign = -1 if self.monitor == "valid_score" else 1
+        value = sign * net.history[-1, self.monitor]
+        lacks_progress = value > self.best_ - self.tol
+        self.n_waiting_ = self.n_waiting_ + 1 if lacks_progress else 0
+        self.best_ = min(value, self.best_)
+        if self.n_waiting_ > self.patience:
+            self.react(net)
+
+    def react(self, net) -> None:
+        """Stop, or lower an adaptive rate and wait again."""
+        what = "Validation score" if self.monitor == "valid_score" else "Training loss"
+        reason = (
+            f"{what} did not improve more than tol={self.tol:f} "
+            f"for {self.patience} consecutive epochs."
+        )
+        rate = get_rate(net.optimizer_)
+        if self.adaptive and rate > 1e-6:
+            set_rate(net.optimizer_, rate / 5)
+            scale_momentum(net.optimizer_, 5)
+            self.n_waiting_ = 0
+        else:
+            net.stop_reason_ = reason
+
+
+class InverseScaling(Callback):
+    """Divide the initial rate by a power of the number of samples seen.
+
+    Parameters
+    ----------
+    initial_rate : float
+        Rate of the first epoch.
+    power : float
+        The exponent.
+    n_seen : int
+        Number of samples seen in earlier trainings of the network.
+    """
+
+    def __init__(self, initial_rate: float, power: float, n_seen: int):
+        self.initial_rate, self.power, self.n_seen = initial_rate, power, n_seen
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        self.n_seen += len(dataset_train)
+        old_rate = get_rate(net.optimizer_)
+        new_rate = self.initial_rate / (self.n_seen + 1) ** self.power
+        set_rate(net.optimizer_, new_rate)
+        scale_momentum(net.optimizer_, old_rate / new_rate)
+
+
+class FollowSchedule(Callback):
+    """Set each epoch's rate from a function of the epoch, counted from 0."""
+
+    def __init__(self, schedule: Callable[[int], float]):
+        self.schedule = schedule
+
+    def on_train_begin(self, net, **kwargs):
+        self.n_earlier_epochs_ = len(net.history)
+
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = len(net.history) - 1 - self.n_earlier_epochs_
+        rate = float(self.schedule(epoch))
+        if not (np.isfinite(rate) and rate >= 0):
+            raise ValueError(
+                f"learning_rate must give a finite rate that is not negative, "
+                f"got {rate} for epoch {epoch}."
+            )
+        set_rate(net.optimizer_, rate)
+
+
+class LowerRateOnPlateau(Callback):
+    """Lower the rate when the loss does not improve."""
+
+    def __init__(self, schedule: ReduceOnPlateau):
+        self.schedule = schedule
+        self.n_waiting_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        improved = row["valid_loss_best"] if "valid_loss_best" in row else row["train_loss_best"]
+        self.n_waiting_ = 0 if improved else self.n_waiting_ + 1
+        if self.n_waiting_ >= self.schedule.patience:
+            rate = get_rate(net.optimizer_) * self.schedule.factor
+            set_rate(net.optimizer_, max(rate, self.schedule.min_rate))
+            self.n_waiting_ = 0
+
+
+class PrintEpoch(Callback):
+    """Print one line an epoch, in scikit-learn's words."""
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        line = f"Iteration {len(net.history)}, loss = {row['train_loss']:.8f}"
+        if "valid_score" in row:
+            line += f", validation score = {row['valid_score']:.6f}"
+        print(line)
+
+    def on_train_end(self, net, **kwargs):
+        if net.stop_reason_ is not None:
+            print(f"{net.stop_reason_} Stopping.")
+
+
+class NotifyEpochs(Callback):
+    """Call functions when an epoch begins and ends; a true answer at its end stops the training."""
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[], bool]):
+        self.begin, self.end, self.is_open = begin, end, False
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.is_open = True
+        self.begin()
+
+    def on_epoch_end(self, net, **kwargs):
+        self.is_open = False
+        if self.end():
+            net.stop_reason_ = "A callback asked to stop."
+
+    def on_train_end(self, net, **kwargs):
+        if self.is_open:
+            # The epoch was interrupted.
+            self.end()
+
+
+def _all_finite(module: torch.nn.Module) -> bool:
+    """Tell whether all weights and running statistics are finite, with one transfer."""
+    values = [t for t in module.state_dict().values() if t.is_floating_point()]
+    return bool(torch.stack([t.detach().sum() for t in values]).isfinite().all())

@@ -1,0 +1,109 @@
+"""Training by L-BFGS on all samples at once."""
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.optimize import OptimizeResult, minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from sknn_basics.training.net import Net
+
+
+class LBFGSNet(Net):
+    """A net whose epochs are the iterations of SciPy's L-BFGS-B.
+
+    Parameters
+    ----------
+    gtol : float
+        Largest component of the projected gradient at which the search ends.
+    max_fun : int
+        Largest number of evaluations of the loss.
+    **kwargs
+        Parameters of `Net`; `optimizer` and its rate are not used for steps.
+
+    Attributes
+    ----------
+    result_ : scipy.optimize.OptimizeResult
+        Result of the search.
+
+    References
+    ----------
+    Byrd, Lu, Nocedal and Zhu. "A limited memory algorithm for bound constrained optimization."
+    SIAM Journal on Scientific Computing 16.5 (1995): 1190-1208.
+    """
+
+    def __init__(self, *args, gtol: float, max_fun: int, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.gtol, self.max_fun = gtol, max_fun
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    def run_epochs(self, X, y, epochs: int) -> None:
+        train, valid = self.get_split_datasets(X, y)
+        batches = self.get_iterator(train, training=False)
+        self._set_training(True)
+        datasets = {"dataset_train": train, "dataset_valid": valid}
+
+        def end_iteration(intermediate_result: OptimizeResult) -> None:
+            self.notify("on_epoch_begin", **datasets)
+            self.set_parameters(intermediate_result.x)
+            loss = float(intermediate_result.fun)
+            self.record_with_best("train_loss", loss, lower_is_better=True)
+            self.end_epoch(**datasets)
+            if self.stop_reason_ is not None:
+                raise StopIteration
+
+        start = torch.nn.utils.parameters_to_vector(self.trainable()).detach().cpu().numpy()
+        self.result_ = minimize(
+            self.loss_and_gradient,
+            start.astype(np.float64),
+            args=(batches,),
+            method="L-BFGS-B",
+            jac=True,
+            callback=end_iteration,
+            options={"maxfun": self.max_fun, "maxiter": epochs, "gtol": self.gtol},
+        )
+        self.set_parameters(self.result_.x)
+        if not self.result_.success and self.stop_reason_ is None:
+            warnings.warn(
+                f"lbfgs failed to converge after {self.result_.nit} iteration(s) "
+                f"(status={self.result_.status}):\n{self.result_.message}\n"
+                "Increase the number of iterations (max_iter) or scale the data.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def final_loss(self) -> float:
+        return float(self.result_.fun)
+
+    def trainable(self) -> list[torch.nn.Parameter]:
+        """List the parameters that are trained."""
+        return [p for p in self.module_.parameters() if p.requires_grad]
+
+    def set_parameters(self, vector: np.ndarray) -> None:
+        """Copy a vector of all trained parameters into the module."""
+        device = self.trainable()[0].device
+        torch.nn.utils.vector_to_parameters(torch.tensor(vector, device=device), self.trainable())
+
+    def loss_and_gradient(self, vector: np.ndarray, batches) -> tuple[float, np.ndarray]:
+        """Compute the mean loss over all samples, with the L2 penalty, and its gradient."""
+        self.set_parameters(vector)
+        self.module_.zero_grad()
+        total_weight = _total_weight(batches.dataset)
+        loss = 0.0
+        for X, y, weight in batches:
+            losses = self.criterion_(self.module_(X), y)
+            share = (losses.sum() if weight is None else losses @ weight) / total_weight
+            share.backward()
+            loss += share.item()
+        with torch.no_grad():
+            loss += self.decay(total_weight).item()
+        gradient = torch.cat([p.grad.flatten() for p in self.trainable()])
+        return loss, gradient.cpu().numpy().astype(np.float64)
+
+
+def _total_weight(dataset) -> float:
+    return float(len(dataset) if dataset.weights is None else dataset.weights.sum())

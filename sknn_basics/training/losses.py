@@ -1,0 +1,125 @@
+"""Losses: (output, target) -> one value a sample, summed over its outputs."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Loss(nn.Module):
+    """A loss a sample.
+
+    Attributes
+    ----------
+    reported_share : float
+        What the reported mean loss is multiplied with. scikit-learn's regressor follows the
+        gradient of the sum over outputs, and reports the mean over them.
+    """
+
+    reported_share: float = 1.0
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs)."""
+        raise NotImplementedError
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of the softmax of the outputs, for class indices or class probabilities."""
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(
+            output, target, reduction="none", label_smoothing=self.label_smoothing
+        )
+
+
+class BinaryCrossEntropy(Loss):
+    """Cross-entropy of the logistic function of each output."""
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        if self.label_smoothing:
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(1)
+
+
+class RegressionLoss(Loss):
+    """A loss between predictions and real targets."""
+
+    def __init__(self, n_outputs: int = 1):
+        super().__init__()
+        self.reported_share = 1 / n_outputs
+
+
+class SquaredError(RegressionLoss):
+    """Half of the squared error."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return 0.5 * (output - target).square().sum(1)
+
+
+class AbsoluteError(RegressionLoss):
+    """Absolute error."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).abs().sum(1)
+
+
+class Huber(RegressionLoss):
+    """Half of the squared error up to 1, the absolute error less 1/2 beyond.
+
+    References
+    ----------
+    Huber. "Robust estimation of a location parameter." Annals of Statistics 53.1 (1964): 73-101.
+    """
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return F.huber_loss(output, target, reduction="none").sum(1)
+
+
+class Poisson(Loss):
+    """Half of the Poisson deviance of the exponential of the outputs."""
+
+    def __init__(self, n_outputs: int = 1):
+        super().__init__()
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        deviance = torch.xlogy(target, target) - target * output - target + output.exp()
+        return deviance.sum(1)
+
+
+REGRESSION_LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "poisson": Poisson,
+}
+
+
+def identity(output: Tensor) -> Tensor:
+    """Return the outputs as they are."""
+    return output
+
+
+def logistic(output: Tensor) -> Tensor:
+    """Turn each value into a probability, which rounding does not make certain."""
+    limits = torch.finfo(output.dtype)
+    return torch.sigmoid(output).clamp(limits.tiny, 1 - limits.eps)
+
+
+def softmax(output: Tensor) -> Tensor:
+    """Turn each row into probabilities."""
+    return torch.softmax(output, -1)
+
+
+OUTPUT_ACTIVATIONS = {
+    "identity": identity,
+    "exp": torch.exp,
+    "logistic": logistic,
+    "softmax": softmax,
+}

@@ -1,0 +1,310 @@
+"""The skorch net that trains every estimator."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.history import History
+from torch import Tensor, nn
+
+from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batches
+from sknn_basics.training.callbacks import StopWithoutProgress
+from sknn_basics.training.losses import Loss
+from sknn_basics.training.saving import replace_when_complete
+
+
+class Net(NeuralNet):
+    """A skorch net without skorch's costs on small data.
+
+    Batches are slices of tensors, the loss stays on the device until the epoch ends, and a batch
+    leaves no record unless a callback asks for batches. Decisions (stopping, schedules, best
+    weights) are callbacks: they read the history, and set `stop_reason_` to end the training.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Network with its initial weights, on its device.
+    criterion : Loss
+        Loss a sample.
+    optimizer : callable
+        Makes the optimiser of (parameters, lr).
+    alpha : float, default=0.0
+        L2 penalty on weights, divided by the batch's total weight as in scikit-learn.
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+    rng : numpy.random.RandomState or None, default=None
+        Source of a new order of samples for every epoch; None keeps the order of the data.
+    **kwargs
+        Parameters of `skorch.NeuralNet`.
+
+    Attributes
+    ----------
+    stop_reason_ : str or None
+        Why a callback ended the training.
+    valid_output_ : Tensor or None
+        Outputs of the last epoch for the validation data.
+    n_epochs_ : int
+        Number of epochs of the last training.
+    best_ : dict
+        Best value so far of what was recorded with `record_with_best`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        criterion: Loss,
+        optimizer: Callable,
+        *,
+        alpha: float = 0.0,
+        clip_grad_norm: float | None = None,
+        rng: np.random.RandomState | None = None,
+        **kwargs,
+    ):
+        super().__init__(
+            module, criterion, optimizer, train_split=None, verbose=0, device=None, **kwargs
+        )
+        self.alpha = alpha
+        self.clip_grad_norm = clip_grad_norm
+        self.rng = rng
+        self.stop_reason_ = None
+        self.valid_output_ = None
+        self.n_epochs_ = 0
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize_optimizer(self, triggered_directly=None):
+        trainable = [p for p in self.module_.parameters() if p.requires_grad]
+        self.optimizer_ = self.optimizer(trainable, lr=self.lr)
+        self.decayed_ = [p for p in trainable if p.dim() > 1]
+        self.constrained_ = [
+            (layer.weight, layer.max_norm)
+            for layer in self.module_.modules()
+            if getattr(layer, "max_norm", None) is not None
+        ]
+        return self
+
+    def initialize_history(self):
+        self.best_ = {}
+        return super().initialize_history()
+
+    def record_with_best(self, name: str, value: float, lower_is_better: bool) -> None:
+        """Record a value of this epoch, and whether it is the best so far as ``<name>_best``."""
+        best = self.best_.get(name)
+        is_best = best is None or (value < best if lower_is_better else value > best)
+        if is_best:
+            self.best_[name] = value
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", bool(is_best))
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        self.stop_reason_, self.n_epochs_ = None, 0
+        if not self.best_:
+            self.best_ = _best_of(self.history)
+        try:
+            self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        if len(self.history) and "train_loss" not in self.history[-1]:
+            del self.history[-1]
+        return self
+
+    def run_epochs(self, X, y, epochs: int) -> None:
+        """Train until a callback stops it, for at most `epochs` epochs."""
+        train, valid = self.get_split_datasets(X, y)
+        batches = self.get_iterator(train, training=True)
+        valid_batches = None if valid is None else self.get_iterator(valid, training=False)
+        for _ in range(epochs):
+            self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
+            self.run_single_epoch(batches, True, "train", self.train_step)
+            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
+            self.end_epoch(dataset_train=train, dataset_valid=valid)
+            if self.stop_reason_ is not None:
+                break
+
+    def get_dataset(self, X, y=None) -> ArrayDataset:
+        """Make a dataset for the network's device and data type."""
+        if isinstance(X, ArrayDataset):
+            return X
+        parameter = next(self.module_.parameters())
+        return ArrayDataset(X, y, dtype=parameter.dtype, device=parameter.device)
+
+    def get_iterator(self, dataset, training=False) -> Batches:
+        """Cut a dataset into shuffled training batches, or into large ones to evaluate."""
+        if training:
+            return Batches(dataset, self.batch_size, self.rng)
+        return evaluation_batches(dataset)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Take a pair of training and validation dataset as it is."""
+        train, valid = X if isinstance(X, tuple) else (self.get_dataset(X, y), None)
+        return train, valid
+
+    def end_epoch(self, **kwargs) -> None:
+        """Notify the callbacks, and read skorch's own way to stop as one."""
+        self.n_epochs_ += 1
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_epoch_end(self, **kwargs)
+            except KeyboardInterrupt:
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                self.stop_reason_ = "skorch's EarlyStopping stopped the training."
+
+    def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        self._set_training(training)
+        observed = any(_watches_batches(callback) for _, callback in self.callbacks_)
+        total = torch.zeros((), dtype=torch.float64, device=next(self.module_.parameters()).device)
+        outputs = []
+        for batch in iterator:
+            step = self._observed_step(batch, step_fn, prefix) if observed else step_fn(batch)
+            total.add_(step["loss"], alpha=len(batch[0]))
+            if not training:
+                outputs.append(step["y_pred"])
+        if not training:
+            self.valid_output_ = torch.cat(outputs).cpu()
+        loss = total.item() / len(iterator.dataset)
+        self.record_with_best(f"{prefix}_loss", loss, lower_is_better=True)
+
+    def _observed_step(self, batch, step_fn, prefix: str) -> dict:
+        """Run a step with the notices and records that batch callbacks expect."""
+        training = prefix == "train"
+        self.notify("on_batch_begin", batch=batch[:2], training=training)
+        step = step_fn(batch)
+        self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+        self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+        self.notify("on_batch_end", batch=batch[:2], training=training, **step)
+        return step
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        self.history.new_batch()
+
+    def train_step(self, batch, **fit_params) -> dict:
+        X, y, weight = batch
+        self.optimizer_.zero_grad()
+        output = self.module_(X)
+        loss, total_weight = self.mean_loss(output, y, weight)
+        loss.backward()
+        with torch.no_grad():
+            loss = loss.detach() * self.criterion_.reported_share
+            if self.alpha:
+                loss += self.decay(total_weight)
+            self.adjust_gradient(batch)
+            self.optimizer_.step()
+            for constrained, max_norm in self.constrained_:
+                constrained.renorm_(2, 0, max_norm)
+        return {"loss": loss, "y_pred": output}
+
+    def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
+        """Average the losses of a batch; return also the batch's total weight."""
+        losses = self.criterion_(output, y)
+        if weight is None:
+            return losses.mean(), len(losses)
+        total = weight.sum()
+        # A batch that weighs nothing teaches nothing, rather than 0 / 0.
+        total = torch.where(total > 0, total, 1.0)
+        return losses @ weight / total, total
+
+    def decay(self, total_weight) -> Tensor:
+        """Add the gradient of the L2 penalty to the weights' gradients; return the penalty."""
+        scale = self.alpha / total_weight
+        gradients = [p.grad for p in self.decayed_]
+        torch._foreach_add_(gradients, torch._foreach_mul(self.decayed_, scale))
+        norms = torch.stack(torch._foreach_norm(self.decayed_))
+        return 0.5 * scale * norms.square().sum()
+
+    def adjust_gradient(self, batch) -> None:
+        """Clip the gradient, and show it to the callbacks that want it."""
+        if self.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.module_.parameters(), self.clip_grad_norm)
+        for _, callback in self.callbacks_:
+            if type(callback).on_grad_computed is not Callback.on_grad_computed:
+                parameters = self.module_.named_parameters()
+                callback.on_grad_computed(
+                    self, named_parameters=parameters, batch=batch[:2], training=True
+                )
+
+    def validation_step(self, batch, **fit_params) -> dict:
+        X, y, weight = batch
+        with torch.no_grad():
+            output = self.module_(X)
+            loss, _ = self.mean_loss(output, y, weight)
+        return {"loss": loss * self.criterion_.reported_share, "y_pred": output}
+
+    def evaluation_step(self, batch, training=False) -> Tensor:
+        if self.module_.training != training:
+            self._set_training(training)
+        with torch.set_grad_enabled(training):
+            return self.module_(batch[0])
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Compute the activated outputs for X, in double precision."""
+        with torch.inference_mode():
+            activated = [self.activate(output) for output in self.forward_iter(X)]
+        return activated[0] if len(activated) == 1 else np.concatenate(activated)
+
+    def activate(self, output: Tensor) -> np.ndarray:
+        """Apply the output activation, in double precision: small probabilities are not zero."""
+        return self.predict_nonlinearity(output.double()).numpy()
+
+    def final_loss(self) -> float:
+        """Tell the loss of the last epoch, NaN if there was none."""
+        return self.history[-1, "train_loss"] if self.history else np.nan
+
+    def progress(self) -> tuple[float, int]:
+        """Tell the best monitored value and the number of epochs without progress."""
+        for _, callback in self.callbacks_:
+            if isinstance(callback, StopWithoutProgress):
+                return callback.best_, callback.n_waiting_
+        return np.inf, 0
+
+    def recorded(self) -> dict[str, np.ndarray]:
+        """Collect what was recorded for every epoch, by name."""
+        hidden = ("epoch", "batches")
+        names = dict.fromkeys(name for row in self.history for name in row if name not in hidden)
+        return {
+            name: np.array([row.get(name, np.nan) for row in self.history])
+            for name in names
+            if not name.endswith("_best")
+        }
+
+    def continue_history(self, earlier: "Net") -> None:
+        """Go on with a copy of another net's history."""
+        self.history_ = History(earlier.history_)
+        self.best_ = dict(earlier.best_)
+
+    def forget_training(self, callbacks: list) -> None:
+        """Let go of the training's data, gradients and callbacks, except for those given."""
+        self.optimizer_.zero_grad()
+        self.valid_output_ = None
+        self.callbacks = callbacks
+        kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]
+        self.callbacks_ = [named for named in self.callbacks_ if id(named[1]) in kept]
+
+    def save_params(self, *args, **files):
+        """Save as skorch does, but a file that exists stays whole until the new one is."""
+        if args:
+            raise TypeError("save_params takes file names by keyword, as f_params='...'")
+        with replace_when_complete(files) as temporary:
+            super().save_params(**temporary)
+
+
+def _best_of(history: History) -> dict[str, float]:
+    """Find the best value of each quantity in a history that came from a checkpoint."""
+    best = {}
+    for epoch in history:
+        names = [key.removesuffix("_best") for key, value in epoch.items() if key.endswith("_best")]
+        best.update({name: epoch[name] for name in names if epoch[f"{name}_best"]})
+    return best
+
+
+def _watches_batches(callback: Callback) -> bool:
+    kind = type(callback)
+    begins = kind.on_batch_begin is not Callback.on_batch_begin
+    return begins or kind.on_batch_end is not Callback.on_batch_end

@@ -1,0 +1,173 @@
+"""Optimisers by name or class, without the cost of torch's compiler."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+
+@lru_cache
+def without_compiler(optimiser_class: type[Optimizer]) -> type[Optimizer]:
+    """Subclass an optimiser so that using it does not import torch's compiler.
+
+    torch wraps these methods to hide them from `torch.compile`, and the wrappers import
+    `torch._dynamo` when first called: more than a second, in every new process. The optimiser
+    never runs under `torch.compile` here, so the methods below the wrappers do. Methods that
+    a subclass outside torch defines stay as they are.
+    """
+    body = {"__module__": __name__, "__reduce__": _reduce_to_original}
+    for name in ("add_param_group", "state_dict", "load_state_dict", "zero_grad", "step"):
+        method = getattr(optimiser_class, name)
+        if method.__module__.startswith("torch.optim"):
+            body[name] = inspect.unwrap(method)
+    if "step" in body:
+        body["step"] = torch.no_grad()(body["step"])
+    return type(optimiser_class.__name__, (optimiser_class,), body)
+
+
+def _reduce_to_original(optimiser: Optimizer):
+    """Pickle an optimiser by the class that torch knows."""
+    return _new_optimiser, (type(optimiser).__base__,), optimiser.__getstate__()
+
+
+def _new_optimiser(optimiser_class: type[Optimizer]) -> Optimizer:
+    optimiser_class = without_compiler(optimiser_class)
+    return optimiser_class.__new__(optimiser_class)
+
+
+class Adam(without_compiler(torch.optim.Adam)):
+    """Adam whose epsilon is not divided by the correction of the second moment.
+
+    This is the form at the end of the paper's section 2, and scikit-learn's. It matters for
+    weights whose gradient is only the L2 penalty, those of a constant input for example.
+
+    References
+    ----------
+    Kingma and Ba. "Adam: a method for stochastic optimization." ICLR 2015.
+    """
+
+    def __init__(self, parameters, *, eps: float = 1e-8, **options):
+        super().__init__(parameters, eps=eps, **options)
+        for group in self.param_groups:
+            group["epsilon_hat"], group["n_steps"] = eps, 0
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            group["n_steps"] += 1
+            correction = 1 - group["betas"][1] ** group["n_steps"]
+            group["eps"] = group["epsilon_hat"] / correction**0.5
+        return super().step(closure)
+
+    def __reduce__(self):
+        return Adam.__new__, (Adam,), self.__getstate__()
+
+
+SOLVERS = {
+    "sgd": torch.optim.SGD,
+    "adam": Adam,
+    "adamw": torch.optim.AdamW,
+    "adamax": torch.optim.Adamax,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+}
+
+USUAL_RATES = {
+    "sgd": 0.01,
+    "adam": 0.001,
+    "adamw": 0.001,
+    "adamax": 0.002,
+    "nadam": 0.002,
+    "radam": 0.001,
+    "rmsprop": 0.001,
+    "adagrad": 0.01,
+    "adadelta": 1.0,
+}
+
+
+def usual_rate(solver: str | Callable) -> float:
+    """Tell a solver's own usual learning rate."""
+    if isinstance(solver, str):
+        return USUAL_RATES[solver]
+    return inspect.signature(solver).parameters["lr"].default
+
+
+def make_optimiser(
+    solver: str | Callable,
+    parameters: Iterable[nn.Parameter],
+    lr: float,
+    *,
+    momentum: float = 0.9,
+    nesterov: bool = True,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+) -> Optimizer:
+    """Make an optimiser.
+
+    Parameters
+    ----------
+    solver : str or callable
+        Name in `SOLVERS`, or a `torch.optim` class (or function) called with the parameters and
+        the rate as ``lr``.
+    parameters : iterable of nn.Parameter
+        What to optimise.
+    lr : float
+        Learning rate.
+    momentum, nesterov : float, bool
+        For 'sgd'.
+    betas, epsilon : pair of float, float
+        For Adam and its variants; 'rmsprop' takes `epsilon` too.
+
+    Returns
+    -------
+    optimiser : torch.optim.Optimizer
+        The fused implementation where there is one.
+    """
+    parameters = list(parameters)
+    options = {}
+    if solver == "sgd":
+        options = {"momentum": momentum, "nesterov": nesterov and momentum > 0}
+    elif solver == "rmsprop":
+        # Hinton's smoothing constant; torch's default is 0.99.
+        options = {"alpha": 0.9, "eps": epsilon}
+    elif isinstance(solver, str) and "adam" in solver:
+        options = {"betas": betas, "eps": epsilon}
+    make = SOLVERS[solver] if isinstance(solver, str) else solver
+    if isinstance(make, type):
+        if _can_fuse(make, parameters):
+            options["fused"] = True
+        make = make if make is Adam else without_compiler(make)
+    return make(parameters, lr=lr, **options)
+
+
+def _can_fuse(optimiser_class: type[Optimizer], parameters: list[nn.Parameter]) -> bool:
+    devices = {p.device.type for p in parameters}
+    supported = {"cpu"} if issubclass(optimiser_class, torch.optim.Adagrad) else {"cpu", "cuda"}
+    return "fused" in inspect.signature(optimiser_class).parameters and devices <= supported
+
+
+def get_rate(optimiser: Optimizer) -> float:
+    """Tell the learning rate of an optimiser."""
+    return float(optimiser.param_groups[0]["lr"])
+
+
+def set_rate(optimiser: Optimizer, rate: float) -> None:
+    """Set the learning rate of an optimiser."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def scale_momentum(optimiser: Optimizer, factor: float) -> None:
+    """Multiply the momentum buffers of stochastic gradient descent.
+
+    The velocity of scikit-learn contains the rates of its past steps, torch's buffer does not:
+    scaling the buffer by old rate / new rate makes a change of rate mean the same in both.
+    """
+    for state in optimiser.state.values():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"].mul_(factor)

@@ -1,0 +1,121 @@
+"""Networks and optimisers as NumPy arrays, and files that never end half-written."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+
+def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    """Copy parameters and buffers into NumPy arrays, by name."""
+    return {name: value.numpy(force=True).copy() for name, value in module.state_dict().items()}
+
+
+def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
+    """Copy arrays by name into parameters and buffers.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ; the message names them.
+    """
+    own = module.state_dict()
+    differing = [
+        f"{name}: {np.shape(arrays.get(name, ())) if name in arrays else 'missing'}"
+        f" for {tuple(own[name].shape) if name in own else 'no such layer'}"
+        for name in sorted(own.keys() | arrays.keys())
+        if name not in own or name not in arrays or np.shape(arrays[name]) != own[name].shape
+    ]
+    if differing:
+        raise ValueError(f"The weights do not fit the network: {'; '.join(differing)}.")
+    # Arrays may be read-only memory maps, which torch takes with a warning only.
+    module.load_state_dict({name: torch.tensor(np.array(a)) for name, a in arrays.items()})
+
+
+def optimiser_as_arrays(optimiser: Optimizer) -> dict:
+    """Copy an optimiser's state into NumPy arrays and plain values."""
+    state = optimiser.state_dict()
+    return {
+        "state": {
+            str(index): {key: _as_plain(value) for key, value in values.items()}
+            for index, values in state["state"].items()
+        },
+        "param_groups": [
+            {key: _as_plain(value) for key, value in group.items() if key != "fused"}
+            for group in state["param_groups"]
+        ],
+    }
+
+
+def load_optimiser(optimiser: Optimizer, plain: dict) -> None:
+    """Restore an optimiser's state from arrays and plain values."""
+    current = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict(
+        {
+            "state": {
+                int(index): {key: _as_tensor(value) for key, value in values.items()}
+                for index, values in plain["state"].items()
+            },
+            "param_groups": [
+                {**now, **saved} for now, saved in zip(current, plain["param_groups"], strict=True)
+            ],
+        }
+    )
+
+
+def clone_weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Copy parameters and buffers on their device, by name."""
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
+    """Copy the state of a training; calling the result brings it back."""
+    weights, state = clone_weights(module), deepcopy(optimiser.state_dict())
+    dtype = next(module.parameters()).dtype
+
+    def restore() -> None:
+        module.to(dtype).eval().load_state_dict(weights)
+        optimiser.load_state_dict(state)
+
+    return restore
+
+
+@contextmanager
+def replace_when_complete(files: dict) -> Iterator[dict]:
+    """Give a temporary name for every path, and move the files into place at the end.
+
+    When writing fails (a full disk, say), the files that were there stay as they were.
+
+    Parameters
+    ----------
+    files : dict
+        Values that are paths are replaced; anything else is passed through.
+
+    Yields
+    ------
+    temporary : dict
+        `files`, with temporary paths beside the real ones.
+    """
+    paths = {key: Path(value) for key, value in files.items() if isinstance(value, str | Path)}
+    temporary = {key: path.with_name(f".{path.name}.{os.getpid()}") for key, path in paths.items()}
+    try:
+        yield {**files, **{key: str(path) for key, path in temporary.items()}}
+        for key, path in temporary.items():
+            path.replace(paths[key])
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+
+
+def _as_plain(value):
+    return value.numpy(force=True).copy() if isinstance(value, torch.Tensor) else value
+
+
+def _as_tensor(value):
+    return torch.tensor(np.array(value)) if isinstance(value, np.ndarray) else value

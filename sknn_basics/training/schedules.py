@@ -1,0 +1,139 @@
+"""Learning-rate schedules: the rate of an epoch, from the initial one."""
+
+import math
+from dataclasses import dataclass
+
+
+class Schedule:
+    """A learning-rate schedule that an estimator's ``learning_rate`` takes."""
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """Multiply the rate by `factor` after every `every` epochs (a staircase).
+
+    Parameters
+    ----------
+    factor : float, default=0.5
+        What the rate is multiplied with at each step.
+    every : int, default=10
+        Number of epochs a step.
+
+    Examples
+    --------
+    >>> from sknn_basics.training.schedules import StepDecay
+    >>> [StepDecay(factor=0.1, every=2)(epoch, 1.0, 5) for epoch in range(5)]
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
+
+    factor: float = 0.5
+    every: int = 10
+
+    def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
+        """Compute the rate of an epoch, counted from 0."""
+        return initial_rate * round(self.factor ** (epoch // self.every), 15)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Schedule):
+    """Multiply the rate by `factor` after every epoch.
+
+    Parameters
+    ----------
+    factor : float, default=0.95
+        What the rate is multiplied with.
+    """
+
+    factor: float = 0.95
+
+    def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
+        """Compute the rate of an epoch, counted from 0."""
+        return initial_rate * self.factor**epoch
+
+
+@dataclass(frozen=True)
+class CosineAnnealing(Schedule):
+    """Fall from the initial rate to `final_share` of it along half a cosine.
+
+    Parameters
+    ----------
+    final_share : float, default=0.0
+        The last epoch's rate as a share of the initial one.
+
+    References
+    ----------
+    Loshchilov and Hutter. "SGDR: stochastic gradient descent with warm restarts." ICLR 2017.
+    """
+
+    final_share: float = 0.0
+
+    def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
+        """Compute the rate of an epoch, counted from 0."""
+        progress = min(1.0, epoch / max(1, n_epochs - 1))
+        return initial_rate * _cosine_between(1.0, self.final_share, progress)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Rise to the initial rate during the first epochs, then fall far below the start.
+
+    Parameters
+    ----------
+    rising_share : float, default=0.3
+        Share of the epochs that rise.
+    start_share, final_share : float, default=0.04, 1e-4
+        First and last rate as shares of the peak, which is the initial rate.
+
+    References
+    ----------
+    Smith and Topin. "Super-convergence: very fast training of neural networks using large
+    learning rates." 2019.
+    """
+
+    rising_share: float = 0.3
+    start_share: float = 0.04
+    final_share: float = 1e-4
+
+    def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
+        """Compute the rate of an epoch, counted from 0."""
+        last = max(1, n_epochs - 1)
+        peak = self.rising_share * last
+        if epoch < peak:
+            return initial_rate * _cosine_between(self.start_share, 1.0, epoch / peak)
+        progress = min(1.0, (epoch - peak) / max(1e-12, last - peak))
+        return initial_rate * _cosine_between(1.0, self.final_share, progress)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    """Multiply the rate by `factor` when the loss has not improved for `patience` epochs.
+
+    The loss is the validation loss where there is one, else the training loss.
+
+    Parameters
+    ----------
+    factor : float, default=0.1
+        What the rate is multiplied with.
+    patience : int, default=5
+        Number of epochs without improvement.
+    min_rate : float, default=1e-6
+        The rate does not fall below this.
+    """
+
+    factor: float = 0.1
+    patience: int = 5
+    min_rate: float = 1e-6
+
+
+SCHEDULES = {
+    "step": StepDecay,
+    "exponential": ExponentialDecay,
+    "cosine": CosineAnnealing,
+    "one_cycle": OneCycle,
+    "reduce_on_plateau": ReduceOnPlateau,
+}
+
+
+def _cosine_between(start: float, end: float, progress: float) -> float:
+    """Go from start to end along half a cosine, as progress goes from 0 to 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

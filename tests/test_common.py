@@ -1,0 +1,47 @@
+"""scikit-learn's own checks, for every estimator in every mode it has."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sknn_basics import MLPClassifier, MLPRegressor
+
+ESTIMATORS = [MLPClassifier, MLPRegressor]
+
+EXACT_MODES = [
+    {},
+    {"solver": "sgd"},
+    {"solver": "lbfgs"},
+    {"normalization": "layer"},
+    {"dtype": "float64"},
+]
+
+# Here a sample of weight 2 is not the same as the sample twice.
+WEIGHT_CHECKS = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+INEXACT_MODES = {
+    "dropout": ({"dropout": 0.5}, "masks are random"),
+    "normalization": ({"normalization": "batch"}, "batch statistics have no weights"),
+    "early_stopping": ({"early_stopping": True}, "the hold-out split counts samples"),
+}
+
+
+def expected_failed_checks(estimator) -> dict[str, str]:
+    for name, (mode, reason) in INEXACT_MODES.items():
+        if getattr(estimator, name) == mode[name]:
+            return dict.fromkeys(WEIGHT_CHECKS, reason)
+    return {}
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [
+        estimator(**mode)
+        for estimator in ESTIMATORS
+        for mode in [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
+    ],
+    expected_failed_checks=expected_failed_checks,
+)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)

@@ -1,0 +1,194 @@
+"""The loaders read the authors' files, and say what is wrong with others."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from sknn_basics.datasets import load_fashion_mnist
+
+
+def idx_bytes(values, magic=None):
+    magic = bytes([0, 0, 8, values.ndim]) if magic is None else magic
+    return magic + np.array(values.shape, dtype=">u4").tobytes() + values.tobytes()
+
+
+def write_idx(path, values, **kwargs):
+    path.write_bytes(gzip.compress(idx_bytes(values, **kwargs)))
+
+
+def write_fashion_mnist(folder, n_train=6, n_test=4):
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for prefix, n_samples in (("train", n_train), ("t10k", n_test)):
+        images = rng.integers(256, size=(n_samples, 28, 28), dtype=np.uint8)
+        labels = rng.integers(10, size=n_samples, dtype=np.uint8)
+        write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels)
+        arrays[prefix] = images, labels
+    return arrays
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder with ten images in the files of Fashion-MNIST, and their arrays."""
+    return tmp_path, write_fashion_mnist(tmp_path)
+
+
+@pytest.fixture
+def no_data(tmp_path, monkeypatch):
+    """Empty XDG data folders, the user's and the machine's."""
+    user, machine = tmp_path / "user", tmp_path / "machine"
+    monkeypatch.setenv("XDG_DATA_HOME", str(user))
+    monkeypatch.setenv("XDG_DATA_DIRS", str(machine))
+    return user, machine
+
+
+@pytest.mark.parametrize(("split", "prefix"), [("train", "train"), ("test", "t10k")])
+def test_split_is_read_unchanged(small, split, prefix):
+    folder, arrays = small
+    images, labels = arrays[prefix]
+
+    dataset = load_fashion_mnist(split=split, data_home=folder)
+
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.data, images.reshape(-1, 784))
+    np.testing.assert_array_equal(dataset.target, labels)
+
+
+def test_no_split_gives_train_then_test(small):
+    folder, arrays = small
+
+    X, y = load_fashion_mnist(data_home=folder, return_X_y=True)
+
+    np.testing.assert_array_equal(X[:6], arrays["train"][0].reshape(-1, 784))
+    np.testing.assert_array_equal(y[6:], arrays["t10k"][1])
+
+
+def test_arrays_are_bytes_and_writable(small):
+    dataset = load_fashion_mnist(split="test", data_home=small[0])
+
+    assert dataset.data.dtype == np.uint8
+    assert dataset.target.dtype == np.int64
+    assert dataset.data.flags.writeable
+    assert np.shares_memory(dataset.data, dataset.images)
+
+
+def test_there_is_one_name_a_class(small):
+    assert len(set(load_fashion_mnist(data_home=small[0]).target_names)) == 10
+
+
+def test_one_split_needs_only_its_own_files(small):
+    folder, _ = small
+    (folder / "train-images-idx3-ubyte.gz").unlink()
+
+    assert len(load_fashion_mnist(split="test", data_home=folder).data) == 4
+
+
+@pytest.mark.parametrize("layout", ["datasets/fashion-mnist", "fashion-mnist", "FashionMNIST/raw"])
+def test_usual_layouts_are_found(no_data, layout):
+    write_fashion_mnist(no_data[1] / layout)
+
+    assert len(load_fashion_mnist().data) == 10
+    assert len(load_fashion_mnist(data_home=str(no_data[1])).data) == 10
+
+
+def test_user_folder_comes_before_those_of_the_machine(no_data):
+    write_fashion_mnist(no_data[0] / "fashion-mnist", n_test=1)
+    write_fashion_mnist(no_data[1] / "fashion-mnist", n_test=2)
+
+    assert len(load_fashion_mnist(split="test").data) == 1
+
+
+def test_missing_files_tell_where_to_get_them(no_data):
+    with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist") as error:
+        load_fashion_mnist()
+
+    assert all(str(folder / "datasets" / "fashion-mnist") in str(error.value) for folder in no_data)
+
+
+def test_data_home_does_not_fall_back_to_other_folders(no_data, tmp_path):
+    write_fashion_mnist(no_data[0] / "fashion-mnist")
+
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        load_fashion_mnist(data_home=tmp_path / "elsewhere")
+
+
+def test_unknown_split_raises():
+    with pytest.raises(ValueError, match="'split' parameter .* Got 'validation'"):
+        load_fashion_mnist(split="validation")
+
+
+def test_file_that_is_not_gzip_raises(small):
+    folder, _ = small
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not compressed")
+
+    with pytest.raises(ValueError, match="t10k-labels.* is not a complete gzip file"):
+        load_fashion_mnist(data_home=folder)
+
+
+@pytest.mark.parametrize("n_left", [200, 10])
+def test_download_that_stopped_early_raises(small, n_left):
+    path = small[0] / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:n_left])
+
+    with pytest.raises(ValueError, match="train-images.* is not a complete gzip file"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_wrong_magic_number_raises(small):
+    path = small[0] / "train-images-idx3-ubyte.gz"
+    write_idx(path, np.zeros((6, 28, 28), np.uint8), magic=bytes([0, 0, 0x0D, 3]))
+
+    with pytest.raises(ValueError, match="starts with '00000d03', not '00000803'"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_header_that_is_cut_raises(small):
+    path = small[0] / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 3, 0, 0])))
+
+    with pytest.raises(ValueError, match="not an IDX file"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_missing_values_raise(small):
+    path = small[0] / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros((4, 28, 28), np.uint8))[:-1]))
+
+    with pytest.raises(ValueError, match="3135 values, but its header announces 3136"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_images_of_another_size_raise(small):
+    write_idx(small[0] / "t10k-images-idx3-ubyte.gz", np.zeros((4, 32, 32), np.uint8))
+
+    with pytest.raises(ValueError, match=r"images of \(32, 32\), not \(28, 28\)"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_images_without_labels_raise(small):
+    write_idx(small[0] / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8))
+
+    with pytest.raises(ValueError, match="4 images, but .* 3 labels"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_unknown_label_raises(small):
+    write_idx(small[0] / "t10k-labels-idx1-ubyte.gz", np.full(4, 10, np.uint8))
+
+    with pytest.raises(ValueError, match="label 10"):
+        load_fashion_mnist(data_home=small[0])
+
+
+def test_real_set_has_the_published_sizes():
+    try:
+        dataset = load_fashion_mnist()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+    assert dataset.data.shape == (70_000, 784)
+    np.testing.assert_array_equal(np.bincount(dataset.target[:60_000]), 6_000)
+    np.testing.assert_array_equal(np.bincount(dataset.target[60_000:]), 1_000)
+    assert dataset.target_names[dataset.target[0]] == "Ankle boot"
