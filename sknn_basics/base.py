@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+from skorch.callbacks import Callback
 
 from sknn_basics.checks import check_range, hidden_sizes, one_a_layer
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
@@ -30,7 +31,6 @@ from sknn_basics.training.devices import (
     as_array,
     new_generator,
     resolve_device,
-    resolve_dtype,
 )
 from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
@@ -40,8 +40,10 @@ from sknn_basics.training.policies import schedule_callbacks, stochastic_callbac
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
 
-# Multiplications of a forward pass below which a training step costs the same in any precision.
-SMALL_STEP = 2**18
+# Samples times parameters up to which dtype='auto' is double precision. That costs little there,
+# and makes results independent of the order of sums: of the number of threads, of the rows that
+# are predicted together, of whether a sample is repeated or weighted.
+SMALL_PROBLEM = 2**19
 
 
 class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC):
@@ -169,6 +171,8 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         continued = self.warm_start and hasattr(self, "module_")
         with self._all_or_nothing(continued):
@@ -184,8 +188,6 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch on the given data."""
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
         continued = hasattr(self, "module_")
         with self._all_or_nothing(continued):
             self._fit(X, y, sample_weight, continued=continued, incremental=True, classes=classes)
@@ -197,6 +199,8 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
                 "partial_fit is only available for stochastic optimizers. "
                 f"{self.solver} is not stochastic."
             )
+        if self.early_stopping:
+            raise AttributeError("partial_fit does not support early_stopping=True")
         return True
 
     @contextmanager
@@ -234,12 +238,16 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         inputs = self._check_X(X, reset=not continued)
         target = self._encode_y(y, reset=not continued, classes=classes)
         check_consistent_length(inputs, target)
+        if continued and not incremental:
+            self._check_same_targets(target)
         weight = self._weigh(sample_weight, inputs, target)
         rng = check_random_state(self.random_state)
         self._prepare_module(inputs, target, rng, continued, incremental)
+        if not (continued and incremental):
+            self._optimiser_ = self._describe_optimiser()
         train, valid, score = self._split(X, inputs, target, weight, validation, rng)
         net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
-        net.callbacks = self._choose_callbacks(score, n_epochs)
+        net.callbacks = self._choose_callbacks(score, incremental)
         if getattr(self, "_skl_callbacks", None):
             net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
         net.callbacks += self.callbacks or []
@@ -249,8 +257,16 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         self._read_results(net, len(train))
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
 
+    def _check_same_targets(self, target) -> None:
+        """Check that a warm start goes on with the targets of the last fit."""
+
     def _check_options(self) -> None:
         """Check what depends on several parameters."""
+        for callback in self.callbacks or ():
+            callback = callback[1] if isinstance(callback, tuple) else callback
+            kind = callback if isinstance(callback, type) else type(callback)
+            if not issubclass(kind, Callback):
+                raise TypeError(f"callbacks must be skorch callbacks, got {callback!r}.")
         one_a_layer(self.dropout, len(hidden_sizes(self.hidden_layer_sizes)), "dropout")
         if self.solver != "lbfgs":
             return
@@ -278,20 +294,25 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         n_outputs, out_activation = self._describe_output(target)
         structure = self._describe_module(n_outputs)
         if continued:
-            check_same_structure(self._structure_, structure)
+            dtype = self._dtype_ if self.dtype == "auto" else self.dtype
+            fitted = {"out_activation_": self.out_activation_, "dtype": self._dtype_}
+            wanted = {"out_activation_": out_activation, "dtype": dtype}
+            check_same_structure({**self._structure_, **fitted}, {**structure, **wanted})
         else:
             self.t_ = 0
             self.n_outputs_, self.out_activation_ = n_outputs, out_activation
             self._structure_ = structure
-            self._dtype_ = resolve_dtype(self.dtype, X.dtype)
             self._progress_ = (np.inf, 0)
             self.loss_curve_, self.validation_scores_ = [], None
             self.module_ = self._make_module(structure)
-            self._draw_weights(rng)
+            self._dtype_ = self._choose_dtype(X.shape[0], incremental)
         check_range(X, self._dtype_, "X")
         device = resolve_device(self.device)
-        dtype = self._training_dtype(X.shape[0], incremental)
-        self.module_.to(device=device, dtype=DTYPES[dtype])
+        # L-BFGS measures differences of the loss that single precision does not show.
+        self.module_.to(DTYPES["float64" if self.solver == "lbfgs" else self._dtype_])
+        if not continued:
+            self._draw_weights(rng)
+        self.module_.to(device)
         if random_layers(self.module_):
             # `t_` lets every call of partial_fit draw anew.
             seed = rng.randint(np.iinfo(np.int32).max) + self.t_
@@ -299,20 +320,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         if self.compile:
             self.module_.compile()
 
-    def _training_dtype(self, n_samples: int, incremental: bool) -> str:
-        """Choose the precision of the training; the network is rounded to its own at the end.
-
-        L-BFGS measures differences of the loss that single precision does not show. And where a
-        step is so small that its cost is not arithmetic, double precision is free: it makes
-        results independent of the order of sums, so of the number of threads or of whether
-        a sample is repeated or weighted. A stream of small batches keeps the network's precision,
-        which its optimiser has.
-        """
-        if self.solver == "lbfgs":
-            return "float64"
-        n_rows = min(n_samples, 200 if self.batch_size == "auto" else self.batch_size)
-        is_small = n_rows * count_parameters(self.module_) <= SMALL_STEP
-        return "float64" if is_small and not incremental else self._dtype_
+    def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
+        """Choose the network's data type: single precision, unless double costs next to nothing."""
+        if self.dtype != "auto":
+            return self.dtype
+        is_small = n_samples * count_parameters(self.module_) <= SMALL_PROBLEM
+        return "float64" if self.solver == "lbfgs" or (is_small and not incremental) else "float32"
 
     def _draw_weights(self, rng) -> None:
         if self.weight_init == "auto":
@@ -328,14 +341,10 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         """Make the datasets to train and to validate on, and the score of the latter."""
         whole = self._make_dataset(inputs, target, weight)
         if validation is not None:
-            X_val, y_val, weight_val = map(as_array, validation)
-            inputs_val = self._check_X(X_val, reset=False)
-            target_val = self._encode_y(y_val, reset=False)
-            check_consistent_length(inputs_val, target_val)
-            weight_val = self._weigh(weight_val, inputs_val, target_val)
-            valid = self._make_dataset(inputs_val, target_val, weight_val)
-            named = X_val if hasattr(X_val, "columns") else inputs_val
-            return whole, valid, self._make_score(named, target_val, weight_val)
+            try:
+                return whole, *self._check_validation(*map(as_array, validation))
+            except ValueError as error:
+                raise ValueError(f"In X_val, y_val, sample_weight_val: {error}") from error
         if not self.early_stopping or self.solver == "lbfgs":
             return whole, None, None
         rows, rows_val = self._split_rows(target, rng)
@@ -344,6 +353,16 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         X_val = _safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
         score = self._make_score(X_val, target[rows_val], weight_val)
         return whole.subset(rows), whole.subset(rows_val), score
+
+    def _check_validation(self, X_val, y_val, weight_val):
+        """Make the dataset of the given validation data, and its score."""
+        inputs = self._check_X(X_val, reset=False)
+        target = self._encode_y(y_val, reset=False)
+        check_consistent_length(inputs, target)
+        check_range(inputs, self._dtype_, "X")
+        weight = self._weigh(weight_val, inputs, target)
+        named = X_val if hasattr(X_val, "columns") else inputs
+        return self._make_dataset(inputs, target, weight), self._make_score(named, target, weight)
 
     def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
         parameter = next(self.module_.parameters())
@@ -354,12 +373,11 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
         """Split row numbers for training and validation, by class where that is possible."""
         n_samples = len(target)
-        n_valid = int(np.ceil(self.validation_fraction * n_samples))
-        if n_valid < 2 or n_samples - n_valid < 1:
+        n_valid = max(2, int(np.ceil(self.validation_fraction * n_samples)))
+        if self.validation_fraction == 0 or n_valid >= n_samples:
             raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                f"your dataset: validation_fraction={self.validation_fraction}, "
-                f"n_samples={n_samples}."
+                "early_stopping=True needs samples to train and to validate on, got "
+                f"validation_fraction={self.validation_fraction} of n_samples={n_samples}."
             )
         strata = self._strata(target)
         if strata is not None:
@@ -368,7 +386,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
                 strata = None
         return train_test_split(
             np.arange(n_samples),
-            test_size=self.validation_fraction,
+            test_size=n_valid,
             random_state=rng,
             stratify=strata,
         )
@@ -394,27 +412,30 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     # The net.
 
-    def _rate(self) -> float:
-        if self.learning_rate_init != "auto":
-            return float(self.learning_rate_init)
-        return usual_rate("sgd" if self.solver == "lbfgs" else self.solver)
+    def _describe_optimiser(self) -> dict:
+        """Collect the arguments of `make_optimiser`, and the initial rate."""
+        # L-BFGS makes no step of an optimiser, but has to have one.
+        solver = "sgd" if self.solver == "lbfgs" else self.solver
+        rate = self.learning_rate_init
+        return {
+            "solver": solver,
+            "lr": usual_rate(solver) if rate == "auto" else float(rate),
+            "momentum": self.momentum,
+            "nesterov": self.nesterovs_momentum,
+            "betas": (self.beta_1, self.beta_2),
+            "epsilon": self.epsilon,
+        }
 
     def _make_net(self, batch_size: int = 1, rng=None) -> Net:
         """Make the net that trains and evaluates the network."""
-        is_lbfgs = self.solver == "lbfgs"
-        kind = partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun) if is_lbfgs else Net
+        kind = Net
+        if self.solver == "lbfgs":
+            kind = partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
         return kind(
             self.module_,
             self._make_criterion(),
-            partial(
-                make_optimiser,
-                "sgd" if is_lbfgs else self.solver,
-                momentum=self.momentum,
-                nesterov=self.nesterovs_momentum,
-                betas=(self.beta_1, self.beta_2),
-                epsilon=self.epsilon,
-            ),
-            lr=self._rate(),
+            partial(make_optimiser, **self._optimiser_),
+            lr=self._optimiser_["lr"],
             alpha=self.alpha,
             clip_grad_norm=self.clip_grad_norm,
             batch_size=batch_size,
@@ -433,7 +454,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             )
         return min(self.batch_size, n_samples)
 
-    def _choose_callbacks(self, score, n_epochs: int) -> list:
+    def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
         if self.solver == "lbfgs":
             return [RaiseOnDivergence(), *([PrintEpoch()] if self.verbose else [])]
@@ -442,11 +463,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             early_stopping=self.early_stopping,
             schedule=schedule_callbacks(
                 self.learning_rate,
-                self._rate(),
+                self._optimiser_["lr"],
                 solver=self.solver,
-                n_epochs=n_epochs,
+                n_epochs=self.max_iter,
                 power_t=self.power_t,
                 n_seen=self.t_,
+                restarts=not incremental,
             ),
             tol=self.tol,
             patience=self.n_iter_no_change,
@@ -492,11 +514,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         scores = [row["valid_score"] for row in rows if "valid_score" in row]
         if scores:
             self.validation_scores_ = (self.validation_scores_ or []) + scores
-        self.best_validation_score_ = net.best_.get("valid_score")
+        self.best_validation_score_ = None
+        if self.validation_scores_ is not None:
+            self.best_validation_score_ = float(np.fmax.reduce(self.validation_scores_))
         self.best_loss_ = None if self.early_stopping else net.best_.get("train_loss", self.loss_)
         self._progress_ = net.progress()
-        self.module_.to(DTYPES[self._dtype_]).eval()
-        net.forget_training(self.callbacks or [])
+        net.end_training(DTYPES[self._dtype_], self.callbacks or [])
 
     # After a fit.
 

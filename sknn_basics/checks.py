@@ -30,7 +30,7 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
     ValueError
         If the number of values differs from the number of layers, or one is not in [0, 1).
     """
-    values = [value] * n_layers if isinstance(value, Real) else list(value)
+    values = [value] * n_layers if np.ndim(value) == 0 else list(value)
     if len(values) != n_layers:
         raise ValueError(
             f"{name} must be one value or one for each of the {n_layers} hidden layers, "
@@ -39,6 +39,18 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
     if not all(isinstance(v, Real) and 0 <= v < 1 for v in values):
         raise ValueError(f"{name} must lie in [0, 1), got {value}.")
     return [float(v) for v in values]
+
+
+def check_numeric(array, name: str) -> None:
+    """Check that an array holds numbers, not dates.
+
+    Raises
+    ------
+    ValueError
+        If it holds dates or durations.
+    """
+    if array.dtype.kind in "mM":
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}.")
 
 
 def check_range(array, dtype: str, name: str) -> None:

@@ -86,8 +86,9 @@ scikit-learn, 'loss', or None for the estimator's own score.""",
 Called during the training, after the estimator's own.""",
     "device": """str or torch.device, default='auto'
 Where to compute; 'auto' is CUDA where there is one, else the CPU.""",
-    "dtype": """{'float32', 'float64', 'auto'}, default='float32'
-Data type of the network; 'auto' is float64 for an X of float64, else float32.""",
+    "dtype": """{'auto', 'float32', 'float64'}, default='auto'
+Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so small that
+double precision costs next to nothing (samples times parameters up to 2**19).""",
     "compile": """bool, default=False
 Whether to compile the network with `torch.compile`.""",
 }

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y
 
 from sknn_basics.base import NeuralEstimator
+from sknn_basics.checks import check_numeric
 from sknn_basics.training.losses import (
     REGRESSION_LOSSES,
     BinaryCrossEntropy,
@@ -138,7 +139,12 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if reset:
-            self._learn_target(y, classes)
+            try:
+                self._learn_target(y, classes)
+            except TypeError as error:
+                raise ValueError(
+                    f"y must hold labels that can be ordered, without missing values: {error}."
+                ) from error
         if self._target_type_ == "classes":
             return self._encode_classes(y)
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
@@ -179,6 +185,16 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         index = np.searchsorted(self.classes_, seen)[index]
         return index.astype(np.float64)[:, None] if self._has_one_output() else index
 
+    def _check_same_targets(self, target) -> None:
+        if self._target_type_ != "classes":
+            return
+        seen = np.unique(self._decode_target(target))
+        if len(seen) != len(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {seen}"
+            )
+
     def _has_one_output(self) -> bool:
         return len(self.classes_) <= 2 and self.loss != "cross_entropy"
 
@@ -201,13 +217,26 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             by_class = self._weigh_probabilities(target)
         else:
             by_class = compute_sample_weight(self.class_weight, self._decode_target(target))
+        if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
+            raise ValueError(
+                "class_weight must be finite, not negative and not zero for all classes of y, "
+                f"got {self.class_weight}."
+            )
         return by_class if weight is None else weight * by_class
 
     def _weigh_probabilities(self, target) -> np.ndarray:
         """Average the class weights of each row by its probabilities."""
-        if isinstance(self.class_weight, dict):
-            return target @ [self.class_weight.get(c, 1.0) for c in self.classes_]
-        return target @ (len(target) / (target.shape[1] * target.sum(axis=0)))
+        if self.class_weight == "balanced":
+            mass = target.sum(axis=0)
+            n_present = np.count_nonzero(mass)
+            return target @ (len(target) / (n_present * np.where(mass > 0, mass, np.inf)))
+        weights = self.class_weight
+        if not isinstance(weights, dict) or not set(weights) <= set(self.classes_):
+            raise ValueError(
+                f"class_weight must be 'balanced' or a dict from column numbers {self.classes_} "
+                f"to weights where y holds probabilities, got {weights}."
+            )
+        return target @ [weights.get(c, 1.0) for c in self.classes_]
 
     def _strata(self, target) -> np.ndarray | None:
         if self._target_type_ == "labels":
@@ -283,6 +312,9 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         check_given(y, self)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
+        check_numeric(y, "y")
+        # Missing values in an array of objects are numbers only now.
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
@@ -290,7 +322,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
             raise ValueError(f"y must have {self.n_outputs_} outputs, got {y.shape[1]}.")
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
-        return y.astype(np.float64)
+        return y
 
     def _describe_output(self, target) -> tuple[int, str]:
         return target.shape[1], "exp" if self.loss == "poisson" else "identity"

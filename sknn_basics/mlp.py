@@ -4,19 +4,21 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import hidden_sizes, one_a_layer
+from sknn_basics.checks import check_numeric, hidden_sizes, one_a_layer
 from sknn_basics.documentation import documented
 from sknn_basics.heads import NeuralClassifier, NeuralRegressor
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import weight_layers
-from sknn_basics.training.saving import load_weights, weights_as_arrays
+from sknn_basics.training.saving import copy_into
 
 
 class DenseEstimator(NeuralEstimator):
     """What the multi-layer perceptrons share: tabular X, and a dense network."""
 
     def _check_X(self, X, reset: bool):
-        return validate_data(self, X, reset=reset, accept_sparse="csr")
+        X = validate_data(self, X, reset=reset, accept_sparse="csr")
+        check_numeric(X, "X")
+        return X
 
     def _describe_module(self, n_outputs: int) -> dict:
         sizes = hidden_sizes(self.hidden_layer_sizes)
@@ -48,7 +50,9 @@ class DenseEstimator(NeuralEstimator):
 
     @coefs_.setter
     def coefs_(self, arrays: list[np.ndarray]) -> None:
-        self._replace_weights([array.T for array in arrays], "weight")
+        check_is_fitted(self)
+        weights = [layer.weight for layer in weight_layers(self.module_)]
+        copy_into(weights, [np.transpose(array) for array in arrays], "coefs_")
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
@@ -58,14 +62,8 @@ class DenseEstimator(NeuralEstimator):
 
     @intercepts_.setter
     def intercepts_(self, arrays: list[np.ndarray]) -> None:
-        self._replace_weights(arrays, "bias")
-
-    def _replace_weights(self, arrays: list[np.ndarray], name: str) -> None:
-        """Replace the weight or the bias of every linear layer."""
         check_is_fitted(self)
-        weights = weights_as_arrays(self.module_)
-        names = [key for key in weights if key.endswith(name) and "normalization" not in key]
-        load_weights(self.module_, {**weights, **dict(zip(names, arrays, strict=True))})
+        copy_into([layer.bias for layer in weight_layers(self.module_)], arrays, "intercepts_")
 
 
 @documented
@@ -97,8 +95,8 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
 
     Notes
     -----
-    Deliberate differences from scikit-learn: the network computes in float32 unless `dtype` says
-    otherwise (L-BFGS always in float64); the validation split of `early_stopping` is stratified
+    Deliberate differences from scikit-learn: the network computes in float32, whatever the data
+    type of X, unless `dtype` says otherwise; the validation split of `early_stopping` is stratified
     for more than two classes too; class probabilities are accepted as y; a diverging training
     raises; `predict_proba` has one column if there is one class.
 
@@ -164,7 +162,7 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         scoring=None,
         callbacks=None,
         device="auto",
-        dtype="float32",
+        dtype="auto",
         compile=False,
     ):
         self._store(locals())
@@ -195,8 +193,8 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     Notes
     -----
-    Deliberate differences from scikit-learn: the network computes in float32 unless `dtype` says
-    otherwise (L-BFGS always in float64); a diverging training raises. y is not scaled: use
+    Deliberate differences from scikit-learn: the network computes in float32, whatever the data
+    type of X, unless `dtype` says otherwise; a diverging training raises. y is not scaled: use
     `sklearn.compose.TransformedTargetRegressor`.
 
     References
@@ -261,7 +259,7 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         scoring=None,
         callbacks=None,
         device="auto",
-        dtype="float32",
+        dtype="auto",
         compile=False,
     ):
         self._store(locals())

@@ -24,6 +24,7 @@ ARCHITECTURE = (
     "n_outputs_",
     "out_activation_",
     "t_",
+    "_optimiser_",
     "_structure_",
     "_dtype_",
     "_target_type_",
@@ -68,9 +69,7 @@ class PersistenceMixin:
         module = self._make_module(self._structure_)
         device = resolve_device_or_cpu(self.device)
         self.module_ = module.to(device=device, dtype=DTYPES[self._dtype_]).eval()
-        self.net_ = self._make_net()
-        self.net_.callbacks = list(self.callbacks or [])
-        self.net_.initialize()
+        self.net_ = self._make_net().initialize()
 
     def save_weights(self, path) -> None:
         """Save the network's weights alone, as a NumPy archive.

@@ -7,12 +7,11 @@ from torch import nn
 from sknn_basics.modules.layers import NORMALIZATIONS, Dropout, GaussianNoise, make_activation
 
 
-def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
-    """Make a linear layer with unset weights.
+class Linear(nn.Linear):
+    """Linear layer with unset weights; torch's draws them from the global random state."""
 
-    The constructor of torch would draw them from the global random state.
-    """
-    return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    def reset_parameters(self) -> None:
+        pass
 
 
 class DenseNetwork(nn.Sequential):
@@ -55,7 +54,7 @@ class DenseNetwork(nn.Sequential):
             self.add_module("input_noise", GaussianNoise(input_noise))
         dropout = dropout or [0.0] * len(hidden_layer_sizes)
         for i, (size, p) in enumerate(zip(hidden_layer_sizes, dropout, strict=True), start=1):
-            layer = linear(n_inputs, size)
+            layer = Linear(n_inputs, size)
             layer.max_norm = max_norm
             self.add_module(f"hidden{i}", layer)
             if normalization is not None:
@@ -64,4 +63,4 @@ class DenseNetwork(nn.Sequential):
             if p:
                 self.add_module(f"hidden{i}_dropout", Dropout(p))
             n_inputs = size
-        self.add_module("output", linear(n_inputs, n_outputs))
+        self.add_module("output", Linear(n_inputs, n_outputs))

@@ -72,6 +72,8 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
     """
     draw = INITIALISERS[scheme] if isinstance(scheme, str) else scheme
     for layer in weight_layers(module):
-        draw(layer.weight.data, generator=generator)
+        draw(layer.weight.data.fill_(torch.nan), generator=generator)
+        if not layer.weight.isfinite().all():
+            raise ValueError(f"weight_init={scheme!r} must fill a weight with finite numbers.")
         if layer.bias is not None:
             layer.bias.data.zero_()

@@ -129,8 +129,23 @@ ACTIVATIONS = {
 
 
 def make_activation(activation: str | type[nn.Module]) -> nn.Module:
-    """Make an activation layer from its name in `ACTIVATIONS`, or from its class."""
-    return ACTIVATIONS[activation]() if isinstance(activation, str) else activation()
+    """Make an activation layer from its name in `ACTIVATIONS`, or from its class.
+
+    Raises
+    ------
+    ValueError
+        If the class makes no layer that keeps the shape of its input.
+    """
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation]()
+    try:
+        layer = activation()
+        keeps_shape = layer.eval()(torch.zeros(2, 4)).shape == (2, 4)
+    except Exception as error:
+        raise ValueError(f"activation={activation!r} is no class of layers: {error}") from error
+    if not keeps_shape or not isinstance(layer, nn.Module):
+        raise ValueError(f"activation={activation!r} makes no layer that keeps the shape.")
+    return layer.train()
 
 
 def random_layers(module: nn.Module) -> list[RandomLayer]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import copy
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 # Rows of one pass without gradients: enough to keep the cores busy, little memory.
 EVALUATION_BATCH_BYTES = 32 * 2**20
+
+# What is read at once for training.
+READ_BYTES = 2 * 2**20
 
 
 class ArrayDataset(Dataset):
@@ -37,12 +41,11 @@ class ArrayDataset(Dataset):
     def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
         self.read = _make_reader(X, dtype, device)
         self.rows = None
-        self.targets = None if y is None else torch.as_tensor(y, device=device)
+        self.targets = None if y is None else torch.tensor(y, device=device)
         if self.targets is not None and self.targets.is_floating_point():
             self.targets = self.targets.to(dtype)
-        self.weights = (
-            None if weight is None else torch.as_tensor(weight, device=device, dtype=dtype)
-        )
+        # In double precision, so that weights of any scale have a sum.
+        self.weights = None if weight is None else torch.tensor(weight, device=device)
         self.n_samples = X.shape[0]
         self.sample_bytes = max(1, int(np.prod(X.shape[1:]))) * dtype.itemsize
 
@@ -91,9 +94,22 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None, Tensor | None]]:
         self.reshuffle()
-        for start in range(0, len(self.dataset), self.batch_size):
-            rows = slice(start, min(start + self.batch_size, len(self.dataset)))
-            yield self.dataset[rows if self.order is None else self.order[rows]]
+        n_samples = len(self.dataset)
+        batch_bytes = self.batch_size * self.dataset.sample_bytes
+        # Reading several batches at once is cheaper; more than a cache holds is not.
+        block_size = self.batch_size * max(1, READ_BYTES // batch_bytes)
+        for start in range(0, n_samples, block_size):
+            rows = slice(start, min(start + block_size, n_samples))
+            block = self.dataset[rows if self.order is None else self.order[rows]]
+            if block_size == self.batch_size:
+                yield block
+            else:
+                yield from self._cut(block)
+
+    def _cut(self, block: tuple) -> Iterator[tuple]:
+        """Cut a block that was read at once into batches."""
+        X, y, weight = (repeat(None) if t is None else t.split(self.batch_size) for t in block)
+        return zip(X, y, weight)
 
     def reshuffle(self) -> None:
         """Permute the last epoch's order, as scikit-learn's multi-layer perceptron does."""

@@ -20,7 +20,7 @@ class RaiseOnDivergence(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "train_loss"]
-        if np.isfinite(loss) and _all_finite(net.module_):
+        if np.isfinite(loss) and all_finite(net.module_):
             return
         what = "the weights are not finite" if np.isfinite(loss) else f"the loss is {loss}"
         raise ValueError(
@@ -38,19 +38,30 @@ class RecordRate(Callback):
 
 
 class ValidationScore(Callback):
-    """Record the score on the validation data.
+    """Record the score on the validation data, and whether the epoch is the best so far.
+
+    Of scores that differ by less than `tol`, the one with the smaller validation loss is better:
+    an accuracy on few samples takes few values.
 
     Parameters
     ----------
     score : callable
         Computes the score of a net; higher is better.
+    tol : float
+        A smaller difference of scores counts as none.
     """
 
-    def __init__(self, score: Callable):
-        self.score = score
+    def __init__(self, score: Callable, tol: float):
+        self.score, self.tol = score, tol
 
     def on_epoch_end(self, net, **kwargs):
-        net.record_with_best("valid_score", float(self.score(net)), lower_is_better=False)
+        score, loss = read_number(self.score(net), "scoring"), net.history[-1, "valid_loss"]
+        top, loss_of_best = net.best_.get("valid_score", (-np.inf, np.inf))
+        is_tied = score >= top - self.tol and loss < loss_of_best
+        is_best = score > top + self.tol or is_tied
+        net.best_["valid_score"] = (float(np.fmax(score, top)), loss if is_best else loss_of_best)
+        net.history.record("valid_score", score)
+        net.history.record("valid_score_best", bool(is_best))
 
 
 class KeepBestWeights(Callback):
@@ -103,9 +114,10 @@ class StopWithoutProgress(Callback):
     def on_epoch_end(self, net, **kwargs):
         sign = -1 if self.monitor == "valid_score" else 1
         value = sign * net.history[-1, self.monitor]
-        lacks_progress = value > self.best_ - self.tol
-        self.n_waiting_ = self.n_waiting_ + 1 if lacks_progress else 0
-        self.best_ = min(value, self.best_)
+        # A score that is not a number is no progress.
+        has_progress = value <= self.best_ - self.tol
+        self.n_waiting_ = 0 if has_progress else self.n_waiting_ + 1
+        self.best_ = float(np.fmin(value, self.best_))
         if self.n_waiting_ > self.patience:
             self.react(net)
 
@@ -150,17 +162,25 @@ class InverseScaling(Callback):
 
 
 class FollowSchedule(Callback):
-    """Set each epoch's rate from a function of the epoch, counted from 0."""
+    """Set each epoch's rate from a function of the epoch, counted from 0.
 
-    def __init__(self, schedule: Callable[[int], float]):
-        self.schedule = schedule
+    Parameters
+    ----------
+    schedule : callable
+        Computes the rate of an epoch.
+    restarts : bool
+        Whether a training that continues another starts the schedule anew.
+    """
+
+    def __init__(self, schedule: Callable[[int], float], restarts: bool):
+        self.schedule, self.restarts = schedule, restarts
 
     def on_train_begin(self, net, **kwargs):
-        self.n_earlier_epochs_ = len(net.history)
+        self.n_earlier_epochs_ = len(net.history) if self.restarts else 0
 
     def on_epoch_begin(self, net, **kwargs):
         epoch = len(net.history) - 1 - self.n_earlier_epochs_
-        rate = float(self.schedule(epoch))
+        rate = read_number(self.schedule(epoch), "learning_rate")
         if not (np.isfinite(rate) and rate >= 0):
             raise ValueError(
                 f"learning_rate must give a finite rate that is not negative, "
@@ -170,20 +190,18 @@ class FollowSchedule(Callback):
 
 
 class LowerRateOnPlateau(Callback):
-    """Lower the rate when the loss does not improve."""
+    """Lower the rate when the loss has not improved since its last best, or the last lowering."""
 
     def __init__(self, schedule: ReduceOnPlateau):
         self.schedule = schedule
-        self.n_waiting_ = 0
 
     def on_epoch_end(self, net, **kwargs):
-        row = net.history[-1]
-        improved = row["valid_loss_best"] if "valid_loss_best" in row else row["train_loss_best"]
-        self.n_waiting_ = 0 if improved else self.n_waiting_ + 1
-        if self.n_waiting_ >= self.schedule.patience:
-            rate = get_rate(net.optimizer_) * self.schedule.factor
-            set_rate(net.optimizer_, max(rate, self.schedule.min_rate))
-            self.n_waiting_ = 0
+        rate = get_rate(net.optimizer_)
+        recent = net.history[-self.schedule.patience :]
+        if len(recent) == self.schedule.patience and not any(
+            _has_improved(row) or row["learning_rate"] != rate for row in recent
+        ):
+            set_rate(net.optimizer_, max(rate * self.schedule.factor, self.schedule.min_rate))
 
 
 class PrintEpoch(Callback):
@@ -222,7 +240,25 @@ class NotifyEpochs(Callback):
             self.end()
 
 
-def _all_finite(module: torch.nn.Module) -> bool:
+def all_finite(module: torch.nn.Module) -> bool:
     """Tell whether all weights and running statistics are finite, with one transfer."""
     values = [t for t in module.state_dict().values() if t.is_floating_point()]
     return bool(torch.stack([t.detach().sum() for t in values]).isfinite().all())
+
+
+def read_number(value, name: str) -> float:
+    """Read what a user's function returned.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number; the message names the parameter that the function is.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must return a number, got {value!r}.") from error
+
+
+def _has_improved(row: dict) -> bool:
+    return row["valid_loss_best"] if "valid_loss_best" in row else row["train_loss_best"]

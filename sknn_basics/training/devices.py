@@ -1,11 +1,16 @@
 """Where and in which precision a network computes."""
 
+import os
 import warnings
 
-import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has no threads of its parent, and torch would wait for them forever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -19,9 +24,13 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=device).device
+        found = torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} cannot be used here: {error}") from error
+        reason = str(error).split("\n")[0].split(". ")[0]
+        raise ValueError(f"device={str(device)!r} cannot be used here: {reason}.") from error
+    if found.type == "meta":
+        raise ValueError("device='meta' holds no numbers.")
+    return found
 
 
 def resolve_device_or_cpu(device: str | torch.device) -> torch.device:
@@ -33,16 +42,17 @@ def resolve_device_or_cpu(device: str | torch.device) -> torch.device:
         return torch.device("cpu")
 
 
-def resolve_dtype(name: str, X_dtype: np.dtype) -> str:
-    """Choose the network's data type: 'auto' is that of X where it is a float, else float32."""
-    if name == "auto":
-        return "float64" if X_dtype == np.float64 else "float32"
-    return name
-
-
 def as_array(X):
-    """Turn a tensor on any device into an array; return anything else as it is."""
-    return X.numpy(force=True) if isinstance(X, torch.Tensor) else X
+    """Turn a tensor on any device into an array or a CSR matrix; return anything else as it is."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    if X.dtype is torch.bfloat16:
+        X = X.float()
+    if X.layout is torch.strided:
+        return X.numpy(force=True)
+    X = X.detach().cpu().to_sparse_csr()
+    parts = X.values(), X.col_indices(), X.crow_indices()
+    return csr_array(tuple(part.numpy() for part in parts), shape=tuple(X.shape))
 
 
 def new_generator(seed: int, device: torch.device) -> torch.Generator:

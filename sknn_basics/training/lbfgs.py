@@ -48,25 +48,42 @@ class LBFGSNet(Net):
         datasets = {"dataset_train": train, "dataset_valid": valid}
 
         def end_iteration(intermediate_result: OptimizeResult) -> None:
+            reached.update(x=intermediate_result.x.copy(), fun=intermediate_result.fun)
             self.notify("on_epoch_begin", **datasets)
-            self.set_parameters(intermediate_result.x)
-            loss = float(intermediate_result.fun)
-            self.record_with_best("train_loss", loss, lower_is_better=True)
+            self.set_parameters(reached.x)
+            self.record_with_best("train_loss", float(reached.fun))
             self.end_epoch(**datasets)
             if self.stop_reason_ is not None:
                 raise StopIteration
 
-        start = torch.nn.utils.parameters_to_vector(self.trainable()).detach().cpu().numpy()
-        self.result_ = minimize(
-            self.loss_and_gradient,
-            start.astype(np.float64),
-            args=(batches,),
-            method="L-BFGS-B",
-            jac=True,
-            callback=end_iteration,
-            options={"maxfun": self.max_fun, "maxiter": epochs, "gtol": self.gtol},
-        )
+        start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
+        reached = OptimizeResult(x=start, fun=np.nan)
+        try:
+            self.result_ = minimize(
+                self.loss_and_gradient,
+                start,
+                args=(batches,),
+                method="L-BFGS-B",
+                jac=True,
+                callback=end_iteration,
+                options={"maxfun": self.max_fun, "maxiter": epochs, "gtol": self.gtol},
+            )
+        except KeyboardInterrupt:
+            # What the network holds may be a trial of the line search.
+            self.result_ = reached
+            raise
+        finally:
+            self.set_parameters(reached.x)
         self.set_parameters(self.result_.x)
+        self.check_result()
+
+    def check_result(self) -> None:
+        """Raise if the loss is not finite, warn if the search has not converged."""
+        if not np.isfinite(self.result_.fun):
+            raise ValueError(
+                f"Training diverged: the loss is {self.result_.fun} after "
+                f"{self.result_.nit} iterations of L-BFGS. Scale X (and a regression's y)."
+            )
         if not self.result_.success and self.stop_reason_ is None:
             warnings.warn(
                 f"lbfgs failed to converge after {self.result_.nit} iteration(s) "
@@ -79,14 +96,13 @@ class LBFGSNet(Net):
     def final_loss(self) -> float:
         return float(self.result_.fun)
 
-    def trainable(self) -> list[torch.nn.Parameter]:
-        """List the parameters that are trained."""
-        return [p for p in self.module_.parameters() if p.requires_grad]
-
     def set_parameters(self, vector: np.ndarray) -> None:
         """Copy a vector of all trained parameters into the module."""
-        device = self.trainable()[0].device
-        torch.nn.utils.vector_to_parameters(torch.tensor(vector, device=device), self.trainable())
+        start = 0
+        for parameter in self.trainable_:
+            part = vector[start : start + parameter.numel()]
+            parameter.data.copy_(torch.from_numpy(part).view(parameter.shape))
+            start += parameter.numel()
 
     def loss_and_gradient(self, vector: np.ndarray, batches) -> tuple[float, np.ndarray]:
         """Compute the mean loss over all samples, with the L2 penalty, and its gradient."""
@@ -99,10 +115,10 @@ class LBFGSNet(Net):
             share = (losses.sum() if weight is None else losses @ weight) / total_weight
             share.backward()
             loss += share.item()
-        with torch.no_grad():
-            loss += self.decay(total_weight).item()
-        gradient = torch.cat([p.grad.flatten() for p in self.trainable()])
-        return loss, gradient.cpu().numpy().astype(np.float64)
+        scale, norms = self.decay(self.alpha / total_weight)
+        loss += 0.5 * scale * torch.stack(norms).square().sum().item()
+        gradient = torch.cat([parameter.grad.flatten() for parameter in self.trainable_])
+        return loss, gradient.numpy(force=True)
 
 
 def _total_weight(dataset) -> float:

@@ -21,6 +21,10 @@ class Loss(nn.Module):
         """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs)."""
         raise NotImplementedError
 
+    def mean(self, output: Tensor, target: Tensor) -> Tensor:
+        """Average the losses over the samples."""
+        return self(output, target).mean()
+
 
 class CrossEntropy(Loss):
     """Cross-entropy of the softmax of the outputs, for class indices or class probabilities."""
@@ -33,6 +37,9 @@ class CrossEntropy(Loss):
         return F.cross_entropy(
             output, target, reduction="none", label_smoothing=self.label_smoothing
         )
+
+    def mean(self, output: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(output, target, label_smoothing=self.label_smoothing)
 
 
 class BinaryCrossEntropy(Loss):

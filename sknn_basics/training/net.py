@@ -11,8 +11,9 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batches
-from sknn_basics.training.callbacks import StopWithoutProgress
+from sknn_basics.training.callbacks import StopWithoutProgress, all_finite
 from sknn_basics.training.losses import Loss
+from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import replace_when_complete
 
 
@@ -78,11 +79,11 @@ class Net(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def initialize_optimizer(self, triggered_directly=None):
-        trainable = [p for p in self.module_.parameters() if p.requires_grad]
-        self.optimizer_ = self.optimizer(trainable, lr=self.lr)
-        self.decayed_ = [p for p in trainable if p.dim() > 1]
+        self.trainable_ = [p for p in self.module_.parameters() if p.requires_grad]
+        self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
+        self.decayed_ = [p for p in self.trainable_ if p.dim() > 1]
         self.constrained_ = [
-            (layer.weight, layer.max_norm)
+            (layer.weight.detach(), layer.max_norm)
             for layer in self.module_.modules()
             if getattr(layer, "max_norm", None) is not None
         ]
@@ -92,14 +93,12 @@ class Net(NeuralNet):
         self.best_ = {}
         return super().initialize_history()
 
-    def record_with_best(self, name: str, value: float, lower_is_better: bool) -> None:
-        """Record a value of this epoch, and whether it is the best so far as ``<name>_best``."""
-        best = self.best_.get(name)
-        is_best = best is None or (value < best if lower_is_better else value > best)
-        if is_best:
-            self.best_[name] = value
+    def record_with_best(self, name: str, value: float) -> None:
+        """Record a loss of this epoch, and whether it is the smallest so far as ``<name>_best``."""
+        best = self.best_.get(name, np.inf)
+        self.best_[name] = min(value, best)
         self.history.record(name, value)
-        self.history.record(f"{name}_best", bool(is_best))
+        self.history.record(f"{name}_best", bool(value < best))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         self.stop_reason_, self.n_epochs_ = None, 0
@@ -160,17 +159,28 @@ class Net(NeuralNet):
             return
         self._set_training(training)
         observed = any(_watches_batches(callback) for _, callback in self.callbacks_)
-        total = torch.zeros((), dtype=torch.float64, device=next(self.module_.parameters()).device)
-        outputs = []
+        losses, penalties, counts, outputs = [], [], [], []
         for batch in iterator:
             step = self._observed_step(batch, step_fn, prefix) if observed else step_fn(batch)
-            total.add_(step["loss"], alpha=len(batch[0]))
+            losses.append(step["loss"])
+            penalties.append(step["penalty"])
+            counts.append(len(batch[0]))
             if not training:
                 outputs.append(step["y_pred"])
         if not training:
             self.valid_output_ = torch.cat(outputs).cpu()
-        loss = total.item() / len(iterator.dataset)
-        self.record_with_best(f"{prefix}_loss", loss, lower_is_better=True)
+        loss = np.average(self.reported_losses(losses, penalties), weights=counts)
+        self.record_with_best(f"{prefix}_loss", float(loss))
+
+    def reported_losses(self, losses: list[Tensor], penalties: list) -> np.ndarray:
+        """Move the losses of all batches from the device at once, and add the L2 penalty."""
+        reported = torch.stack(losses).numpy(force=True) * self.criterion_.reported_share
+        if penalties[0] is None:
+            return reported
+        scales = np.array([float(scale) for scale, _ in penalties])
+        norms = torch.stack([norm for _, norms in penalties for norm in norms])
+        squares = norms.numpy(force=True).reshape(len(losses), -1).astype(np.float64) ** 2
+        return reported + 0.5 * scales * squares.sum(axis=1)
 
     def _observed_step(self, batch, step_fn, prefix: str) -> dict:
         """Run a step with the notices and records that batch callbacks expect."""
@@ -187,42 +197,43 @@ class Net(NeuralNet):
 
     def train_step(self, batch, **fit_params) -> dict:
         X, y, weight = batch
-        self.optimizer_.zero_grad()
+        for parameter in self.trainable_:
+            parameter.grad = None
         output = self.module_(X)
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
-        with torch.no_grad():
-            loss = loss.detach() * self.criterion_.reported_share
-            if self.alpha:
-                loss += self.decay(total_weight)
-            self.adjust_gradient(batch)
-            self.optimizer_.step()
-            for constrained, max_norm in self.constrained_:
-                constrained.renorm_(2, 0, max_norm)
-        return {"loss": loss, "y_pred": output}
+        penalty = self.decay(self.alpha / total_weight) if self.alpha else None
+        self.adjust_gradient(batch)
+        self.optimizer_.step()
+        for constrained, max_norm in self.constrained_:
+            constrained.renorm_(2, 0, max_norm)
+        return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""
-        losses = self.criterion_(output, y)
         if weight is None:
-            return losses.mean(), len(losses)
+            return self.criterion_.mean(output, y), len(output)
         total = weight.sum()
         # A batch that weighs nothing teaches nothing, rather than 0 / 0.
         total = torch.where(total > 0, total, 1.0)
-        return losses @ weight / total, total
+        losses = self.criterion_(output, y)
+        return losses @ (weight / total).to(losses.dtype), total
 
-    def decay(self, total_weight) -> Tensor:
-        """Add the gradient of the L2 penalty to the weights' gradients; return the penalty."""
-        scale = self.alpha / total_weight
-        gradients = [p.grad for p in self.decayed_]
-        torch._foreach_add_(gradients, torch._foreach_mul(self.decayed_, scale))
-        norms = torch.stack(torch._foreach_norm(self.decayed_))
-        return 0.5 * scale * norms.square().sum()
+    def decay(self, scale) -> tuple:
+        """Add the gradient of the L2 penalty; return what the penalty is computed from."""
+        gradients = [parameter.grad for parameter in self.decayed_]
+        weights = [parameter.detach() for parameter in self.decayed_]
+        if isinstance(scale, Tensor):
+            scale = scale.to(weights[0].dtype)
+            torch._foreach_add_(gradients, torch._foreach_mul(weights, scale))
+        else:
+            torch._foreach_add_(gradients, weights, alpha=scale)
+        return scale, torch._foreach_norm(weights)
 
     def adjust_gradient(self, batch) -> None:
         """Clip the gradient, and show it to the callbacks that want it."""
         if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.module_.parameters(), self.clip_grad_norm)
+            nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
         for _, callback in self.callbacks_:
             if type(callback).on_grad_computed is not Callback.on_grad_computed:
                 parameters = self.module_.named_parameters()
@@ -235,7 +246,7 @@ class Net(NeuralNet):
         with torch.no_grad():
             output = self.module_(X)
             loss, _ = self.mean_loss(output, y, weight)
-        return {"loss": loss * self.criterion_.reported_share, "y_pred": output}
+        return {"loss": loss, "penalty": None, "y_pred": output}
 
     def evaluation_step(self, batch, training=False) -> Tensor:
         if self.module_.training != training:
@@ -244,14 +255,14 @@ class Net(NeuralNet):
             return self.module_(batch[0])
 
     def predict_proba(self, X) -> np.ndarray:
-        """Compute the activated outputs for X, in double precision."""
+        """Compute the activated outputs for X."""
         with torch.inference_mode():
             activated = [self.activate(output) for output in self.forward_iter(X)]
         return activated[0] if len(activated) == 1 else np.concatenate(activated)
 
     def activate(self, output: Tensor) -> np.ndarray:
-        """Apply the output activation, in double precision: small probabilities are not zero."""
-        return self.predict_nonlinearity(output.double()).numpy()
+        """Apply the output activation."""
+        return self.predict_nonlinearity(output).numpy()
 
     def final_loss(self) -> float:
         """Tell the loss of the last epoch, NaN if there was none."""
@@ -279,9 +290,19 @@ class Net(NeuralNet):
         self.history_ = History(earlier.history_)
         self.best_ = dict(earlier.best_)
 
-    def forget_training(self, callbacks: list) -> None:
-        """Let go of the training's data, gradients and callbacks, except for those given."""
-        self.optimizer_.zero_grad()
+    def end_training(self, dtype: torch.dtype, callbacks: list) -> None:
+        """Round the network, let go of data, gradients and all callbacks but those given."""
+        self.module_.to(dtype).eval()
+        if not all_finite(self.module_):
+            raise ValueError(
+                "Training diverged: the weights are too large for "
+                f"{str(dtype).removeprefix('torch.')} after epoch {len(self.history)} with "
+                f"learning rate {get_rate(self.optimizer_):g}. Scale X (and a regression's y), "
+                "lower learning_rate_init, or set clip_grad_norm."
+            )
+        self.module_.zero_grad()
+        # Loading gives the optimiser's state the network's data type.
+        self.optimizer_.load_state_dict(self.optimizer_.state_dict())
         self.valid_output_ = None
         self.callbacks = callbacks
         kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]

@@ -25,6 +25,8 @@ def without_compiler(optimiser_class: type[Optimizer]) -> type[Optimizer]:
             body[name] = inspect.unwrap(method)
     if "step" in body:
         body["step"] = torch.no_grad()(body["step"])
+        # This makes torch leave out the profiler's marks, which cost as much as the step.
+        body["step"].hooked = True
     return type(optimiser_class.__name__, (optimiser_class,), body)
 
 
@@ -61,6 +63,8 @@ class Adam(without_compiler(torch.optim.Adam)):
             group["eps"] = group["epsilon_hat"] / correction**0.5
         return super().step(closure)
 
+    step.hooked = True
+
     def __reduce__(self):
         return Adam.__new__, (Adam,), self.__getstate__()
 
@@ -94,12 +98,15 @@ def usual_rate(solver: str | Callable) -> float:
     """Tell a solver's own usual learning rate."""
     if isinstance(solver, str):
         return USUAL_RATES[solver]
-    return inspect.signature(solver).parameters["lr"].default
+    rate = inspect.signature(solver).parameters.get("lr")
+    if rate is None or rate.default is rate.empty:
+        raise ValueError(f"learning_rate_init='auto' needs a default of lr in solver={solver!r}.")
+    return rate.default
 
 
 def make_optimiser(
-    solver: str | Callable,
     parameters: Iterable[nn.Parameter],
+    solver: str | Callable,
     lr: float,
     *,
     momentum: float = 0.9,
@@ -111,11 +118,11 @@ def make_optimiser(
 
     Parameters
     ----------
+    parameters : iterable of nn.Parameter
+        What to optimise.
     solver : str or callable
         Name in `SOLVERS`, or a `torch.optim` class (or function) called with the parameters and
         the rate as ``lr``.
-    parameters : iterable of nn.Parameter
-        What to optimise.
     lr : float
         Learning rate.
     momentum, nesterov : float, bool
@@ -138,17 +145,30 @@ def make_optimiser(
     elif isinstance(solver, str) and "adam" in solver:
         options = {"betas": betas, "eps": epsilon}
     make = SOLVERS[solver] if isinstance(solver, str) else solver
-    if isinstance(make, type):
-        if _can_fuse(make, parameters):
+    if make is torch.optim.LBFGS:
+        raise ValueError("solver=torch.optim.LBFGS needs whole samples: use solver='lbfgs'.")
+    if isinstance(make, type) and issubclass(make, Optimizer):
+        if {parameter.device.type for parameter in parameters} <= fused_devices(make):
             options["fused"] = True
         make = make if make is Adam else without_compiler(make)
-    return make(parameters, lr=lr, **options)
+    try:
+        optimiser = make(parameters, lr=lr, **options)
+    except Exception as error:
+        raise ValueError(f"solver={solver!r} cannot be used: {error}") from error
+    if not isinstance(optimiser, Optimizer):
+        raise ValueError(f"solver={solver!r} must make a torch.optim.Optimizer, got {optimiser!r}.")
+    return optimiser
 
 
-def _can_fuse(optimiser_class: type[Optimizer], parameters: list[nn.Parameter]) -> bool:
-    devices = {p.device.type for p in parameters}
-    supported = {"cpu"} if issubclass(optimiser_class, torch.optim.Adagrad) else {"cpu", "cuda"}
-    return "fused" in inspect.signature(optimiser_class).parameters and devices <= supported
+@lru_cache
+def fused_devices(optimiser_class: type[Optimizer]) -> set[str]:
+    """Tell on which types of devices an optimiser updates all parameters in one call."""
+    if issubclass(optimiser_class, torch.optim.Adagrad):
+        return {"cpu"}
+    can_fuse = any(
+        "fused" in inspect.signature(parent).parameters for parent in optimiser_class.__mro__[:-2]
+    )
+    return {"cpu", "cuda"} if can_fuse else set()
 
 
 def get_rate(optimiser: Optimizer) -> float:

@@ -27,6 +27,7 @@ def schedule_callbacks(
     n_epochs: int,
     power_t: float,
     n_seen: int,
+    restarts: bool,
 ) -> list[Callback]:
     """Choose the callback that changes the rate, if any.
 
@@ -44,7 +45,16 @@ def schedule_callbacks(
         Exponent of 'invscaling'.
     n_seen : int
         Number of samples seen in earlier trainings.
+    restarts : bool
+        Whether a training that continues another starts the schedule anew.
+
+    Raises
+    ------
+    ValueError
+        If the schedule is a class.
     """
+    if isinstance(schedule, type):
+        raise ValueError(f"learning_rate must be an object, got the class {schedule.__name__}.")
     if schedule == "invscaling" and solver != "adam":
         return [InverseScaling(rate, power_t, n_seen)]
     if schedule in ("constant", "adaptive", "invscaling"):
@@ -55,7 +65,7 @@ def schedule_callbacks(
         return [LowerRateOnPlateau(schedule)]
     if isinstance(schedule, Schedule):
         schedule = partial(schedule, initial_rate=rate, n_epochs=n_epochs)
-    return [FollowSchedule(schedule)]
+    return [FollowSchedule(schedule, restarts)]
 
 
 def stochastic_callbacks(
@@ -90,7 +100,7 @@ def stochastic_callbacks(
     """
     callbacks = [RaiseOnDivergence(), *schedule, RecordRate()]
     if score is not None:
-        callbacks.append(ValidationScore(score))
+        callbacks.append(ValidationScore(score, tol))
     if early_stopping:
         callbacks.append(KeepBestWeights())
     monitor = "valid_score" if early_stopping else "train_loss"

@@ -38,6 +38,22 @@ def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     module.load_state_dict({name: torch.tensor(np.array(a)) for name, a in arrays.items()})
 
 
+def copy_into(parameters: list[nn.Parameter], arrays: list[np.ndarray], name: str) -> None:
+    """Copy arrays into parameters of the same shapes.
+
+    Raises
+    ------
+    ValueError
+        If number or shapes differ; the message says `name`.
+    """
+    wanted = [tuple(parameter.shape) for parameter in parameters]
+    given = [np.shape(array) for array in arrays]
+    if wanted != given:
+        raise ValueError(f"{name} must have layers of shapes {wanted}, got {given}.")
+    for parameter, array in zip(parameters, arrays):
+        parameter.data.copy_(torch.tensor(np.array(array)))
+
+
 def optimiser_as_arrays(optimiser: Optimizer) -> dict:
     """Copy an optimiser's state into NumPy arrays and plain values."""
     state = optimiser.state_dict()

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 class Schedule:
     """A learning-rate schedule that an estimator's ``learning_rate`` takes."""
 
+    def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
+        """Compute the rate of an epoch, counted from 0."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
@@ -28,6 +32,10 @@ class StepDecay(Schedule):
 
     factor: float = 0.5
     every: int = 10
+
+    def __post_init__(self):
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, got {self.every}.")
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""

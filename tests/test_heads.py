@@ -1,0 +1,158 @@
+"""What y may be, and what is made of it."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+
+from sknn_basics import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+OPTIONS = {"hidden_layer_sizes": (10,), "max_iter": 5, "random_state": 0}
+
+
+def fit(y, iris, **options):
+    return MLPClassifier(**{**OPTIONS, **options}).fit(iris[0], y)
+
+
+def one_hot(y):
+    return np.eye(y.max() + 1)[y]
+
+
+def test_two_classes_take_one_logistic_output(iris):
+    model = fit(iris[1] > 0, iris)
+    assert (model.n_outputs_, model.out_activation_) == (1, "logistic")
+    assert model.predict_proba(iris[0]).shape == (150, 2)
+
+
+def test_two_classes_may_take_a_softmax(iris):
+    model = fit(iris[1] > 0, iris, loss="cross_entropy", solver="lbfgs")
+    assert (model.n_outputs_, model.out_activation_) == (2, "softmax")
+    assert model.score(iris[0], iris[1] > 0) == 1
+
+
+def test_more_classes_take_a_softmax(iris):
+    model = fit(iris[1], iris)
+    assert (model.n_outputs_, model.out_activation_) == (3, "softmax")
+    np.testing.assert_allclose(model.predict_proba(iris[0]).sum(axis=1), 1, atol=1e-6)
+
+
+def test_several_labels_take_a_logistic_output_each(iris):
+    y = np.column_stack([iris[1] > 0, iris[1] == 1]).astype(int)
+    model = fit(y, iris, max_iter=100)
+    assert (model.n_outputs_, model.out_activation_) == (2, "logistic")
+    assert model.predict(iris[0]).dtype.kind == "i"
+    np.testing.assert_array_equal(model.predict(iris[0]), model.predict_proba(iris[0]) > 0.5)
+
+
+def test_labels_may_be_sparse(iris):
+    y = np.column_stack([iris[1] > 0, iris[1] == 1]).astype(int)
+    np.testing.assert_array_equal(fit(csr_array(y), iris).coefs_[0], fit(y, iris).coefs_[0])
+
+
+def test_one_hot_rows_train_as_their_classes(iris):
+    by_row = fit(one_hot(iris[1]), iris, loss="cross_entropy", dtype="float64")
+    by_class = fit(iris[1], iris, dtype="float64")
+    np.testing.assert_allclose(by_row.loss_curve_, by_class.loss_curve_)
+    np.testing.assert_array_equal(by_row.predict(iris[0]), by_class.predict(iris[0]))
+    assert by_row.score(iris[0], one_hot(iris[1])) == by_class.score(*iris)
+
+
+def test_one_hot_rows_fix_the_number_of_classes(iris):
+    X, y = iris
+    model = MLPClassifier(loss="cross_entropy", **OPTIONS).fit(X[:100], one_hot(y)[:100])
+    assert model.predict_proba(X).shape == (150, 3)
+
+
+def test_probabilities_are_targets_without_asking(iris):
+    soft = one_hot(iris[1]) * 0.7 + 0.1
+    model = fit(soft, iris, max_iter=200, solver="lbfgs", alpha=0)
+    np.testing.assert_allclose(
+        model.predict_proba(iris[0]).mean(axis=0), soft.mean(axis=0), atol=1e-3
+    )
+
+
+def test_the_loss_of_probabilities_is_their_cross_entropy(iris):
+    soft = softmax(np.random.RandomState(0).normal(size=(150, 3)), axis=1)
+    model = fit(soft, iris, learning_rate_init=1e-12, max_iter=1, alpha=0, dtype="float64")
+    expected = -(soft * model.predict_log_proba(iris[0])).sum(axis=1).mean()
+    assert model.loss_ == pytest.approx(expected)
+
+
+def test_label_smoothing_spreads_the_target(iris):
+    smooth = fit(iris[1], iris, label_smoothing=0.3, dtype="float64")
+    by_row = fit(one_hot(iris[1]) * 0.7 + 0.1, iris, dtype="float64")
+    np.testing.assert_allclose(smooth.loss_curve_, by_row.loss_curve_)
+
+
+def test_label_smoothing_of_two_classes_spreads_the_target(iris):
+    y = (iris[1] > 0).astype(int)
+    smooth = fit(y, iris, label_smoothing=0.2, learning_rate_init=1e-12, max_iter=1, alpha=0)
+    p = smooth.predict_proba(iris[0])
+    expected = -(np.column_stack([1 - y, y]) * 0.8 + 0.1) * np.log(p)
+    assert smooth.loss_ == pytest.approx(expected.sum(axis=1).mean(), rel=1e-5)
+
+
+def test_the_reported_loss_is_the_log_loss(iris):
+    model = fit(iris[1], iris, learning_rate_init=1e-12, max_iter=1, alpha=0)
+    assert model.loss_ == pytest.approx(log_loss(iris[1], model.predict_proba(iris[0])), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a", "b", "c"], [10, -5, 7], [0.0, 1.0, 2.0], np.array(["x", "yy", "zzz"], dtype=object)],
+    ids=str,
+)
+def test_labels_may_be_of_any_type(names, iris):
+    X, y = iris
+    labels = np.asarray(names)[y]
+    model = fit(labels, iris, solver="lbfgs", max_iter=20)
+    np.testing.assert_array_equal(model.classes_, np.unique(labels))
+    assert model.score(X, labels) > 0.9
+
+
+def test_one_class_is_always_predicted():
+    model = MLPClassifier(**OPTIONS).fit([[0.0], [1.0]], ["only", "only"])
+    assert model.predict([[5.0]]) == ["only"]
+    np.testing.assert_array_equal(model.predict_proba([[5.0]]), [[1.0]])
+
+
+def test_balanced_class_weights_find_the_rare_class(iris):
+    X, y = iris
+    rows = np.r_[0:50, 50:53]
+    model = MLPClassifier((), class_weight="balanced", max_iter=300, learning_rate_init=0.1)
+    assert model.fit(X[rows], y[rows]).score(X[50:100], y[50:100]) > 0.9
+
+
+def test_class_weights_of_probabilities_average_over_the_row(iris):
+    soft = one_hot(iris[1]) * 0.7 + 0.1
+    weights = {0: 1.0, 1: 2.0, 2: 4.0}
+    by_class = fit(soft, iris, class_weight=weights)
+    by_sample = MLPClassifier(**OPTIONS).fit(iris[0], soft, sample_weight=soft @ [1.0, 2.0, 4.0])
+    np.testing.assert_array_equal(by_class.coefs_[0], by_sample.coefs_[0])
+
+
+def test_regression_has_one_linear_output(diabetes):
+    model = MLPRegressor(**OPTIONS).fit(*diabetes)
+    assert (model.n_outputs_, model.out_activation_) == (1, "identity")
+    assert model.predict(diabetes[0]).shape == (442,)
+
+
+def test_regression_may_have_several_outputs(diabetes):
+    X, y = diabetes
+    model = MLPRegressor(solver="lbfgs", max_iter=500, hidden_layer_sizes=(), alpha=0)
+    model.fit(X, np.column_stack([y, X[:, 0], X[:, 1] - X[:, 2]]))
+    prediction = model.predict(X)
+    np.testing.assert_allclose(prediction[:, 1], X[:, 0], atol=1e-3)
+    np.testing.assert_allclose(prediction[:, 2], X[:, 1] - X[:, 2], atol=1e-3)
+
+
+def test_poisson_regression_predicts_positive_means():
+    X = np.repeat([[0.0], [1.0]], 100, axis=0)
+    y = np.random.RandomState(0).poisson(np.repeat([2.0, 9.0], 100))
+    model = MLPRegressor("poisson", (), solver="lbfgs", alpha=0).fit(X, y)
+    np.testing.assert_allclose(
+        model.predict([[0.0], [1.0]]), [y[:100].mean(), y[100:].mean()], rtol=1e-4
+    )
