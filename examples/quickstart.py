@@ -48,6 +48,7 @@ def load_data(name):
     if name == "digits":
         X, y = load_digits(return_X_y=True)
         return train_test_split(X, y, stratify=y, random_state=42)
+    print("Fashion-MNIST: a stratified tenth of the training set, and the whole test set")
     X_train, y_train = load_fashion_mnist(split="train", return_X_y=True)
     X_test, y_test = load_fashion_mnist(split="test", return_X_y=True)
     X_train, _, y_train, _ = train_test_split(
@@ -67,7 +68,7 @@ def make_model():
     network = MLPClassifier(
         hidden_layer_sizes=(50,),
         learning_rate_init="auto",
-        batch_size=32,
+        batch_size=64,
         early_stopping=True,
         random_state=42,
     )
@@ -136,7 +137,10 @@ def plot_learning_curve(network, path):
     loss_ax.plot(epochs, network.history_["train_loss"])
     loss_ax.set(xlabel="Epoch", ylabel="Training loss")
     score_ax.plot(epochs, network.history_["valid_score"], color="tab:orange")
+    best = 1 + np.argmax(network.history_["valid_score"])
+    score_ax.axvline(best, color="tab:gray", linestyle="--", label="Best epoch: weights kept")
     score_ax.set(xlabel="Epoch", ylabel="Validation accuracy")
+    score_ax.legend(loc="lower right")
     figure.suptitle("The best network, refitted on all training rows")
     figure.savefig(path)
 

@@ -30,6 +30,7 @@ from sknn_basics.training.devices import (
     DTYPES,
     as_array,
     new_generator,
+    openmp_pools,
     resolve_device,
 )
 from sknn_basics.training.lbfgs import LBFGSNet
@@ -255,7 +256,13 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
         self._read_results(net, len(train))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        context.call_on_fit_task_end(
+            estimator=self,
+            X=X,
+            y=y,
+            metadata=None if sample_weight is None else {"sample_weight": sample_weight},
+            reconstruction_attributes={},
+        )
 
     def _check_same_targets(self, target) -> None:
         """Check that a warm start goes on with the targets of the last fit."""
@@ -302,8 +309,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             self.t_ = 0
             self.n_outputs_, self.out_activation_ = n_outputs, out_activation
             self._structure_ = structure
-            self._progress_ = (np.inf, 0)
-            self.loss_curve_, self.validation_scores_ = [], None
+            self._reset_results()
             self.module_ = self._make_module(structure)
             self._dtype_ = self._choose_dtype(X.shape[0], incremental)
         check_range(X, self._dtype_, "X")
@@ -320,6 +326,11 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         if self.compile:
             self.module_.compile()
 
+    def _reset_results(self) -> None:
+        """Start without any epoch."""
+        self._progress_ = (np.inf, 0)
+        self.loss_curve_, self.validation_scores_ = [], None
+
     def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
         """Choose the network's data type: single precision, unless double costs next to nothing."""
         if self.dtype != "auto":
@@ -331,9 +342,11 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         if self.weight_init == "auto":
             factor = 2.0 if self.activation == "logistic" else 6.0
             glorot_uniform_with_bias(self.module_, rng, factor)
-        else:
-            seed = rng.randint(np.iinfo(np.int32).max)
-            initialise(self.module_, self.weight_init, new_generator(seed, torch.device("cpu")))
+            return
+        generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
+        # The factorisation behind orthogonal weights has other bits with more threads.
+        with openmp_pools().limit(limits=1):
+            initialise(self.module_, self.weight_init, generator)
 
     # Validation data.
 
@@ -452,7 +465,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
                 "It is going to be clipped.",
                 stacklevel=4,
             )
-        return min(self.batch_size, n_samples)
+        return int(min(self.batch_size, n_samples))
 
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""

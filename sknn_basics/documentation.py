@@ -33,7 +33,8 @@ Largest number of epochs, or of iterations of 'lbfgs'.""",
 Whether the samples get a new order every epoch.""",
     "random_state": """int, RandomState instance or None, default=None
 Source of initial weights, validation split, order of samples, dropout and noise. With an int,
-the same data give the same bits on the same device.""",
+the same data give the same bits on the same device. Only where a step is large (batch size times
+parameters above 2**22), the last bits depend on the number of threads too.""",
     "tol": """float, default=0.0001
 An improvement of the monitored loss or score that is smaller counts as none.""",
     "verbose": """bool or int, default=False

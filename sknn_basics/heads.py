@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_y
 
 from sknn_basics.base import NeuralEstimator
 from sknn_basics.checks import check_numeric
+from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
     REGRESSION_LOSSES,
     BinaryCrossEntropy,
@@ -129,7 +130,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             Share of right predictions.
         """
         if getattr(self, "_target_type_", None) == "probabilities" and np.ndim(y) == 2:
-            y = self.classes_[np.argmax(y, axis=1)]
+            y = self.classes_[np.argmax(as_array(y), axis=1)]
         return super().score(X, y, sample_weight)
 
     def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:

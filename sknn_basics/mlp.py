@@ -98,7 +98,9 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     Deliberate differences from scikit-learn: the network computes in float32, whatever the data
     type of X, unless `dtype` says otherwise; the validation split of `early_stopping` is stratified
     for more than two classes too; class probabilities are accepted as y; a diverging training
-    raises; `predict_proba` has one column if there is one class.
+    raises; `predict_proba` has one column if there is one class; predicted labels of a
+    multi-label y are dense; of equally good epochs, `early_stopping` restores the one with the
+    smallest validation loss.
 
     References
     ----------

@@ -128,13 +128,13 @@ class PersistenceMixin:
         }
         for name, value in content["parameters"].items():
             try:
-                json.dumps(value, default=as_jsonable)
+                content["parameters"][name] = as_jsonable(value)
             except TypeError as error:
                 raise TypeError(f"{name}={value!r} cannot be written as JSON.") from error
         if hasattr(self, "module_"):
             names = [name for name in ARCHITECTURE if hasattr(self, name)]
-            content["fitted"] = {name: getattr(self, name) for name in names}
-        return json.dumps(content, default=as_jsonable, indent=2)
+            content["fitted"] = {name: as_jsonable(getattr(self, name)) for name in names}
+        return json.dumps(content, indent=2)
 
 
 def from_json(text: str):
@@ -169,23 +169,38 @@ def from_json(text: str):
 
     content = json.loads(text, object_hook=from_jsonable)
     name = content.get("estimator") if isinstance(content, dict) else None
-    if name not in sknn_basics.__all__:
+    kind = getattr(sknn_basics, name, None) if isinstance(name, str) else None
+    if not (isinstance(kind, type) and issubclass(kind, PersistenceMixin)):
         raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")
     check_version(content["sknn_basics"], name)
-    estimator = getattr(sknn_basics, name)(**content["parameters"])
+    estimator = kind(**content["parameters"])
     if "fitted" in content:
         vars(estimator).update(content["fitted"])
+        estimator._reset_results()
         estimator._rebuild()
         estimator._draw_weights(check_random_state(estimator.random_state))
     return estimator
 
 
 def as_jsonable(value):
-    """Write an array or a NumPy scalar in terms of JSON."""
+    """Write plain values, NumPy arrays and numbers, and dicts with any keys in terms of JSON.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
     if isinstance(value, np.ndarray):
         return {"values": value.tolist(), "dtype": str(value.dtype)}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, list | tuple):
+        return [as_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        keys, values = as_jsonable(list(value)), as_jsonable(list(value.values()))
+        return {"keys": keys, "values": values}
+    if value is None or isinstance(value, str | int | float):
+        return value
     raise TypeError(f"{type(value).__name__} is not a plain value")
 
 
@@ -193,6 +208,8 @@ def from_jsonable(value: dict):
     """Read back what `as_jsonable` wrote."""
     if value.keys() == {"values", "dtype"}:
         return np.array(value["values"], dtype=value["dtype"])
+    if value.keys() == {"keys", "values"}:
+        return dict(zip(value["keys"], value["values"]))
     return value
 
 

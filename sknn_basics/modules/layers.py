@@ -138,6 +138,8 @@ def make_activation(activation: str | type[nn.Module]) -> nn.Module:
     """
     if isinstance(activation, str):
         return ACTIVATIONS[activation]()
+    if activation is nn.RReLU:
+        return RReLU()
     try:
         layer = activation()
         keeps_shape = layer.eval()(torch.zeros(2, 4)).shape == (2, 4)

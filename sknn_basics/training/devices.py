@@ -2,15 +2,37 @@
 
 import os
 import warnings
+from functools import lru_cache
 
 import torch
 from scipy.sparse import csr_array
+from threadpoolctl import ThreadpoolController
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 if hasattr(os, "register_at_fork"):
     # A forked process has no threads of its parent, and torch would wait for them forever.
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+# Multiplications of a step's forward pass up to which one thread is used.
+SMALL_STEP = 2**22
+
+
+@lru_cache
+def openmp_pools() -> ThreadpoolController:
+    """Find the thread pools of OpenMP, torch's among them."""
+    return ThreadpoolController().select(user_api="openmp")
+
+
+def threads_for_step(n_multiplications: int):
+    """Make the context of a training: one thread where a step is small, else torch's choice.
+
+    Several threads hardly speed up a small step, slow it down many times where other processes
+    want the cores, and split its sums, so that the bits of a result would depend on their number.
+    The limit holds for the calling thread only.
+    """
+    return openmp_pools().limit(limits=1 if n_multiplications <= SMALL_STEP else None)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

@@ -41,6 +41,9 @@ class LBFGSNet(Net):
     def _default_callbacks(self):
         return []
 
+    def rows_of_step(self, X) -> int:
+        return len(X[0] if isinstance(X, tuple) else X)
+
     def run_epochs(self, X, y, epochs: int) -> None:
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=False)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batches
 from sknn_basics.training.callbacks import StopWithoutProgress, all_finite
+from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import replace_when_complete
@@ -65,7 +66,13 @@ class Net(NeuralNet):
         **kwargs,
     ):
         super().__init__(
-            module, criterion, optimizer, train_split=None, verbose=0, device=None, **kwargs
+            module,
+            criterion,
+            optimizer,
+            train_split=None,
+            verbose=0,
+            device=str(next(module.parameters()).device),
+            **kwargs,
         )
         self.alpha = alpha
         self.clip_grad_norm = clip_grad_norm
@@ -105,12 +112,21 @@ class Net(NeuralNet):
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
-            self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
+            with threads_for_step(self.rows_of_step(X) * self.n_weights()):
+                self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if len(self.history) and "train_loss" not in self.history[-1]:
             del self.history[-1]
         return self
+
+    def rows_of_step(self, X) -> int:
+        """Tell how many samples make a step."""
+        return self.batch_size
+
+    def n_weights(self) -> int:
+        """Count the parameters of the network."""
+        return sum(parameter.numel() for parameter in self.module_.parameters())
 
     def run_epochs(self, X, y, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
@@ -146,6 +162,9 @@ class Net(NeuralNet):
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""
         self.n_epochs_ += 1
+        if not self.history[-1, "batches"]:
+            # skorch's checkpoints look at the last batch.
+            self.history.new_batch()
         for _, callback in self.callbacks_:
             try:
                 callback.on_epoch_end(self, **kwargs)
@@ -221,8 +240,9 @@ class Net(NeuralNet):
 
     def decay(self, scale) -> tuple:
         """Add the gradient of the L2 penalty; return what the penalty is computed from."""
-        gradients = [parameter.grad for parameter in self.decayed_]
-        weights = [parameter.detach() for parameter in self.decayed_]
+        decayed = [parameter for parameter in self.decayed_ if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in decayed]
+        weights = [parameter.detach() for parameter in decayed]
         if isinstance(scale, Tensor):
             scale = scale.to(weights[0].dtype)
             torch._foreach_add_(gradients, torch._foreach_mul(weights, scale))
