@@ -40,20 +40,20 @@ N_JOBS = 2
 # %%
 # The data
 # --------
-# The digits come with scikit-learn. Of Fashion-MNIST a stratified tenth of the training
-# set is enough to choose a network by; its test set is used whole.
+# The digits come with scikit-learn. Of Fashion-MNIST, a stratified part of the training set
+# is enough to show the way; its test set is used whole.
 
 
 def load_data(name):
     if name == "digits":
         X, y = load_digits(return_X_y=True)
         return train_test_split(X, y, stratify=y, random_state=42)
-    print("Fashion-MNIST: a stratified tenth of the training set, and the whole test set")
     X_train, y_train = load_fashion_mnist(split="train", return_X_y=True)
     X_test, y_test = load_fashion_mnist(split="test", return_X_y=True)
     X_train, _, y_train, _ = train_test_split(
-        X_train, y_train, train_size=6_000, stratify=y_train, random_state=42
+        X_train, y_train, train_size=2_000, stratify=y_train, random_state=42
     )
+    print("Fashion-MNIST: a stratified subset of the training set, and the whole test set")
     return X_train, X_test, y_train, y_test
 
 

@@ -141,6 +141,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             y = column_or_1d(y, warn=True)
         if reset:
             try:
+                check_no_missing(y)
                 self._learn_target(y, classes)
             except TypeError as error:
                 raise ValueError(
@@ -214,10 +215,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         weight = super()._weigh(sample_weight, X, target)
         if self.class_weight is None:
             return weight
-        if self._target_type_ == "probabilities":
-            by_class = self._weigh_probabilities(target)
-        else:
-            by_class = compute_sample_weight(self.class_weight, self._decode_target(target))
+        by_class = self._weigh_classes(target)
         if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
             raise ValueError(
                 "class_weight must be finite, not negative and not zero for all classes of y, "
@@ -225,19 +223,29 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             )
         return by_class if weight is None else weight * by_class
 
-    def _weigh_probabilities(self, target) -> np.ndarray:
-        """Average the class weights of each row by its probabilities."""
-        if self.class_weight == "balanced":
-            mass = target.sum(axis=0)
-            n_present = np.count_nonzero(mass)
-            return target @ (len(target) / (n_present * np.where(mass > 0, mass, np.inf)))
-        weights = self.class_weight
-        if not isinstance(weights, dict) or not set(weights) <= set(self.classes_):
+    def _weigh_classes(self, target) -> np.ndarray:
+        """Compute each sample's weight by its class, its labels or its probabilities."""
+        if self._target_type_ == "labels":
+            return compute_sample_weight(self.class_weight, target)
+        if self._target_type_ == "probabilities":
+            return target @ self._weights_of_classes(target.sum(axis=0))
+        index = target.ravel().astype(np.intp)
+        return self._weights_of_classes(np.bincount(index, minlength=len(self.classes_)))[index]
+
+    def _weights_of_classes(self, mass: np.ndarray) -> np.ndarray:
+        """Read `class_weight` as one weight a class; `mass` is each one's number of samples."""
+        weights, classes = self.class_weight, self.classes_.tolist()
+        if isinstance(weights, str):
+            return mass.sum() / (np.count_nonzero(mass) * np.where(mass > 0, mass, np.inf))
+        if not isinstance(weights, dict) or not set(weights) <= set(classes):
             raise ValueError(
-                f"class_weight must be 'balanced' or a dict from column numbers {self.classes_} "
-                f"to weights where y holds probabilities, got {weights}."
+                f"class_weight must be 'balanced' or a dict from classes {classes} to weights, "
+                f"got {weights}."
             )
-        return target @ [weights.get(c, 1.0) for c in self.classes_]
+        try:
+            return np.array([float(weights.get(name, 1.0)) for name in classes])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"class_weight must hold numbers, got {weights}.") from error
 
     def _strata(self, target) -> np.ndarray | None:
         if self._target_type_ == "labels":
@@ -361,6 +369,18 @@ def check_given(y, estimator) -> None:
             f"This {type(estimator).__name__} estimator requires y to be passed, "
             "but the target y is None."
         )
+
+
+def check_no_missing(y: np.ndarray) -> None:
+    """Check that an array of objects contains neither None nor NaN.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
+        raise ValueError("Input y contains missing values.")
 
 
 def check_probabilities(y: np.ndarray) -> None:

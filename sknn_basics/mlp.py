@@ -51,8 +51,7 @@ class DenseEstimator(NeuralEstimator):
     @coefs_.setter
     def coefs_(self, arrays: list[np.ndarray]) -> None:
         check_is_fitted(self)
-        weights = [layer.weight for layer in weight_layers(self.module_)]
-        copy_into(weights, [np.transpose(array) for array in arrays], "coefs_")
+        copy_into([layer.weight.T for layer in weight_layers(self.module_)], arrays, "coefs_")
 
     @property
     def intercepts_(self) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from copy import copy
 from itertools import repeat
+from math import prod
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class ArrayDataset(Dataset):
         # In double precision, so that weights of any scale have a sum.
         self.weights = None if weight is None else torch.tensor(weight, device=device)
         self.n_samples = X.shape[0]
-        self.sample_bytes = max(1, int(np.prod(X.shape[1:]))) * dtype.itemsize
+        self.sample_bytes = max(1, prod(X.shape[1:])) * dtype.itemsize
 
     def subset(self, rows: np.ndarray) -> "ArrayDataset":
         """Make a dataset of some rows, which shares the data with this one."""

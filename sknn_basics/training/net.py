@@ -276,13 +276,14 @@ class Net(NeuralNet):
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
+        batches = evaluation_batches(self.get_dataset(X))
         with torch.inference_mode():
-            activated = [self.activate(output) for output in self.forward_iter(X)]
+            activated = [self.activate(self.evaluation_step(batch)) for batch in batches]
         return activated[0] if len(activated) == 1 else np.concatenate(activated)
 
     def activate(self, output: Tensor) -> np.ndarray:
         """Apply the output activation."""
-        return self.predict_nonlinearity(output).numpy()
+        return self.predict_nonlinearity(output).cpu().numpy()
 
     def final_loss(self) -> float:
         """Tell the loss of the last epoch, NaN if there was none."""
