@@ -504,7 +504,8 @@ def test_predict_works_in_a_forked_process(digits):
 @pytest.mark.parametrize("mode", ["adam", "dropout", "batch normalization", "lbfgs"])
 def test_fit_works_in_a_forked_process(mode, digits):
     X, y = digits
-    options = {"hidden_layer_sizes": (100,), "max_iter": 1, "dtype": "float64"}
+    # Steps of such a network are large enough for several threads.
+    options = {"hidden_layer_sizes": (400,), "max_iter": 1, "dtype": "float64"}
     model = classifier(**{**WHOLE_FIT_MODES[mode], **options})
     expected = copy.deepcopy(model).fit(X, y).predict_proba(X)
     predicted = in_a_forked_process(lambda: model.fit(X, y).predict_proba(X))
@@ -731,7 +732,7 @@ SCALES = pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
 @SCALES
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("sizes", [(5,), (200,)], ids=["narrow", "wide"])
+@pytest.mark.parametrize("sizes", [(5,), (400,)], ids=["narrow", "wide"])
 def test_the_scale_of_sample_weights_does_not_matter(sizes, solver, dtype, scale, digits):
     X, y = digits
     options = {"solver": solver, "hidden_layer_sizes": sizes, "dtype": dtype, "max_iter": 2}

@@ -224,6 +224,14 @@ class WeightRecorder(Callback):
         self.weights.append(net.module_.hidden1.weight.detach().numpy().T.copy())
 
 
+def test_a_warm_start_keeps_the_best_weights_of_all_fits(digits):
+    X, y = digits
+    model = MLPClassifier(early_stopping=True, warm_start=True, max_iter=30, random_state=0)
+    weights = model.fit(X, y).coefs_[0].copy()
+    model.set_params(solver="sgd", learning_rate_init=3.0, max_iter=2).fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], weights)
+
+
 def test_early_stopping_waits_for_its_patience(digits):
     model = MLPClassifier(early_stopping=True, tol=1.0, n_iter_no_change=3, random_state=0)
     # The first epoch improves on nothing at all, then no epoch improves by 1.

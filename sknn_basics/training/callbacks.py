@@ -53,36 +53,46 @@ class ValidationScore(Callback):
 
     def __init__(self, score: Callable, tol: float):
         self.score, self.tol = score, tol
+        self.top, self.loss_of_best = None, np.inf
 
     def on_epoch_end(self, net, **kwargs):
+        if self.top is None:
+            self.look_back(net)
         score, loss = read_number(self.score(net), "scoring"), net.history[-1, "valid_loss"]
-        top, loss_of_best = net.best_.get("valid_score", (-np.inf, np.inf))
-        is_tied = score >= top - self.tol and loss < loss_of_best
-        is_best = score > top + self.tol or is_tied
-        net.best_["valid_score"] = (float(np.fmax(score, top)), loss if is_best else loss_of_best)
+        is_tied = score >= self.top - self.tol and loss < self.loss_of_best
+        is_best = bool(score > self.top + self.tol or is_tied)
+        self.top = np.fmax(score, self.top)
+        self.loss_of_best = loss if is_best else self.loss_of_best
         net.history.record("valid_score", score)
-        net.history.record("valid_score_best", bool(is_best))
+        net.history.record("valid_score_best", is_best)
+
+    def look_back(self, net) -> None:
+        """Find the best of the training that is continued, or loaded from a checkpoint."""
+        self.top = -np.inf
+        for row in scored_rows(net):
+            self.top = np.fmax(row["valid_score"], self.top)
+            self.loss_of_best = row["valid_loss"] if row["valid_score_best"] else self.loss_of_best
 
 
 class KeepBestWeights(Callback):
     """Give the net the weights of its best epoch when the training ends."""
 
-    def initialize(self):
-        self.best_weights_ = None
-        return self
+    def __init__(self):
+        self.best_weights, self.has_begun = None, False
 
-    def on_train_begin(self, net, **kwargs):
-        if "valid_score" in net.best_:
+    def on_epoch_begin(self, net, **kwargs):
+        if not self.has_begun and scored_rows(net):
             # The training that is continued has left its best weights in the net.
-            self.best_weights_ = clone_weights(net.module_)
+            self.best_weights = clone_weights(net.module_)
+        self.has_begun = True
 
     def on_epoch_end(self, net, **kwargs):
         if net.history[-1, "valid_score_best"]:
-            self.best_weights_ = clone_weights(net.module_)
+            self.best_weights = clone_weights(net.module_)
 
     def on_train_end(self, net, **kwargs):
-        if self.best_weights_ is not None:
-            net.module_.load_state_dict(self.best_weights_)
+        if self.best_weights is not None:
+            net.module_.load_state_dict(self.best_weights)
 
 
 class StopWithoutProgress(Callback):
@@ -244,6 +254,11 @@ def all_finite(module: torch.nn.Module) -> bool:
     """Tell whether all weights and running statistics are finite, with one transfer."""
     values = [t for t in module.state_dict().values() if t.is_floating_point()]
     return bool(torch.stack([t.detach().sum() for t in values]).isfinite().all())
+
+
+def scored_rows(net) -> list[dict]:
+    """List the epochs so far that have a score on validation data."""
+    return [row for row in net.history if "valid_score" in row]
 
 
 def read_number(value, name: str) -> float:

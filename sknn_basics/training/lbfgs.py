@@ -118,8 +118,9 @@ class LBFGSNet(Net):
             share = (losses.sum() if weight is None else losses @ weight) / total_weight
             share.backward()
             loss += share.item()
-        scale, norms = self.decay(self.alpha / total_weight)
-        loss += 0.5 * scale * torch.stack(norms).square().sum().item()
+        if penalty := self.decay(self.alpha / total_weight):
+            scale, norms = penalty
+            loss += 0.5 * scale * torch.stack(norms).square().sum().item()
         gradient = torch.cat([parameter.grad.flatten() for parameter in self.trainable_])
         return loss, gradient.numpy(force=True)
 

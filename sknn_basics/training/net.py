@@ -238,9 +238,11 @@ class Net(NeuralNet):
         losses = self.criterion_(output, y)
         return losses @ (weight / total).to(losses.dtype), total
 
-    def decay(self, scale) -> tuple:
+    def decay(self, scale) -> tuple | None:
         """Add the gradient of the L2 penalty; return what the penalty is computed from."""
         decayed = [parameter for parameter in self.decayed_ if parameter.grad is not None]
+        if not decayed:
+            return None
         gradients = [parameter.grad for parameter in decayed]
         weights = [parameter.detach() for parameter in decayed]
         if isinstance(scale, Tensor):
