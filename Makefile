@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto
+# Of each test process; as many processes as cores, with as many threads each, wait for each other.
+TEST_THREADS ?= 1
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
@@ -19,7 +21,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/quickstart.py $(DEMO_ARGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check

@@ -487,7 +487,7 @@ class Pair(nn.Module):
 @pytest.mark.parametrize(
     "activation",
     ["rely", "", nn.GLU, nn.ReLU(), nn.Linear, Pair, torch.relu, int, np.tanh, 3],
-    ids=str,
+    ids=lambda activation: getattr(activation, "__name__", repr(activation)),
 )
 def test_an_activation_that_is_none_raises(activation, iris):
     with pytest.raises(ValueError, match="activation"):
