@@ -289,12 +289,9 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         """Check the sample weights."""
         if sample_weight is None:
             return None
-        weight = _check_sample_weight(
+        return _check_sample_weight(
             as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
-        if not weight.any():
-            raise ValueError("sample_weight is zero for every sample.")
-        return weight
 
     def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
         """Make the network with its initial weights, or check that the fitted one still fits."""

@@ -30,7 +30,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         **NeuralEstimator._parameter_constraints,
         "loss": [StrOptions({"log_loss", "cross_entropy"})],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="both")],
     }
 
     @available_if(NeuralEstimator._has_partial_fit)
@@ -161,7 +161,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if kind == "continuous-multioutput" or (self.loss == "cross_entropy" and y.ndim == 2):
             self._target_type_ = "probabilities"
         else:
-            check_classification_targets(y)
+            if kind not in ("binary", "multiclass", "multilabel-indicator"):
+                check_classification_targets(y)
             if kind == "multiclass-multioutput":
                 raise ValueError(
                     "y has several columns with more than two classes (multiclass-multioutput), "

@@ -398,6 +398,44 @@ def test_an_interrupt_in_a_forward_pass_leaves_the_last_complete_epoch(solver, i
     assert results(model) == results(expected)
 
 
+class InterruptionInValidation(nn.Module):
+    """An activation that is interrupted when it evaluates 150 samples for the third time."""
+
+    n_calls = 0
+
+    def forward(self, x):
+        InterruptionInValidation.n_calls += not self.training and len(x) == 150
+        if InterruptionInValidation.n_calls == 3:
+            raise KeyboardInterrupt
+        return torch.tanh(x)
+
+
+def interrupted_in_validation(X, y):
+    InterruptionInValidation.n_calls = 0
+    model = classifier(activation=InterruptionInValidation, max_iter=50)
+    return model.fit(X, y, X_val=X, y_val=y)
+
+
+def interrupted_in_scoring(X, y):
+    scores = [0.5, 0.6]
+
+    def scoring(estimator, X, y):
+        if not scores:
+            raise KeyboardInterrupt
+        return scores.pop()
+
+    return classifier(scoring=scoring, early_stopping=True, max_iter=50).fit(X, y)
+
+
+@pytest.mark.parametrize("fit", [interrupted_in_validation, interrupted_in_scoring])
+def test_an_epoch_that_is_interrupted_in_its_validation_leaves_no_record(fit, iris):
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = fit(*iris)
+    history = {name: len(values) for name, values in model.history_.items()}
+    lengths = [model.n_iter_, len(model.loss_curve_), len(model.validation_scores_)]
+    assert [*lengths, *history.values()] == [2] * (3 + len(history))
+
+
 def test_an_interrupt_before_the_training_raises(iris):
     model = classifier(callbacks=[raising("on_train_begin", KeyboardInterrupt(), epoch=0)])
     with pytest.raises(KeyboardInterrupt):
@@ -503,7 +541,7 @@ def test_predict_works_in_a_forked_process(digits):
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("mode", ["adam", "dropout", "batch normalization", "lbfgs"])
 def test_fit_works_in_a_forked_process(mode, digits):
-    X, y = digits
+    X, y = (array[:500] for array in digits)
     # Steps of such a network are large enough for several threads.
     options = {"hidden_layer_sizes": (400,), "max_iter": 1, "dtype": "float64"}
     model = classifier(**{**WHOLE_FIT_MODES[mode], **options})
@@ -726,7 +764,7 @@ def test_a_fitted_model_does_not_keep_its_data(case, dtype, iris):
 
 # The scale of sample weights.
 
-SCALES = pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+SCALES = pytest.mark.parametrize("scale", [1e-300, 1e300])
 
 
 @SCALES
@@ -734,7 +772,7 @@ SCALES = pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("sizes", [(5,), (400,)], ids=["narrow", "wide"])
 def test_the_scale_of_sample_weights_does_not_matter(sizes, solver, dtype, scale, digits):
-    X, y = digits
+    X, y = (array[:500] for array in digits)
     options = {"solver": solver, "hidden_layer_sizes": sizes, "dtype": dtype, "max_iter": 2}
     weighted = classifier(**options, alpha=0).fit(X, y, np.full(len(y), scale))
     plain = classifier(**options, alpha=0).fit(X, y)

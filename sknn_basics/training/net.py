@@ -11,7 +11,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batches
-from sknn_basics.training.callbacks import StopWithoutProgress, all_finite
+from sknn_basics.training.callbacks import StopWithoutProgress, ValidationScore, all_finite
 from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
@@ -108,7 +108,7 @@ class Net(NeuralNet):
         self.history.record(f"{name}_best", bool(value < best))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        self.stop_reason_, self.n_epochs_ = None, 0
+        self.stop_reason_, n_earlier = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
@@ -116,9 +116,18 @@ class Net(NeuralNet):
                 self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        if len(self.history) and "train_loss" not in self.history[-1]:
-            del self.history[-1]
+            self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
+        self.n_epochs_ = len(self.history) - n_earlier
         return self
+
+    def drop_unfinished_epoch(self, has_validation: bool) -> None:
+        """Remove the last epoch's record if something that belongs there is missing."""
+        names = {"train_loss"} | ({"valid_loss"} if has_validation else set())
+        if any(isinstance(callback, ValidationScore) for _, callback in self.callbacks_):
+            names.add("valid_score")
+        if self.history and not names <= self.history[-1].keys():
+            del self.history[-1]
+            self.best_ = _best_of(self.history)
 
     def rows_of_step(self, X) -> int:
         """Tell how many samples make a step."""
@@ -161,7 +170,6 @@ class Net(NeuralNet):
 
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""
-        self.n_epochs_ += 1
         if not self.history[-1, "batches"]:
             # skorch's checkpoints look at the last batch.
             self.history.new_batch()
@@ -315,6 +323,7 @@ class Net(NeuralNet):
 
     def end_training(self, dtype: torch.dtype, callbacks: list) -> None:
         """Round the network, let go of data, gradients and all callbacks but those given."""
+        was_rounded = next(self.module_.parameters()).dtype != dtype
         self.module_.to(dtype).eval()
         if not all_finite(self.module_):
             raise ValueError(
@@ -324,8 +333,9 @@ class Net(NeuralNet):
                 "lower learning_rate_init, or set clip_grad_norm."
             )
         self.module_.zero_grad()
-        # Loading gives the optimiser's state the network's data type.
-        self.optimizer_.load_state_dict(self.optimizer_.state_dict())
+        if was_rounded:
+            # Loading gives the optimiser's state the network's data type.
+            self.optimizer_.load_state_dict(self.optimizer_.state_dict())
         self.valid_output_ = None
         self.callbacks = callbacks
         kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]

@@ -61,7 +61,40 @@ class Adam(without_compiler(torch.optim.Adam)):
             group["n_steps"] += 1
             correction = 1 - group["betas"][1] ** group["n_steps"]
             group["eps"] = group["epsilon_hat"] / correction**0.5
-        return super().step(closure)
+        if not self.step_at_once():
+            super().step(closure)
+
+    @torch.no_grad()
+    def step_at_once(self) -> bool:
+        """Make the step without torch's costly preparations; tell whether that is possible.
+
+        The first step is torch's, which makes the state.
+        """
+        (group,) = self.param_groups
+        parameters = [p for p in group["params"] if p.grad is not None]
+        states = [self.state[p] for p in parameters]
+        if not (group["fused"] and all(states)):
+            return False
+        steps = [state["step"] for state in states]
+        torch._foreach_add_(steps, 1)
+        torch._fused_adam_(
+            parameters,
+            [p.grad for p in parameters],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            steps,
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=0.0,
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+            grad_scale=None,
+            found_inf=None,
+        )
+        return True
 
     step.hooked = True
 
