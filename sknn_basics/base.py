@@ -25,7 +25,12 @@ from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_l
 from sknn_basics.modules.summary import count_parameters, summarise
 from sknn_basics.persistence import PersistenceMixin
 from sknn_basics.training.batches import ArrayDataset
-from sknn_basics.training.callbacks import NotifyEpochs, PrintEpoch, RaiseOnDivergence
+from sknn_basics.training.callbacks import (
+    NotifyEpochs,
+    PrintEpoch,
+    RaiseOnDivergence,
+    ValidationScore,
+)
 from sknn_basics.training.devices import (
     DTYPES,
     as_array,
@@ -467,7 +472,9 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
         if self.solver == "lbfgs":
-            return [RaiseOnDivergence(), *([PrintEpoch()] if self.verbose else [])]
+            validation = [] if score is None else [ValidationScore(score, self.tol)]
+            progress = [PrintEpoch()] if self.verbose else []
+            return [RaiseOnDivergence(), *validation, *progress]
         return stochastic_callbacks(
             score=score,
             early_stopping=self.early_stopping,

@@ -252,9 +252,10 @@ def test_validation_split_is_stratified(iris):
     assert seen == [[10, 10, 10]] * 2
 
 
-def test_given_validation_data_are_scored_and_not_trained_on(iris):
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_given_validation_data_are_scored_and_not_trained_on(solver, iris):
     X, y = iris
-    options = {"max_iter": 4, "random_state": 0}
+    options = {"max_iter": 4, "random_state": 0, "solver": solver, "normalization": "batch"}
     plain = MLPClassifier(**options).fit(X[::2], y[::2])
     watched = MLPClassifier(**options).fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
     assert watched.validation_scores_[-1] == plain.score(X[1::2], y[1::2])

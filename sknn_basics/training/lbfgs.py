@@ -47,6 +47,7 @@ class LBFGSNet(Net):
     def run_epochs(self, X, y, epochs: int) -> None:
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=False)
+        valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self._set_training(True)
         datasets = {"dataset_train": train, "dataset_valid": valid}
 
@@ -55,9 +56,11 @@ class LBFGSNet(Net):
             self.notify("on_epoch_begin", **datasets)
             self.set_parameters(reached.x)
             self.record_with_best("train_loss", float(reached.fun))
+            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.end_epoch(**datasets)
             if self.stop_reason_ is not None:
                 raise StopIteration
+            self._set_training(True)
 
         start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
         reached = OptimizeResult(x=start, fun=np.nan)
