@@ -72,17 +72,18 @@ def optimiser_as_arrays(optimiser: Optimizer) -> dict:
 def load_optimiser(optimiser: Optimizer, plain: dict) -> None:
     """Restore an optimiser's state from arrays and plain values."""
     current = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict(
-        {
-            "state": {
-                int(index): {key: _as_tensor(value) for key, value in values.items()}
-                for index, values in plain["state"].items()
-            },
-            "param_groups": [
-                {**now, **saved} for now, saved in zip(current, plain["param_groups"], strict=True)
-            ],
+    groups = [{**now, **saved} for now, saved in zip(current, plain["param_groups"], strict=True)]
+    optimiser.load_state_dict({"state": {}, "param_groups": groups})
+    # Not by `load_state_dict`, which casts the state to the parameters' data type.
+    places = [(p, group) for group in optimiser.param_groups for p in group["params"]]
+    for index, values in plain["state"].items():
+        parameter, group = places[int(index)]
+        # A fused optimiser counts its steps on the device, any other on the CPU.
+        step_device = parameter.device if group.get("fused") else torch.device("cpu")
+        optimiser.state[parameter] = {
+            key: _as_tensor(value, step_device if key == "step" else parameter.device)
+            for key, value in values.items()
         }
-    )
 
 
 def clone_weights(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -133,5 +134,5 @@ def _as_plain(value):
     return value.numpy(force=True).copy() if isinstance(value, torch.Tensor) else value
 
 
-def _as_tensor(value):
-    return torch.tensor(np.array(value)) if isinstance(value, np.ndarray) else value
+def _as_tensor(value, device: torch.device):
+    return torch.tensor(np.array(value), device=device) if isinstance(value, np.ndarray) else value
