@@ -15,7 +15,12 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", nargs="+", choices=ROWS, metavar="NAME", help=f"rows to run: {', '.join(ROWS)}"
+        "--only",
+        action="extend",
+        nargs="+",
+        choices=ROWS,
+        metavar="NAME",
+        help=f"rows to run: {', '.join(ROWS)}",
     )
     parser.add_argument("--runs", type=int, default=5, help="counted runs in a process")
     parser.add_argument(
@@ -36,9 +41,9 @@ def main() -> None:
         images = save_arrays(Path(folder))
         print(f"{machine()}; images: {images}", flush=True)
         for row in rows:
-            lines += table_rows(row, run_row(row, Path(folder), arguments.runs, arguments.rounds))
-            print(f"{row.name}: done", flush=True)
-    print(markdown_table(lines))
+            results = run_row(row, Path(folder), arguments.runs, arguments.rounds)
+            lines += table_rows(row, results)
+            print(markdown_table(table_rows(row, results)), flush=True)
     if arguments.write:
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page(rows, lines, images, arguments.runs, arguments.rounds))

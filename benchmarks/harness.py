@@ -59,8 +59,8 @@ class Row:
     """One kind of work, done by us and by each peer.
 
     Each peer is a function from the folder of arrays to the work, a function without arguments.
-    `measure` runs that work and returns samples in `unit`. Where it gives a single sample, every
-    sample takes a fresh process.
+    `measure` runs that work and returns samples in `unit`. Where its single sample varies, as
+    `single_sample` says, each counted run takes a fresh process.
     """
 
     name: str

@@ -13,8 +13,8 @@ INTRODUCTION = """# Benchmarks
 
 `make bench` runs this table; `python -m benchmarks --write` also writes this page.
 Each peer runs in processes of its own, in turn with the others: {rounds} processes a peer, each
-with {runs} counted runs after one that is not. Where only a fresh process tells anything (memory,
-import, first fit), {runs} processes count once each. All peers may use all cores.
+with {runs} counted runs after one that is not; for memory, the first run counts. For the import and
+the first fit, {runs} processes count once each. All peers may use all cores.
 Medians and least values are over all counted runs. The measured figure is the peer's median
 over ours (above 1x, ours is faster), our median less the peer's, or our own median.
 """
