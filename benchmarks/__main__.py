@@ -24,7 +24,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=int, default=5, help="counted runs in a process")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="processes a peer, in turn with the others"
+        "--rounds", type=int, default=3, help="processes a peer, which take turns run by run"
     )
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     arguments = parser.parse_args()

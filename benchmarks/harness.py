@@ -1,9 +1,9 @@
-"""Rows of work, the processes that measure them, and the requirements that judge the medians."""
+"""Rows of work, the processes that measure them, and the requirements that judge the samples."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -13,12 +13,12 @@ OURS = "sknn_basics"
 
 @dataclass(frozen=True)
 class Requirement:
-    """What the medians must reach.
+    """What the median over all turns must reach.
 
     Attributes
     ----------
     compare : callable
-        (our median, the peer's) -> the figure that is judged.
+        (our sample, the peer's of the same turn) -> the figure of that turn.
     bound : float
         Least or most of that figure, as `text` says.
     text : str
@@ -35,22 +35,26 @@ class Requirement:
     def __str__(self) -> str:
         return f"{'≥' if self.is_least else '≤'} {self.text.format(self.bound)}"
 
+    def figure(self, ours: list[float], peer: list[float]) -> float:
+        """Compare turn by turn, so that a slow minute of the machine falls on both."""
+        return median(map(self.compare, ours, peer))
+
     def is_met(self, figure: float) -> bool:
         return figure >= self.bound if self.is_least else figure <= self.bound
 
 
 def ratio_of_at_least(least: float) -> Requirement:
-    """The peer's median over ours."""
+    """The peer's figure over ours."""
     return Requirement(lambda ours, peer: peer / ours, least, "{:.2f}x", is_least=True)
 
 
 def excess_of_at_most(most: float, unit: str) -> Requirement:
-    """Our median less the peer's."""
+    """Our figure less the peer's."""
     return Requirement(lambda ours, peer: ours - peer, most, f"{{:+.0f}} {unit}")
 
 
 def total_of_at_most(most: float, unit: str) -> Requirement:
-    """Our own median."""
+    """Our own figure."""
     return Requirement(lambda ours, peer: ours, most, f"{{:.0f}} {unit}")
 
 
@@ -59,14 +63,14 @@ class Row:
     """One kind of work, done by us and by each peer.
 
     Each peer is a function from the folder of arrays to the work, a function without arguments.
-    `measure` runs that work and returns samples in `unit`. Where its single sample varies, as
-    `single_sample` says, each counted run takes a fresh process.
+    `measure` runs that work and yields samples in `unit`, in a fresh process only one where
+    `single_sample` says so.
     """
 
     name: str
     title: str
     detail: str
-    measure: Callable[[Callable[[], object], int], list[float]]
+    measure: Callable[[Callable[[], object]], Iterator[float]]
     peers: dict[str, Callable[[Path], Callable[[], object]]]
     requirements: dict[str, Requirement]
     unit: str = "ms"
@@ -90,27 +94,42 @@ class Result:
 
 
 def run_row(row: Row, folder: Path, runs: int, rounds: int) -> dict[str, Result]:
-    """Measure all peers of a row, each in fresh processes.
-
-    The peers take turns, round by round, so that a slow minute of the machine falls on all of them.
-    """
+    """Measure all peers of a row: `rounds` times a fresh process each, which take `runs` turns."""
     results = {peer: Result() for peer in row.peers}
     if row.single_sample:
         _run_round(row, folder, 1, {peer: Result() for peer in row.peers})  # fills the disk cache
-        rounds = runs
+        runs, rounds = 1, runs
     for _ in range(rounds):
         _run_round(row, folder, runs, results)
     return results
 
 
 def _run_round(row: Row, folder: Path, runs: int, results: dict[str, Result]) -> None:
-    for peer, result in results.items():
-        if result.error:
-            continue
-        arguments = [row.name, peer, str(runs), str(folder)]
-        command = [sys.executable, "-m", "benchmarks.measure", *arguments]
-        process = subprocess.run(command, capture_output=True, text=True)
-        if process.returncode == 0:
-            result.samples += json.loads(process.stdout.splitlines()[-1])
-        else:
-            result.error = process.stderr.strip().splitlines()[-1]
+    with ExitStack() as stack:
+        processes = {
+            peer: stack.enter_context(_start([row.name, peer, str(folder)]))
+            for peer in results
+            if not results[peer].error
+        }
+        for peer, process in processes.items():
+            _read(process, "ready", results[peer])
+        for _ in range(runs):
+            for peer, process in processes.items():
+                if not results[peer].error:
+                    print(file=process.stdin, flush=True)
+                    results[peer].samples += map(float, _read(process, "sample", results[peer]))
+
+
+def _start(arguments: list[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "benchmarks.measure", *arguments]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, text=True, **pipes)
+
+
+def _read(process: subprocess.Popen, word: str, result: Result) -> list[str]:
+    """Read what follows a word, skipping what the peer itself prints; or else its error."""
+    for line in process.stdout:
+        if line.startswith(word):
+            return line.split()[1:]
+    result.error = process.stderr.read().strip().splitlines()[-1]
+    return []

@@ -1,11 +1,13 @@
-"""Measurements in one process: ``python -m benchmarks.measure ROW PEER RUNS FOLDER``."""
+"""Measurements in one process: ``python -m benchmarks.measure ROW PEER FOLDER``.
 
-import json
+It prints one sample for every line that it reads, so that several processes can take turns.
+"""
+
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Work = Callable[[], object]
@@ -19,26 +21,27 @@ def milliseconds(work: Work) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
-def warm_runs(work: Work, runs: int) -> list[float]:
-    """Time `runs` runs, after one that is not counted."""
+def warm_runs(work: Work) -> Iterator[float]:
+    """Time each run, after one that is not counted."""
     work()
-    return [milliseconds(work) for _ in range(runs)]
+    while True:
+        yield milliseconds(work)
 
 
-def warm_calls(work: Work, runs: int, calls: int = 200) -> list[float]:
+def warm_calls(work: Work, calls: int = 200) -> Iterator[float]:
     """Time of a call too short to be timed alone: a run is the mean of many."""
-    return [total / calls for total in warm_runs(lambda: [work() for _ in range(calls)], runs)]
+    return (total / calls for total in warm_runs(lambda: [work() for _ in range(calls)]))
 
 
-def cold_run(work: Work, runs: int) -> list[float]:
+def cold_run(work: Work) -> Iterator[float]:
     """Time the first run of this process."""
-    return [milliseconds(work)]
+    yield milliseconds(work)
 
 
-def first_extra(work: Work, runs: int) -> list[float]:
+def first_extra(work: Work) -> Iterator[float]:
     """Time the first run of this process takes beyond the second."""
     first, second = milliseconds(work), milliseconds(work)
-    return [first - second]
+    yield first - second
 
 
 def memory_megabytes(entry: str) -> float:
@@ -54,14 +57,14 @@ def memory_megabytes(entry: str) -> float:
     raise LookupError(f"/proc/self/status has no entry {entry!r}")
 
 
-def resident_growth(work: Work, runs: int) -> list[float]:
+def resident_growth(work: Work) -> Iterator[float]:
     """Peak of all resident memory, the mapped file's pages included, beyond that before the run."""
     before = memory_megabytes("VmHWM")
     work()
-    return [memory_megabytes("VmHWM") - before]
+    yield memory_megabytes("VmHWM") - before
 
 
-def anonymous_growth(work: Work, runs: int) -> list[float]:
+def anonymous_growth(work: Work) -> Iterator[float]:
     """Peak of anonymous memory, which the process itself allocated, beyond that before the run."""
     before = peak = memory_megabytes("RssAnon")
     finished = threading.Event()
@@ -76,16 +79,18 @@ def anonymous_growth(work: Work, runs: int) -> list[float]:
     work()
     finished.set()
     sampler.join()
-    return [peak - before]
+    yield peak - before
 
 
-def main(row_name: str, peer: str, runs: str, folder: str) -> None:
+def main(row_name: str, peer: str, folder: str) -> None:
     from benchmarks.rows import ROWS
 
     warnings.simplefilter("ignore")  # that ten epochs do not converge is meant
     row = ROWS[row_name]
-    work = row.peers[peer](Path(folder))
-    print(json.dumps(row.measure(work, int(runs))))
+    samples = row.measure(row.peers[peer](Path(folder)))
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print("sample", next(samples), flush=True)
 
 
 if __name__ == "__main__":

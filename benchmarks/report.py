@@ -12,11 +12,11 @@ PACKAGES = ["sknn-basics", "scikit-learn", "torch", "skorch", "keras", "scikeras
 INTRODUCTION = """# Benchmarks
 
 `make bench` runs this table; `python -m benchmarks --write` also writes this page.
-Each peer runs in processes of its own, in turn with the others: {rounds} processes a peer, each
-with {runs} counted runs after one that is not; for memory, the first run counts. For the import and
-the first fit, {runs} processes count once each. All peers may use all cores.
-Medians and least values are over all counted runs. The measured figure is the peer's median
-over ours (above 1x, ours is faster), our median less the peer's, or our own median.
+Each peer runs in processes of its own, which take turns run by run: {rounds} processes a peer, each
+with {runs} counted runs after one that is not. For memory, the import and the first fit, {runs}
+processes count once each. All peers may use all cores.
+Medians and least values are over all counted runs. The measured figure is the median over all
+turns of the peer's time over ours (above 1x, ours is faster), of ours less the peer's, or of ours.
 """
 
 
@@ -33,7 +33,7 @@ def _cells(row: Row, peer: str, results: dict[str, Result]) -> list[str]:
     requirement = row.requirements.get(peer)
     if requirement is None or results[OURS].error:
         return [*amounts, "", "", ""]
-    figure = requirement.compare(results[OURS].median, results[peer].median)
+    figure = requirement.figure(results[OURS].samples, results[peer].samples)
     verdict = "pass" if requirement.is_met(figure) else "**falls short**"
     return [*amounts, requirement.text.format(figure), str(requirement), verdict]
 

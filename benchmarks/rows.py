@@ -28,6 +28,7 @@ def memory_row(**fields) -> Row:
             "scikit-learn": peers.fit_memory_map(sklearn_class, 60_000),
         },
         unit="MB",
+        single_sample=True,
         **fields,
     )
 
