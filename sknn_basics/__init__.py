@@ -2,7 +2,8 @@
 
 __version__ = "0.1.0"
 
+from sknn_basics import parallel
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_json"]
+__all__ = ["MLPClassifier", "MLPRegressor", "from_json", "parallel"]

@@ -18,6 +18,17 @@ class RandomLayer(nn.Module):
 
     generator: torch.Generator | None = None
 
+    def draw(self, x: Tensor) -> Tensor:
+        """Draw what `apply_draw` needs for `x`."""
+        raise NotImplementedError
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        """Compute the output for `x` from what was drawn for it."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.apply_draw(x, self.draw(x)) if self.training else x
+
     def uniform(self, x: Tensor) -> Tensor:
         """Draw uniformly from [0, 1), with the shape of `x`."""
         return torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
@@ -41,10 +52,11 @@ class Dropout(RandomLayer):
         super().__init__()
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        return x * (self.uniform(x) >= self.p) / (1 - self.p)
+    def draw(self, x: Tensor) -> Tensor:
+        return (self.uniform(x) >= self.p).to(x.dtype) / (1 - self.p)
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x * drawn
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -57,11 +69,12 @@ class GaussianNoise(RandomLayer):
         super().__init__()
         self.std = std
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
+    def draw(self, x: Tensor) -> Tensor:
         noise = torch.randn(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
-        return x + self.std * noise
+        return self.std * noise
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x + drawn
 
     def extra_repr(self) -> str:
         return f"std={self.std}"
@@ -74,11 +87,16 @@ class RReLU(RandomLayer):
         super().__init__()
         self.lower, self.upper = lower, upper
 
+    def draw(self, x: Tensor) -> Tensor:
+        return self.lower + (self.upper - self.lower) * self.uniform(x)
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return torch.where(x >= 0, x, drawn * x)
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.leaky_relu(x, (self.lower + self.upper) / 2)
-        slope = self.lower + (self.upper - self.lower) * self.uniform(x)
-        return torch.where(x >= 0, x, slope * x)
+        return super().forward(x)
 
 
 class BatchNorm(nn.BatchNorm1d):

@@ -13,8 +13,9 @@ from torch.utils.data import Dataset
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Rows of one pass without gradients: enough to keep the cores busy, little memory.
-EVALUATION_BATCH_BYTES = 32 * 2**20
+# Inputs of one pass without gradients: enough to keep the cores busy, little enough that layers
+# find their inputs in a cache.
+EVALUATION_BATCH_BYTES = 4 * 2**20
 
 # What is read at once for training.
 READ_BYTES = 2 * 2**20
@@ -40,7 +41,7 @@ class ArrayDataset(Dataset):
     """
 
     def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
-        self.read = _make_reader(X, dtype, device)
+        self.X, self.read = X, _make_reader(X, dtype, device)
         self.rows = None
         self.targets = None if y is None else torch.tensor(y, device=device)
         if self.targets is not None and self.targets.is_floating_point():
@@ -55,6 +56,19 @@ class ArrayDataset(Dataset):
         part = copy(self)
         part.rows, part.n_samples = rows, len(rows)
         return part
+
+    def equals(self, other: "ArrayDataset") -> bool:
+        """Tell whether two datasets hold the same; matrices do if they are the same object."""
+        if self.n_samples != other.n_samples or self.X.dtype != other.X.dtype:
+            return False
+        if self.X is not other.X and (issparse(self.X) or not np.array_equal(self.X, other.X)):
+            return False
+        pairs = (
+            (self.rows, other.rows),
+            (self.targets, other.targets),
+            (self.weights, other.weights),
+        )
+        return all(a is b or (a is not None and b is not None and (a == b).all()) for a, b in pairs)
 
     def __len__(self) -> int:
         return self.n_samples
@@ -107,6 +121,17 @@ class Batches:
             else:
                 yield from self._cut(block)
 
+    def key(self) -> tuple:
+        """Describe what equal batches have in common, at little cost."""
+        state = None if self.rng is None else self.rng.get_state(legacy=False)["state"]
+        return len(self.dataset), state and (state["pos"], state["key"].tobytes())
+
+    def equals(self, other: "Batches") -> bool:
+        """Tell whether two sequences give the same batches now and later, if their keys agree."""
+        return (
+            self.order is None or np.array_equal(self.order, other.order)
+        ) and self.dataset.equals(other.dataset)
+
     def _cut(self, block: tuple) -> Iterator[tuple]:
         """Cut a block that was read at once into batches."""
         X, y, weight = (repeat(None) if t is None else t.split(self.batch_size) for t in block)
@@ -120,9 +145,9 @@ class Batches:
             self.order = self.order[permutation]
 
 
-def evaluation_batches(dataset: ArrayDataset) -> Batches:
-    """Cut a dataset into batches for passes without gradients, in the order of the data."""
-    return Batches(dataset, max(1, EVALUATION_BATCH_BYTES // dataset.sample_bytes))
+def evaluation_batch_size(dataset: ArrayDataset) -> int:
+    """Choose the number of samples a batch for passes without gradients."""
+    return max(1, EVALUATION_BATCH_BYTES // dataset.sample_bytes)
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device):

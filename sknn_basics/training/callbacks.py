@@ -16,16 +16,15 @@ from sknn_basics.training.schedules import ReduceOnPlateau
 
 
 class RaiseOnDivergence(Callback):
-    """Raise when the loss or a weight is not finite any more."""
+    """Raise when the loss is not finite any more, as it is once the weights are not."""
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "train_loss"]
-        if np.isfinite(loss) and all_finite(net.module_):
+        if np.isfinite(loss):
             return
-        what = "the weights are not finite" if np.isfinite(loss) else f"the loss is {loss}"
         raise ValueError(
-            f"Training diverged: {what} after epoch {len(net.history)} with learning rate "
-            f"{get_rate(net.optimizer_):g}. Scale X (and a regression's y), lower "
+            f"Training diverged: the loss is {loss} after epoch {len(net.history)} with learning "
+            f"rate {get_rate(net.optimizer_):g}. Scale X (and a regression's y), lower "
             "learning_rate_init, or set clip_grad_norm."
         )
 

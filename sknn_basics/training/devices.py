@@ -3,6 +3,7 @@
 import os
 import warnings
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from scipy.sparse import csr_array
@@ -14,6 +15,9 @@ if hasattr(os, "register_at_fork"):
     # A forked process has no threads of its parent, and torch would wait for them forever.
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
+
+# Taken as available where the system does not tell.
+UNKNOWN_MEMORY = 4 * 2**30
 
 # Multiplications of a step's forward pass up to which one thread is used.
 SMALL_STEP = 2**22
@@ -80,3 +84,15 @@ def as_array(X):
 def new_generator(seed: int, device: torch.device) -> torch.Generator:
     """Make a random generator on a device."""
     return torch.Generator(device).manual_seed(seed)
+
+
+def available_memory(device: str | torch.device) -> int:
+    """Tell how many bytes of memory are free on a device."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return UNKNOWN_MEMORY
+    (free,) = (line.split()[1] for line in lines if line.startswith("MemAvailable"))
+    return 1024 * int(free)

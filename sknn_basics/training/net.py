@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import numpy as np
 import torch
@@ -10,12 +11,16 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.history import History
 from torch import Tensor, nn
 
-from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batches
+from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batch_size
 from sknn_basics.training.callbacks import StopWithoutProgress, ValidationScore, all_finite
 from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
-from sknn_basics.training.saving import replace_when_complete
+from sknn_basics.training.saving import own_weights, replace_when_complete
+
+# Who trains an epoch where it is not the net itself: called with the net and its batches, returns
+# what `Net.pass_over` returns.
+EPOCH_TRAINER: ContextVar[Callable | None] = ContextVar("EPOCH_TRAINER", default=None)
 
 
 class Net(NeuralNet):
@@ -86,11 +91,12 @@ class Net(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def initialize_optimizer(self, triggered_directly=None):
-        self.trainable_ = [p for p in self.module_.parameters() if p.requires_grad]
+        self.parameters_ = list(self.module_.parameters())
+        self.trainable_ = [p for p in self.parameters_ if p.requires_grad]
         self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
         self.decayed_ = [p for p in self.trainable_ if p.dim() > 1]
         self.constrained_ = [
-            (layer.weight.detach(), layer.max_norm)
+            layer
             for layer in self.module_.modules()
             if getattr(layer, "max_norm", None) is not None
         ]
@@ -117,6 +123,8 @@ class Net(NeuralNet):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
             self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
+        finally:
+            own_weights(self.module_)
         self.n_epochs_ = len(self.history) - n_earlier
         return self
 
@@ -135,7 +143,7 @@ class Net(NeuralNet):
 
     def n_weights(self) -> int:
         """Count the parameters of the network."""
-        return sum(parameter.numel() for parameter in self.module_.parameters())
+        return sum(parameter.numel() for parameter in self.parameters_)
 
     def run_epochs(self, X, y, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
@@ -154,14 +162,14 @@ class Net(NeuralNet):
         """Make a dataset for the network's device and data type."""
         if isinstance(X, ArrayDataset):
             return X
-        parameter = next(self.module_.parameters())
+        parameter = self.parameters_[0]
         return ArrayDataset(X, y, dtype=parameter.dtype, device=parameter.device)
 
     def get_iterator(self, dataset, training=False) -> Batches:
         """Cut a dataset into shuffled training batches, or into large ones to evaluate."""
         if training:
             return Batches(dataset, self.batch_size, self.rng)
-        return evaluation_batches(dataset)
+        return Batches(dataset, evaluation_batch_size(dataset))
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Take a pair of training and validation dataset as it is."""
@@ -184,30 +192,56 @@ class Net(NeuralNet):
     def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
+        trainer = EPOCH_TRAINER.get() if training else None
+        if trainer is None:
+            losses, counts = self.pass_over(iterator, training, prefix, step_fn)
+        else:
+            losses, counts = trainer(self, iterator)
+        self.record_with_best(f"{prefix}_loss", float(np.average(losses, weights=counts)))
+
+    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int]]:
+        """Make a step with every batch; return the reported losses and sizes of the batches."""
+        return self.pass_over(batches, True, "train", self.train_step)
+
+    def pass_over(self, batches: Batches, training: bool, prefix: str, step_fn: Callable):
+        """Run a step for every batch; return the reported losses and sizes of the batches."""
         self._set_training(training)
-        observed = any(_watches_batches(callback) for _, callback in self.callbacks_)
-        losses, penalties, counts, outputs = [], [], [], []
-        for batch in iterator:
-            step = self._observed_step(batch, step_fn, prefix) if observed else step_fn(batch)
+        losses, scales, norms, counts, outputs = [], [], [], [], []
+        watched = self.watches_batches()
+        for batch in batches:
+            step = self._observed_step(batch, step_fn, prefix) if watched else step_fn(batch)
             losses.append(step["loss"])
-            penalties.append(step["penalty"])
             counts.append(len(batch[0]))
+            if step["penalty"] is not None:
+                scales.append(float(step["penalty"][0]))
+                norms += step["penalty"][1]
             if not training:
                 outputs.append(step["y_pred"])
         if not training:
             self.valid_output_ = torch.cat(outputs).cpu()
-        loss = np.average(self.reported_losses(losses, penalties), weights=counts)
-        self.record_with_best(f"{prefix}_loss", float(loss))
+        losses = torch.stack(losses).numpy(force=True)
+        if norms:
+            norms = torch.stack(norms).numpy(force=True).reshape(len(losses), -1)
+        return self.reported_losses(losses, scales, norms), counts
 
-    def reported_losses(self, losses: list[Tensor], penalties: list) -> np.ndarray:
-        """Move the losses of all batches from the device at once, and add the L2 penalty."""
-        reported = torch.stack(losses).numpy(force=True) * self.criterion_.reported_share
-        if penalties[0] is None:
-            return reported
-        scales = np.array([float(scale) for scale, _ in penalties])
-        norms = torch.stack([norm for _, norms in penalties for norm in norms])
-        squares = norms.numpy(force=True).reshape(len(losses), -1).astype(np.float64) ** 2
-        return reported + 0.5 * scales * squares.sum(axis=1)
+    def reported_losses(self, losses: np.ndarray, scales, norms) -> np.ndarray:
+        """Add the L2 penalty to the losses of batches, of shape (n_batches,).
+
+        `scales` has shape (n_batches,), and `norms` of all decayed weights (n_batches, n_weights);
+        both are empty without a penalty.
+        """
+        losses = losses * self.criterion_.reported_share
+        if not len(norms):
+            return losses
+        return losses + 0.5 * np.asarray(scales) * np.square(norms, dtype=np.float64).sum(axis=1)
+
+    def watches_batches(self) -> bool:
+        """Tell whether a callback wants to be told of every batch."""
+        return any(_watches_batches(callback) for _, callback in self.callbacks_)
+
+    def watches_gradients(self) -> bool:
+        """Tell whether a callback wants to see the gradient of every step."""
+        return any(_watches_gradients(callback) for _, callback in self.callbacks_)
 
     def _observed_step(self, batch, step_fn, prefix: str) -> dict:
         """Run a step with the notices and records that batch callbacks expect."""
@@ -232,8 +266,8 @@ class Net(NeuralNet):
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
         self.adjust_gradient(batch)
         self.optimizer_.step()
-        for constrained, max_norm in self.constrained_:
-            constrained.renorm_(2, 0, max_norm)
+        for layer in self.constrained_:
+            layer.weight.detach().renorm_(2, 0, layer.max_norm)
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
@@ -265,7 +299,7 @@ class Net(NeuralNet):
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
         for _, callback in self.callbacks_:
-            if type(callback).on_grad_computed is not Callback.on_grad_computed:
+            if _watches_gradients(callback):
                 parameters = self.module_.named_parameters()
                 callback.on_grad_computed(
                     self, named_parameters=parameters, batch=batch[:2], training=True
@@ -286,9 +320,13 @@ class Net(NeuralNet):
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
-        batches = evaluation_batches(self.get_dataset(X))
+        dataset = self.get_dataset(X)
+        size = evaluation_batch_size(dataset)
         with torch.inference_mode():
-            activated = [self.activate(self.evaluation_step(batch)) for batch in batches]
+            activated = [
+                self.activate(self.evaluation_step(dataset[start : start + size]))
+                for start in range(0, len(dataset), size)
+            ]
         return activated[0] if len(activated) == 1 else np.concatenate(activated)
 
     def activate(self, output: Tensor) -> np.ndarray:
@@ -345,6 +383,7 @@ class Net(NeuralNet):
         """Save as skorch does, but a file that exists stays whole until the new one is."""
         if args:
             raise TypeError("save_params takes file names by keyword, as f_params='...'")
+        own_weights(self.module_)
         with replace_when_complete(files) as temporary:
             super().save_params(**temporary)
 
@@ -362,3 +401,7 @@ def _watches_batches(callback: Callback) -> bool:
     kind = type(callback)
     begins = kind.on_batch_begin is not Callback.on_batch_begin
     return begins or kind.on_batch_end is not Callback.on_batch_end
+
+
+def _watches_gradients(callback: Callback) -> bool:
+    return type(callback).on_grad_computed is not Callback.on_grad_computed

@@ -1,7 +1,8 @@
 """Optimisers by name or class, without the cost of torch's compiler."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import torch
@@ -61,29 +62,30 @@ class Adam(without_compiler(torch.optim.Adam)):
             group["n_steps"] += 1
             correction = 1 - group["betas"][1] ** group["n_steps"]
             group["eps"] = group["epsilon_hat"] / correction**0.5
-        if not self.step_at_once():
+        if not self.param_groups[0]["fused"]:
             super().step(closure)
+            return
+        for group in self.param_groups:
+            self.step_group(group)
 
     @torch.no_grad()
-    def step_at_once(self) -> bool:
-        """Make the step without torch's costly preparations; tell whether that is possible.
-
-        The first step is torch's, which makes the state.
-        """
-        (group,) = self.param_groups
+    def step_group(self, group: dict) -> None:
+        """Make the fused step without torch's costly preparations."""
         parameters = [p for p in group["params"] if p.grad is not None]
-        states = [self.state[p] for p in parameters]
-        if not (group["fused"] and all(states)):
-            return False
-        steps = [state["step"] for state in states]
-        torch._foreach_add_(steps, 1)
+        if not parameters:
+            return
+        states = [self.state[p] or self.new_state(p) for p in parameters]
+        # One number for all: counting in each state would cost as much as the step.
+        step = torch.full((), group["n_steps"], dtype=torch.float32, device=parameters[0].device)
+        for state in states:
+            state["step"] = step
         torch._fused_adam_(
             parameters,
             [p.grad for p in parameters],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
-            steps,
+            [step] * len(parameters),
             lr=group["lr"],
             beta1=group["betas"][0],
             beta2=group["betas"][1],
@@ -94,7 +96,13 @@ class Adam(without_compiler(torch.optim.Adam)):
             grad_scale=None,
             found_inf=None,
         )
-        return True
+
+    def new_state(self, parameter: nn.Parameter) -> dict:
+        """Begin a parameter's moments."""
+        state = self.state[parameter]
+        state["exp_avg"] = torch.zeros_like(parameter)
+        state["exp_avg_sq"] = torch.zeros_like(parameter)
+        return state
 
     step.hooked = True
 
@@ -224,3 +232,60 @@ def scale_momentum(optimiser: Optimizer, factor: float) -> None:
     for state in optimiser.state.values():
         if state.get("momentum_buffer") is not None:
             state["momentum_buffer"].mul_(factor)
+
+
+class JointOptimiser:
+    """Many optimisers that step at once.
+
+    Those of one class become one optimiser, which updates all parameters with the same options in
+    one call. It works on the states of the given ones. A class from outside torch may keep more
+    than states and options: its optimisers step one by one.
+
+    Parameters
+    ----------
+    optimisers : sequence of Optimizer
+        What to join; their options are read now.
+    """
+
+    def __init__(self, optimisers: Sequence[Optimizer]):
+        self.joined, self.groups = [], []
+        by_class = defaultdict(list)
+        for optimiser in optimisers:
+            kind = type(optimiser)
+            if kind is Adam or kind.__mro__[1].__module__.startswith("torch.optim"):
+                by_class[kind].append(optimiser)
+            else:
+                self.joined.append(optimiser)
+        self.joined += [self.join(kind, alike) for kind, alike in by_class.items()]
+
+    def join(self, kind: type[Optimizer], optimisers: list[Optimizer]) -> Optimizer:
+        joint = kind.__new__(kind)
+        vars(joint).update(vars(optimisers[0]))
+        joint.state = defaultdict(dict)
+        groups = defaultdict(list)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                options = {name: value for name, value in group.items() if name != "params"}
+                states = {p: optimiser.state[p] for p in group["params"]}
+                # What has not made a step yet cannot share a call with what has.
+                begun = [list(state) for state in states.values()]
+                groups[repr((options, begun))].append(group)
+                joint.state.update(states)
+        joint.param_groups = [
+            {**members[0], "params": [p for member in members for p in member["params"]]}
+            for members in groups.values()
+        ]
+        self.groups += zip(joint.param_groups, groups.values())
+        return joint
+
+    def step(self) -> None:
+        """Make the step of all optimisers."""
+        for optimiser in self.joined:
+            optimiser.step()
+
+    def separate(self) -> None:
+        """Give every optimiser the options that its class has changed in the steps."""
+        for joint, members in self.groups:
+            options = {name: value for name, value in joint.items() if name != "params"}
+            for member in members:
+                member.update(options)

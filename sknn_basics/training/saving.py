@@ -91,6 +91,16 @@ def clone_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
+def own_weights(module: nn.Module) -> None:
+    """Give parameters and buffers that are views of larger tensors a storage of their own.
+
+    A copy or a file of a view holds everything that it is a view of.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.untyped_storage().nbytes() > tensor.nbytes:
+            tensor.data = tensor.data.clone()
+
+
 def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
     """Copy the state of a training; calling the result brings it back."""
     weights, state = clone_weights(module), deepcopy(optimiser.state_dict())

@@ -1,0 +1,298 @@
+"""Many networks of one structure, trained as one."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sknn_basics.modules.stacked import stack_layers
+from sknn_basics.training.batches import Batches
+from sknn_basics.training.net import Net
+from sknn_basics.training.optimisers import JointOptimiser
+
+
+def structure(net: Net) -> tuple:
+    """Describe what the networks of a stack must have in common."""
+    module, criterion = net.module_, net.criterion_
+    layers = [
+        (name, type(layer), getattr(layer, "max_norm", None))
+        for name, layer in module.named_modules()
+    ]
+    tensors = [
+        (name, tuple(tensor.shape), tensor.dtype, str(tensor.device), tensor.requires_grad)
+        for name, tensor in named_tensors(module)
+    ]
+    loss = type(criterion), getattr(criterion, "label_smoothing", 0.0)
+    return tuple(layers), tuple(tensors), loss, net.batch_size
+
+
+def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
+    """List parameters and buffers by name."""
+    return [*module.named_parameters(), *module.named_buffers()]
+
+
+class Stack:
+    """Networks of one structure whose parameters lie in common tensors.
+
+    The parameters of each network become views into them: what reads or changes a network (its
+    optimiser, callbacks, predictions) needs not know of the stack.
+
+    Parameters
+    ----------
+    nets : sequence of Net
+        Initialised nets of one `structure`.
+    batches : sequence of Batches
+        What each is trained on.
+
+    Attributes
+    ----------
+    nets : list of Net
+        The nets, those that see the same batches side by side.
+    n_steps : int
+        Number of steps made in the last epoch.
+    is_stopped : bool
+        Set it to end an epoch early, with an InterruptedError.
+    """
+
+    def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
+        sources = Sources(batches)
+        self.sources = sources
+        self.nets = [nets[i] for i in sources.order]
+        self.members = [dict(named_tensors(net.module_)) for net in self.nets]
+        self.tensors = {
+            name: torch.stack([member[name].detach() for member in self.members])
+            for name in self.members[0]
+        }
+        for name, tensor in self.tensors.items():
+            for member, view in zip(self.members, tensor.unbind()):
+                member[name].data = view
+        self.batch_size = nets[0].batch_size
+        self.runs = {}
+        self.n_steps, self.is_stopped = 0, False
+
+    def holds(self) -> bool:
+        """Tell whether the networks are views into the stack still, and train the same layers."""
+        return all(
+            member[name].data_ptr() == view.data_ptr()
+            and member[name].requires_grad == self.members[0][name].requires_grad
+            for name, tensor in self.tensors.items()
+            for member, view in zip(self.members, tensor.unbind())
+        )
+
+    def buffers(self) -> list[Tensor]:
+        """List what forward passes change."""
+        names = [name for name, _ in self.nets[0].module_.named_buffers()]
+        return [self.tensors[name] for name in names]
+
+    def train_epoch(self) -> list[tuple[np.ndarray, list[int]]]:
+        """Make a step with every batch of every network.
+
+        Returns
+        -------
+        results : list of (ndarray, list of int)
+            Reported losses and sizes of the batches, for each of `nets`.
+        """
+        for net in self.nets:
+            net._set_training(True)
+        self.n_steps, records, current = 0, [], None
+        for start, stop, batches in self.sources.steps(self.batch_size):
+            if self.is_stopped:
+                raise InterruptedError("The training was stopped.")
+            run = self.run(start, stop)
+            if run is not current:
+                if current is not None:
+                    current.optimiser.separate()
+                run.begin()
+                current = run
+            records.append((run.start, run.step(batches)))
+            self.n_steps += 1
+        current.optimiser.separate()
+        return list(zip(self.read_losses(records), self.sources.counts(self.batch_size)))
+
+    def run(self, start: int, stop: int) -> "Run":
+        """Make the part of the stack that takes its steps from some of the sources."""
+        if (start, stop) not in self.runs:
+            self.runs[start, stop] = Run(self, start, stop)
+        return self.runs[start, stop]
+
+    def read_losses(self, records: list[tuple[int, Tensor]]) -> list[np.ndarray]:
+        """Move losses and penalties of all steps from the device, and sort them by network."""
+        rows = [[] for _ in self.nets]
+        numbers = torch.cat([record for _, record in records], dim=1).numpy(force=True)
+        places = [start + i for start, record in records for i in range(record.shape[1])]
+        for place, row in zip(places, numbers.T):
+            rows[place].append(row)
+        return [
+            net.reported_losses(losses, scales, norms.T)
+            for net, (losses, scales, *norms) in zip(self.nets, (np.array(r).T for r in rows))
+            for norms in [np.array(norms)]
+        ]
+
+
+class Run:
+    """Neighbours in a stack, which take a step together: those of the sources start to stop."""
+
+    def __init__(self, stack: Stack, start: int, stop: int):
+        sources = stack.sources
+        members = slice(sources.first_member(start), sources.first_member(stop))
+        self.start = members.start
+        self.nets = nets = stack.nets[members]
+        tensors = {name: tensor[members] for name, tensor in stack.tensors.items()}
+        device = next(iter(tensors.values())).device
+        self.index = None
+        if len(nets) > stop - start:
+            self.index = torch.tensor(sources.index[members], device=device) - start
+        self.criterion = nets[0].criterion_
+        parameters = dict(nets[0].module_.named_parameters())
+        self.trained = [name for name, p in parameters.items() if p.requires_grad]
+        self.leaves = {name: tensors[name].detach() for name in tensors}
+        for name in self.trained:
+            self.leaves[name].requires_grad_()
+        self.layers = stack_layers([net.module_ for net in nets], self.leaves)
+        members = [dict(net.module_.named_parameters()) for net in nets]
+        self.parameters = {name: [member[name] for member in members] for name in self.trained}
+        dtype = tensors[self.trained[0]].dtype
+        self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
+        self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
+        limits = [np.inf if net.clip_grad_norm is None else net.clip_grad_norm for net in nets]
+        self.clip = None
+        if np.isfinite(limits).any():
+            self.clip = torch.tensor(limits, dtype=dtype, device=device)
+        self.constrained = [
+            (self.leaves[f"{name}.weight"].detach(), layer.max_norm)
+            for name, layer in nets[0].module_.named_modules()
+            if getattr(layer, "max_norm", None) is not None
+        ]
+
+    def begin(self) -> None:
+        """Read the options of all optimisers, which callbacks may have changed."""
+        self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
+
+    def step(self, batches: Sequence[tuple]) -> Tensor:
+        """Make a step; return losses, scales of the penalty, and norms, one column a network."""
+        X, y, weights = zip(*batches)
+        output = self.spread(X)
+        for layer in self.layers:
+            output = layer(output)
+        losses, total_weight = self.mean_losses(output, self.spread(y), weights)
+        gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
+        gradients = dict(zip(self.trained, gradients))
+        scale = self.alpha / total_weight
+        norms = self.decay(gradients, scale.to(output.dtype))
+        if self.clip is not None:
+            self.clip_gradients(list(gradients.values()))
+        for name, gradient in gradients.items():
+            # Fused optimisers need a gradient that lies in memory as its parameter does.
+            for parameter, part in zip(self.parameters[name], gradient.contiguous().unbind()):
+                parameter.grad = part
+        self.optimiser.step()
+        for weight, max_norm in self.constrained:
+            weight.flatten(0, 1).renorm_(2, 0, max_norm)
+        return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
+
+    def spread(self, parts: Sequence[Tensor]) -> Tensor:
+        """Give each network what its source has."""
+        stacked = torch.stack(parts)
+        return stacked if self.index is None else stacked.index_select(0, self.index)
+
+    def mean_losses(self, output: Tensor, y: Tensor, weights: Sequence[Tensor | None]):
+        """Average the losses of each network's batch; return also each one's total weight."""
+        n_nets, n_samples = output.shape[:2]
+        losses = self.criterion(output.flatten(0, 1), y.flatten(0, 1)).view(n_nets, n_samples)
+        if all(weight is None for weight in weights):
+            return losses.mean(1), n_samples
+        ones = torch.ones(n_samples, dtype=torch.float64, device=output.device)
+        weight = self.spread([ones if weight is None else weight for weight in weights])
+        total = weight.sum(1)
+        total = torch.where(total > 0, total, 1.0)
+        return (losses * (weight / total[:, None]).to(losses.dtype)).sum(1), total
+
+    def decay(self, gradients: dict[str, Tensor], scale: Tensor) -> list[Tensor]:
+        """Add the gradient of the L2 penalty; return the norms of the weights."""
+        if not self.alpha.any():
+            return []
+        norms = []
+        for name in self.decayed:
+            weight = self.leaves[name].detach()
+            gradients[name].addcmul_(weight, scale.view(-1, *[1] * (weight.dim() - 1)))
+            norms.append(torch.linalg.vector_norm(weight.flatten(1), dim=1))
+        return norms
+
+    def clip_gradients(self, gradients: list[Tensor]) -> None:
+        """Clip the norm of each network's gradient."""
+        parts = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+        norm = torch.linalg.vector_norm(torch.stack(parts), dim=0)
+        factor = torch.clamp(self.clip / (norm + 1e-6), max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+class Sources:
+    """The different sequences of batches that the networks of a stack see.
+
+    Networks that differ in their parameters only, such as the candidates of one fold of a search,
+    see the same samples in the same order: these are read once.
+
+    Parameters
+    ----------
+    batches : sequence of Batches
+        Of each network.
+
+    Attributes
+    ----------
+    order : list of int
+        The networks, those of one source side by side, sources with more samples first.
+    index : list of int
+        Source of each, in that order.
+    """
+
+    def __init__(self, batches: Sequence[Batches]):
+        groups = []
+        by_key = defaultdict(list)
+        for i, own in enumerate(batches):
+            alike = by_key[own.key()]
+            group = next((group for group in alike if batches[group[0]].equals(own)), None)
+            if group is None:
+                group = []
+                alike.append(group)
+                groups.append(group)
+            group.append(i)
+        groups.sort(key=lambda group: -len(batches[group[0]].dataset))
+        self.order = [i for group in groups for i in group]
+        self.index = [source for source, group in enumerate(groups) for _ in group]
+        self.leaders = [batches[group[0]] for group in groups]
+        self.followers = [batches[i] for group in groups for i in group[1:]]
+
+    def first_member(self, source: int) -> int:
+        """Tell the place of the first network of a source."""
+        return bisect_left(self.index, source)
+
+    def steps(self, batch_size: int) -> Iterator[tuple[int, int, list[tuple]]]:
+        """Iterate over the steps of an epoch: which sources take part, and their batches.
+
+        Sources whose batches have the same length make a step together.
+        """
+        for follower in self.followers:
+            # Its random state must be as if it had read its own batches.
+            follower.reshuffle()
+        sizes = [len(leader.dataset) for leader in self.leaders]
+        iterators = [iter(leader) for leader in self.leaders]
+        for first in range(0, sizes[0], batch_size):
+            start = 0
+            lengths = [min(batch_size, size - first) for size in sizes if size > first]
+            for _, run in groupby(lengths):
+                stop = start + len(list(run))
+                yield start, stop, [next(iterator) for iterator in iterators[start:stop]]
+                start = stop
+
+    def counts(self, batch_size: int) -> list[list[int]]:
+        """List the sizes of each network's batches."""
+        sizes = [len(self.leaders[source].dataset) for source in self.index]
+        return [
+            [min(batch_size, size - first) for first in range(0, size, batch_size)]
+            for size in sizes
+        ]

@@ -1,0 +1,657 @@
+"""Stacked training: the joblib backend, the turns of its tasks, and the stacks."""
+
+import gc
+import os
+import random
+import signal
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from joblib import Parallel, delayed, parallel_config
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import make_classification
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    ParameterGrid,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    permutation_test_score,
+    validation_curve,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from skorch.callbacks import Callback
+
+from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics.parallel import MOST_FITS, stacked
+from sknn_basics.training import rounds
+from sknn_basics.training.schedules import CosineAnnealing
+from sknn_basics.training.stack import Run
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_classification(97, 6, n_informative=5, n_redundant=0, n_classes=3, random_state=0)
+
+
+def network(**parameters):
+    fixed = {"hidden_layer_sizes": (8,), "max_iter": 4, "batch_size": 16, "random_state": 0}
+    return MLPClassifier(**{**fixed, **parameters})
+
+
+def weights(estimator):
+    intercepts = estimator.intercepts_
+    if estimator.normalization == "batch":
+        # Batch normalization takes the intercepts before it away: their gradients are rounding.
+        intercepts = intercepts[-1:]
+    return [*estimator.coefs_, *intercepts]
+
+
+def assert_same_fits(fits, others, tolerance):
+    for one, other in zip(fits, others, strict=True):
+        np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=tolerance)
+        assert one.n_iter_ == other.n_iter_
+        for a, b in zip(weights(one), weights(other), strict=True):
+            np.testing.assert_allclose(a, b, atol=tolerance, rtol=0)
+
+
+def compare(estimator, grid, X, y, tolerance=1e-4, cv=4, **fit):
+    """Run a search alone and stacked, and check that its results are the same."""
+    search = GridSearchCV(estimator, grid, cv=cv)
+    alone = clone(search).set_params(n_jobs=1).fit(X, y, **fit)
+    with stacked() as report:
+        together = clone(search).fit(X, y, **fit)
+    for key in alone.cv_results_:
+        if key.startswith("split"):
+            np.testing.assert_allclose(
+                together.cv_results_[key], alone.cv_results_[key], atol=tolerance
+            )
+    return report
+
+
+OPTIONS = {
+    "adam": {"learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 1.0]},
+    "sgd": {"solver": ["sgd"], "momentum": [0.0, 0.9], "learning_rate_init": [0.1, 0.01]},
+    "rmsprop": {"solver": ["rmsprop"], "alpha": [1e-4, 1e-2]},
+    "torch": {"solver": [torch.optim.Adadelta, torch.optim.AdamW]},
+    "schedules": {
+        "learning_rate": [
+            "constant",
+            "adaptive",
+            "invscaling",
+            CosineAnnealing(),
+            lambda epoch: 0.1 / (epoch + 1),
+        ],
+        "solver": ["sgd"],
+    },
+    "early stopping": {
+        "early_stopping": [True],
+        "n_iter_no_change": [1, 2, 30],
+        "learning_rate_init": [1e-3, 0.1],
+        "max_iter": [20],
+    },
+    "tolerance": {"tol": [1e-4, 0.05], "n_iter_no_change": [1], "max_iter": [5, 15]},
+    "class weights": {"class_weight": [None, "balanced", {0: 3.0}]},
+    "batch normalization": {"normalization": ["batch"], "alpha": [0.0, 0.1]},
+    "layer normalization": {"normalization": ["layer"], "activation": ["tanh", "prelu"]},
+    "dropout": {"dropout": [0.2, 0.5, [0.0]], "input_noise": [0.0, 0.1]},
+    "random activation": {"activation": ["rrelu"], "alpha": [0.0, 0.1]},
+    "max norm and clipping": {"max_norm": [1.0], "clip_grad_norm": [None, 0.1, 10.0]},
+    "label smoothing": {"label_smoothing": [0.0, 0.1], "loss": ["cross_entropy", "log_loss"]},
+    "structures": {"hidden_layer_sizes": [(4,), (8,), (4, 4), ()], "activation": ["relu", "tanh"]},
+    "batches": {"batch_size": [7, 16, 1000], "shuffle": [True, False]},
+    "seeds": {"random_state": [0, 1, 2]},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_stacked_fits_equal_those_alone(data, options, dtype):
+    (X, y), grid = data, OPTIONS[options]
+    estimators = [
+        network(dtype=dtype).set_params(**parameters) for parameters in ParameterGrid(grid)
+    ]
+    folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
+
+    def fit_all():
+        return Parallel()(
+            delayed(clone(estimator).fit)(X[train], y[train])
+            for estimator in estimators
+            for train, _ in folds
+        )
+
+    alone = fit_all()
+    with stacked() as report:
+        together = fit_all()
+    assert_same_fits(together, alone, TOLERANCE[dtype])
+    assert max(training.most_at_once for training in report.trainings) > 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_search_in_pipeline_gives_the_same_scores_and_best_weights(data, dtype):
+    X, y = data
+    pipe = make_pipeline(MinMaxScaler(), network(dtype=dtype, max_iter=10))
+    grid = {"mlpclassifier__learning_rate_init": [1e-3, 1e-2], "mlpclassifier__alpha": [0, 0.1, 1]}
+    alone = GridSearchCV(pipe, grid, cv=4, n_jobs=1).fit(X, y)
+    with parallel_config(backend="stacked"):
+        together = GridSearchCV(pipe, grid, cv=4).fit(X, y)
+    assert together.best_params_ == alone.best_params_
+    np.testing.assert_allclose(
+        together.cv_results_["mean_test_score"],
+        alone.cv_results_["mean_test_score"],
+        atol=TOLERANCE[dtype],
+    )
+    assert_same_fits([together.best_estimator_[-1]], [alone.best_estimator_[-1]], TOLERANCE[dtype])
+
+
+@given(
+    n_samples=st.integers(20, 60),
+    n_folds=st.integers(2, 5),
+    rates=st.lists(st.sampled_from([1e-3, 1e-2, 0.1]), min_size=1, max_size=3, unique=True),
+    alphas=st.lists(st.sampled_from([0.0, 1e-3, 1.0]), min_size=1, max_size=3, unique=True),
+    batch_sizes=st.lists(st.integers(1, 40), min_size=1, max_size=2, unique=True),
+    solver=st.sampled_from(["adam", "sgd", "adamw"]),
+    sizes=st.lists(st.integers(1, 6), max_size=2),
+    early_stopping=st.booleans(),
+    seed=st.integers(0, 100),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_search_equals_the_one_alone(
+    n_samples, n_folds, rates, alphas, batch_sizes, solver, sizes, early_stopping, seed
+):
+    X, y = make_classification(n_samples, 5, random_state=seed)
+    estimator = MLPClassifier(
+        sizes, solver=solver, max_iter=3, early_stopping=early_stopping, random_state=seed
+    )
+    grid = {"learning_rate_init": rates, "alpha": alphas, "batch_size": batch_sizes}
+    compare(estimator, grid, X, y, 1e-9, StratifiedKFold(n_folds, shuffle=True, random_state=seed))
+
+
+def test_regressors_with_sparse_and_weighted_samples(data):
+    X, y = data
+    rng = np.random.RandomState(0)
+    weight, sparse = rng.rand(len(y)), csr_array(np.where(rng.rand(*X.shape) > 0.5, X, 0))
+    targets = np.column_stack([y, X[:, 0]]).astype(float)
+    estimator = MLPRegressor(hidden_layer_sizes=(5,), max_iter=3, random_state=0)
+    grid = {"alpha": [0.0, 1.0], "loss": ["squared_error", "huber"]}
+    compare(estimator, grid, sparse, targets, 1e-9, sample_weight=weight)
+
+
+def test_fits_with_and_without_weights_share_a_stack(data):
+    X, y = data
+    weight = np.random.RandomState(0).rand(len(y))
+
+    def fit_all():
+        return Parallel()(
+            delayed(network(dtype="float64").fit)(X, y, sample_weight=w) for w in (None, weight)
+        )
+
+    alone = fit_all()
+    with stacked() as report:
+        together = fit_all()
+    assert_same_fits(together, alone, 1e-9)
+    assert len(report.trainings) == 1
+
+
+def test_networks_of_different_dropout_agree_on_average(data):
+    X, y = data
+    grid = {"dropout": [0.3], "random_state": list(range(10))}
+    search = GridSearchCV(network(max_iter=15), grid, cv=3)
+    alone = clone(search).fit(X, y).cv_results_["mean_test_score"]
+    with stacked():
+        together = clone(search).fit(X, y).cv_results_["mean_test_score"]
+    assert abs(alone.mean() - together.mean()) <= alone.std(ddof=1) / np.sqrt(10)
+
+
+# scikit-learn's tools.
+
+TOOLS = {
+    "GridSearchCV": lambda e, X, y: GridSearchCV(e, {"alpha": [0, 1]}, cv=3).fit(X, y).best_score_,
+    "RandomizedSearchCV": lambda e, X, y: (
+        RandomizedSearchCV(e, {"alpha": [0, 1, 2]}, n_iter=2, cv=3, random_state=0)
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+    ),
+    "HalvingGridSearchCV": lambda e, X, y: (
+        HalvingGridSearchCV(e, {"alpha": [0, 1, 2]}, cv=3, random_state=0, min_resources=30)
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+    ),
+    "cross_val_score": lambda e, X, y: cross_val_score(e, X, y, cv=4),
+    "cross_validate": lambda e, X, y: cross_validate(e, X, y, return_train_score=True)[
+        "train_score"
+    ],
+    "cross_val_predict": lambda e, X, y: cross_val_predict(e, X, y, method="predict_proba"),
+    "learning_curve": lambda e, X, y: learning_curve(e, X, y, cv=3)[1:],
+    "validation_curve": lambda e, X, y: validation_curve(
+        e, X, y, param_name="alpha", param_range=[0, 1], cv=3
+    ),
+    "permutation_test_score": lambda e, X, y: permutation_test_score(
+        e, X, y, n_permutations=4, cv=3, random_state=0
+    )[1],
+    "BaggingClassifier": lambda e, X, y: (
+        BaggingClassifier(e, 6, random_state=0).fit(X, y).predict_proba(X)
+    ),
+    "OneVsRestClassifier": lambda e, X, y: OneVsRestClassifier(e).fit(X, y).predict_proba(X),
+    "StackingClassifier": lambda e, X, y: (
+        StackingClassifier(
+            [("a", e), ("b", clone(e).set_params(alpha=1)), ("c", LogisticRegression())], cv=3
+        )
+        .fit(X, y)
+        .predict_proba(X)
+    ),
+    "CalibratedClassifierCV": lambda e, X, y: (
+        CalibratedClassifierCV(e, cv=3).fit(X, y).predict_proba(X)
+    ),
+    "nested search": lambda e, X, y: cross_val_score(
+        GridSearchCV(e, {"alpha": [0, 1, 2]}, cv=2), X, y, cv=3
+    ),
+}
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+@pytest.mark.parametrize("tool", TOOLS)
+def test_tools_of_scikit_learn(data, tool, in_pipeline):
+    X, y = data
+    estimator = network()
+    if in_pipeline and tool not in ("GridSearchCV", "validation_curve"):
+        if "Search" in tool or "search" in tool or tool == "StackingClassifier":
+            pytest.skip("the parameter has another name in a pipeline")
+        estimator = make_pipeline(MinMaxScaler(), estimator)
+    alone = TOOLS[tool](estimator, X, y)
+    with stacked() as report:
+        together = TOOLS[tool](estimator, X, y)
+    for one, other in zip(np.atleast_1d(together), np.atleast_1d(alone), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert report.trainings[0].way == "stacked"
+
+
+def test_multi_output_regressor(data):
+    X, _ = data
+    estimator = MultiOutputRegressor(
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0)
+    )
+    alone = clone(estimator).fit(X, X[:, :3]).predict(X)
+    with stacked() as report:
+        together = clone(estimator).fit(X, X[:, :3]).predict(X)
+    np.testing.assert_allclose(together, alone, atol=1e-9)
+    assert report.trainings[0].n_fits == 3
+
+
+def test_nested_searches_stack_across_the_outer_folds(data):
+    X, y = data
+    inner = GridSearchCV(network(), {"alpha": [0, 1, 2]}, cv=2)
+    with stacked() as report:
+        cross_val_score(inner, X, y, cv=5)
+    # Five outer folds, each of three candidates on two folds, on every core's stack together.
+    assert report.trainings[0].n_fits == 5 * 3 * 2 + 5
+    assert report.trainings[0].most_at_once * torch.get_num_threads() >= 5 * 3 * 2
+
+
+# What is not stacked.
+
+
+class WatchBatches(Callback):
+    def on_batch_end(self, net, **kwargs):
+        self.has_seen_batch_ = True
+
+
+class UnknownLayer(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x)
+
+
+def test_report_names_what_was_trained_alone_and_why(data):
+    X, y = data
+    estimators = [
+        network(callbacks=[WatchBatches()]),
+        network(activation=UnknownLayer),
+        network(hidden_layer_sizes=(3,)),
+        network(solver="lbfgs"),
+        *[network(alpha=alpha) for alpha in range(6)],
+    ]
+    with stacked() as report:
+        Parallel()(delayed(estimator.fit)(X, y) for estimator in estimators)
+    ways = {training.way for training in report.trainings}
+    assert "stacked" in ways
+    assert "alone: a callback watches batches" in ways
+    assert "alone: UnknownLayer has no stacked form" in ways
+    assert "alone: there are not more of its structure" in ways
+    text = str(report)
+    assert "6-8-3" in text
+    assert "6-3-3" in text
+    assert estimators[0].callbacks[0].has_seen_batch_
+
+
+def test_n_jobs_caps_what_is_stacked(data):
+    X, y = data
+    for n_jobs in (1, 3):
+        with stacked(n_jobs) as report:
+            cross_val_score(network(), X, y, cv=7)
+        most = [training.most_at_once for training in report.trainings]
+        assert max(most, default=1) <= n_jobs
+    with pytest.raises(ValueError, match="n_jobs == 0"), stacked(0):
+        cross_val_score(network(), X, y)
+
+
+def test_more_fits_than_the_cap_run_one_after_the_other(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr("sknn_basics.parallel.MOST_FITS", 4)
+    alone = cross_val_score(network(), X, y, cv=11)
+    with stacked():
+        np.testing.assert_allclose(cross_val_score(network(), X, y, cv=11), alone)
+    assert MOST_FITS > 4
+
+
+def test_memory_caps_the_fits_under_way(data, monkeypatch):
+    X, y = data
+    live, most = [], []
+
+    class Count(Callback):
+        def on_train_begin(self, net, **kwargs):
+            live.append(net)
+            most.append(len(live))
+
+        def on_train_end(self, net, **kwargs):
+            live.remove(net)
+
+    estimator = network(callbacks=[Count()])
+    size = 1000
+    monkeypatch.setattr("sknn_basics.parallel.bytes_of_fit", lambda net, batches: size)
+    monkeypatch.setattr("sknn_basics.parallel.available_memory", lambda device: 2 * 3 * size)
+    with stacked():
+        scores = cross_val_score(estimator, X, y, cv=8)
+    assert np.isfinite(scores).all()
+    assert max(most) == 3
+
+
+def test_anything_else_just_runs():
+    with stacked() as report:
+        assert Parallel()(delayed(pow)(i, 2) for i in range(5)) == [0, 1, 4, 9, 16]
+    assert report.trainings == []
+
+
+# Failures.
+
+
+def test_failure_of_one_member_reaches_that_member_alone(data):
+    X, y = data
+    grid = {"learning_rate_init": [1e-3, 1e30], "max_iter": [6]}
+    search = GridSearchCV(network(solver="sgd"), grid, cv=3, error_score=np.nan, refit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = clone(search).fit(X, y).cv_results_["mean_test_score"]
+        with stacked():
+            together = clone(search).fit(X, y).cv_results_["mean_test_score"]
+    assert np.isnan(together[1])
+    assert np.isfinite(together[0])
+    np.testing.assert_allclose(together, alone)
+
+
+def test_error_is_raised_as_alone(data):
+    X, y = data
+    n_threads = threading.active_count()
+    search = GridSearchCV(network(), {"dropout": [0.0, [0.1, 0.2]]}, cv=3, error_score="raise")
+    with pytest.raises(ValueError, match="dropout must be one value"), stacked():
+        search.fit(X, y)
+    assert threading.active_count() == n_threads
+
+
+def test_stack_that_does_not_fit_in_memory_is_split(data, monkeypatch):
+    X, y = data
+    alone = cross_val_score(network(dropout=0.2), X, y, cv=8)
+    step = Run.step
+
+    def step_in_little_memory(self, batches):
+        if len(self.nets) > 2:
+            raise MemoryError
+        return step(self, batches)
+
+    monkeypatch.setattr(Run, "step", step_in_little_memory)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    with (
+        stacked() as report,
+        pytest.warns(RuntimeWarning, match="does not fit in memory") as caught,
+    ):
+        together = cross_val_score(network(dropout=0.2), X, y, cv=8)
+    np.testing.assert_allclose(together, alone)
+    messages = [str(w.message) for w in caught if "does not fit" in str(w.message)]
+    assert messages == [
+        f"A stack of {n} networks does not fit in memory: at most {n // 2} are stacked now."
+        for n in (8, 4)
+    ]
+    assert report.trainings[0].most_at_once == 2
+
+
+def test_one_network_without_memory_fails_alone(data, monkeypatch):
+    X, y = data
+
+    def no_memory(self, batches):
+        raise MemoryError("full")
+
+    monkeypatch.setattr(Run, "step", no_memory)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    with warnings.catch_warnings(), stacked():
+        warnings.simplefilter("ignore")
+        with pytest.raises(MemoryError, match="full"):
+            cross_val_score(network(), X, y, cv=4, error_score="raise")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
+@pytest.mark.parametrize("delay", [0.05, 0.4, 1.0])
+def test_interrupt_stops_everything(data, delay):
+    X, y = data
+    n_threads = threading.active_count()
+    estimator = network(max_iter=100_000, tol=0, n_iter_no_change=100_000)
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt), stacked():
+        cross_val_score(GridSearchCV(estimator, {"alpha": [0, 1]}, cv=2), X, y, cv=3)
+    timer.join()
+    assert time.perf_counter() - start < 30
+    assert threading.active_count() == n_threads
+    assert cross_val_score(network(), X, y).shape == (5,)
+
+
+class SometimesFails(ClassifierMixin, BaseEstimator):
+    """Fails where it is told to, else is fitted by a classifier."""
+
+    def __init__(self, classifier=None, when="never"):
+        self.classifier, self.when = classifier, when
+
+    def fit(self, X, y):
+        if self.when == "before":
+            raise ValueError("before")
+        self.classifier_ = clone(self.classifier).fit(X, y)
+        if self.when == "after":
+            raise ValueError("after")
+        self.classes_ = self.classifier_.classes_
+        return self
+
+    def predict(self, X):
+        return self.classifier_.predict(X)
+
+    def predict_proba(self, X):
+        return self.classifier_.predict_proba(X)
+
+
+def _random_nesting(rng, depth):
+    """Make a meta-estimator around meta-estimators around networks, some of which fail."""
+    kind = rng.choice(["search", "bagging", "ovr", "stacking", "calibrated", "fails"])
+    if depth == 0:
+        return network(
+            hidden_layer_sizes=rng.choice([(), (2,), (3,)]),
+            max_iter=rng.choice([1, 2]),
+            alpha=rng.choice([0.0, 1.0]),
+            learning_rate_init=rng.choice([1e-3, 1e-3, 1e-3, 1e300]),
+            callbacks=rng.choice([None, None, [WatchBatches()]]),
+        )
+    inner = _random_nesting(rng, depth - 1)
+    if kind == "search":
+        return GridSearchCV(
+            SometimesFails(inner),
+            {"when": rng.choice([["never"], ["never", "before"], ["never", "after"]])},
+            cv=2,
+            error_score=rng.choice([np.nan, "raise"]),
+        )
+    if kind == "bagging":
+        return BaggingClassifier(inner, 2, random_state=0)
+    if kind == "ovr":
+        return OneVsRestClassifier(inner)
+    if kind == "stacking":
+        return StackingClassifier([("a", inner), ("b", LogisticRegression())], cv=2)
+    if kind == "calibrated":
+        return CalibratedClassifierCV(inner, cv=2)
+    return SometimesFails(inner, rng.choice(["never", "never", "before", "after"]))
+
+
+def run_nestings(seeds):
+    """Fit random nestings; count those that failed."""
+    X, y = make_classification(30, 4, n_informative=3, n_redundant=0, random_state=0)
+    n_failures = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        estimator = _random_nesting(rng, rng.choice([1, 2, 2, 3]))
+        with warnings.catch_warnings(), stacked(rng.choice([None, None, 2, 3])):
+            warnings.simplefilter("ignore")
+            try:
+                cross_val_score(estimator, X, y, cv=2, error_score=rng.choice([np.nan, "raise"]))
+            except ValueError:
+                n_failures += 1
+    return n_failures
+
+
+# Seconds after which a fit counts as a deadlock.
+DEADLOCK = 300
+
+
+@pytest.mark.parametrize("first", [0, 20])
+def test_no_nesting_deadlocks(first):
+    n_threads = threading.active_count()
+    outcome = []
+    worker = threading.Thread(
+        target=lambda: outcome.append(run_nestings(range(first, first + 20))), daemon=True
+    )
+    worker.start()
+    worker.join(DEADLOCK)
+    assert not worker.is_alive()
+    assert 0 < outcome[0] < 20
+    assert threading.active_count() == n_threads
+
+
+def test_memory_returns_to_where_it_was(data):
+    X, y = data
+
+    def live_networks():
+        gc.collect()
+        return sum(isinstance(o, torch.nn.Module) for o in gc.get_objects())
+
+    before = live_networks()
+    for _ in range(2):
+        with stacked():
+            cross_val_score(network(), X, y, cv=10)
+    assert live_networks() == before
+
+
+# Side effects.
+
+
+def test_a_fitted_network_owns_its_weights(data):
+    X, y = data
+    with stacked():
+        fits = cross_validate(network(), X, y, cv=5, return_estimator=True)["estimator"]
+    for fit in fits:
+        for tensor in fit.module_.parameters():
+            assert tensor.untyped_storage().nbytes() == tensor.nbytes
+
+
+def test_callbacks_may_save_and_replace_weights_while_stacked(data, tmp_path):
+    X, y = data
+
+    class Save(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                net.save_params(f_params=str(tmp_path / "weights.pt"))
+                net.module_.output.bias.data = torch.zeros_like(net.module_.output.bias)
+
+    def fit_all():
+        return Parallel()(
+            delayed(network(callbacks=callbacks).fit)(X, y) for callbacks in ([Save()], None, None)
+        )
+
+    alone = fit_all()
+    with stacked():
+        together = fit_all()
+    assert_same_fits(together, alone, 1e-9)
+    n_bytes = sum(p.nbytes for p in together[0].module_.parameters())
+    assert (tmp_path / "weights.pt").stat().st_size < n_bytes + 4000
+
+
+def test_warnings_of_tasks_and_filters_of_the_caller(data):
+    X, y = data
+    filters = list(warnings.filters)
+    with stacked(), pytest.warns(UserWarning, match="Maximum iterations"):
+        cross_val_score(network(), X, y, cv=4)
+    assert list(warnings.filters) == filters
+
+
+def test_random_state_instances_advance_as_alone(data):
+    X, y = data
+
+    def states_after_fits():
+        rngs = [np.random.RandomState(0) for _ in range(4)]
+        Parallel()(delayed(network(random_state=rng).fit)(X, y) for rng in rngs)
+        return [rng.rand() for rng in rngs]
+
+    alone = states_after_fits()
+    with stacked():
+        assert states_after_fits() == alone
+
+
+def test_global_state_is_untouched(data):
+    X, y = data
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    n_threads = torch.get_num_threads()
+    with stacked():
+        cross_val_score(network(dropout=0.2), X, y)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert (np.random.get_state()[1] == numpy_state).all()
+    assert torch.get_num_threads() == n_threads
+
+
+def test_what_memory_is_available(monkeypatch):
+    from sknn_basics.training import devices
+
+    assert 0 < devices.available_memory("cpu") < 2**50
+    monkeypatch.setattr(devices.Path, "read_text", lambda self: (_ for _ in ()).throw(OSError))
+    assert devices.available_memory("cpu") == devices.UNKNOWN_MEMORY
+
+
+def test_out_of_memory_is_recognised():
+    assert rounds.is_out_of_memory(MemoryError())
+    assert rounds.is_out_of_memory(torch.OutOfMemoryError())
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert rounds.is_out_of_memory(caught.value)
+    assert not rounds.is_out_of_memory(RuntimeError("shape mismatch"))
