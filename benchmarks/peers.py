@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks.data import DIGITS, FASHION, load_arrays, map_pixels
@@ -14,6 +15,12 @@ COMMON = {"n_iter_no_change": 1000, "random_state": 0}
 DIGITS_NETWORK = dict(hidden_layer_sizes=(100,), batch_size=200, max_iter=10, **COMMON)
 FASHION_NETWORK = dict(hidden_layer_sizes=(784,), batch_size=256, max_iter=2, **COMMON)
 PIXELS_NETWORK = dict(hidden_layer_sizes=(100,), batch_size=256, max_iter=1, **COMMON)
+
+
+BAGGED_NETWORK = dict(hidden_layer_sizes=(32,), batch_size=200, max_iter=10, **COMMON)
+
+RATES = [1e-3, 3e-3, 1e-2]
+ALPHAS = [1e-5, 1e-4, 1e-3, 1e-2]
 
 
 def our_class() -> type:
@@ -77,54 +84,149 @@ def predict_fashion(get_class: Callable[[], type], n_rows: int, dtype: str) -> P
 
 def fit_digits_skorch(folder: Path) -> Work:
     import torch
-    from skorch import NeuralNetClassifier
 
     X, y = load_arrays(folder, DIGITS, dtype="float32")
 
     def fit() -> None:
         torch.manual_seed(0)
-        NeuralNetClassifier(
-            torch.nn.Sequential(
-                torch.nn.Linear(64, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10)
-            ),
-            criterion=torch.nn.CrossEntropyLoss,
-            optimizer=torch.optim.Adam,
-            lr=1e-3,
-            batch_size=200,
-            max_epochs=10,
-            iterator_train__shuffle=True,
-            train_split=None,
-            verbose=0,
-        ).fit(X, y)
+        skorch_network().fit(X, y)
 
     return fit
+
+
+def skorch_network():
+    import torch
+    from skorch import NeuralNetClassifier
+
+    return NeuralNetClassifier(
+        torch.nn.Sequential(torch.nn.Linear(64, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10)),
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        batch_size=200,
+        max_epochs=10,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
 
 
 def fit_digits_keras(folder: Path) -> Work:
-    os.environ["KERAS_BACKEND"] = "torch"
+    network, (X, y) = keras_network(), load_arrays(folder, DIGITS)
     import keras
-    from scikeras.wrappers import KerasClassifier
-
-    X, y = load_arrays(folder, DIGITS)
-
-    def build_network() -> keras.Model:
-        dense = keras.layers.Dense
-        return keras.Sequential(
-            [keras.Input((64,)), dense(100, activation="relu"), dense(10, activation="softmax")]
-        )
 
     def fit() -> None:
         keras.utils.set_random_seed(0)
-        KerasClassifier(
-            build_network,
-            loss="sparse_categorical_crossentropy",
-            optimizer="adam",
-            batch_size=200,
-            epochs=10,
-            verbose=0,
-        ).fit(X, y)
+        network.fit(X, y)
 
     return fit
+
+
+def keras_network():
+    os.environ["KERAS_BACKEND"] = "torch"
+    from scikeras.wrappers import KerasClassifier
+
+    def build_network(alpha: float):
+        import keras
+
+        dense, penalty = keras.layers.Dense, keras.regularizers.L2(alpha)
+        return keras.Sequential(
+            [
+                keras.Input((64,)),
+                dense(100, activation="relu", kernel_regularizer=penalty),
+                dense(10, activation="softmax", kernel_regularizer=penalty),
+            ]
+        )
+
+    return KerasClassifier(
+        build_network,
+        model__alpha=1e-4,
+        loss="sparse_categorical_crossentropy",
+        optimizer="adam",
+        batch_size=200,
+        epochs=10,
+        verbose=0,
+    )
+
+
+def in_two_processes() -> AbstractContextManager:
+    from joblib import parallel_config
+
+    return parallel_config(n_jobs=2)
+
+
+def as_one_network() -> AbstractContextManager:
+    from joblib import parallel_config
+
+    return parallel_config(backend="stacked")
+
+
+def search_digits(
+    make_network: Callable[[], object],
+    how: Callable[[], AbstractContextManager],
+    rate: str = "learning_rate_init",
+    alpha: str = "alpha",
+    *,
+    scaled: bool = False,
+    dtype: str = "float64",
+) -> Peer:
+    """Search 3 rates x 4 penalties in 5 folds, the network alone or behind a scaler."""
+
+    def prepare(folder: Path) -> Work:
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import MinMaxScaler
+
+        network, (X, y) = make_network(), load_arrays(folder, DIGITS, dtype=dtype)
+        grid = {rate: RATES, alpha: ALPHAS}
+        if scaled:
+            network = Pipeline([("scale", MinMaxScaler()), ("network", network)])
+            grid = {f"network__{name}": values for name, values in grid.items()}
+        search = GridSearchCV(network, grid, cv=5, refit=False)
+
+        def fit() -> None:
+            with how():
+                search.fit(X, y)
+
+        return fit
+
+    return prepare
+
+
+def mlp_digits(get_class: Callable[[], type]) -> Callable[[], object]:
+    return lambda: get_class()(**DIGITS_NETWORK)
+
+
+def cross_validate_fashion(how: Callable[[], AbstractContextManager]) -> Peer:
+    def prepare(folder: Path) -> Work:
+        from sklearn.model_selection import cross_val_score
+
+        network = our_class()(**FASHION_NETWORK)
+        X, y = load_arrays(folder, FASHION, 20_000)
+
+        def score() -> None:
+            with how():
+                cross_val_score(network, X, y, cv=10)
+
+        return score
+
+    return prepare
+
+
+def bag_digits(get_class: Callable[[], type], how: Callable[[], AbstractContextManager]) -> Peer:
+    def prepare(folder: Path) -> Work:
+        from sklearn.ensemble import BaggingClassifier
+
+        X, y = load_arrays(folder, DIGITS)
+        bagging = BaggingClassifier(get_class()(**BAGGED_NETWORK), 100, random_state=0)
+
+        def fit() -> None:
+            with how():
+                bagging.fit(X, y)
+
+        return fit
+
+    return prepare
 
 
 def fit_fashion_bare(folder: Path) -> Work:

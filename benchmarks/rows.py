@@ -33,6 +33,8 @@ def memory_row(**fields) -> Row:
     )
 
 
+OUR_SEARCH = peers.search_digits(peers.mlp_digits(our_class), peers.as_one_network)
+
 _ROWS = [
     Row(
         name="digits",
@@ -67,6 +69,78 @@ _ROWS = [
             "scikit-learn": ratio_of_at_least(2),
             "bare torch loop": ratio_of_at_least(0.97),
         },
+    ),
+    Row(
+        name="search",
+        title="grid search: 12 candidates x 5 folds, digits, 64-100-10, 10 epochs",
+        detail='Without refit. Ours runs under `joblib.parallel_config(backend="stacked")` in one '
+        "process, the others with `n_jobs=2`. skorch's penalty is Adam's `weight_decay`.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: OUR_SEARCH,
+            "scikit-learn": peers.search_digits(
+                peers.mlp_digits(sklearn_class), peers.in_two_processes
+            ),
+            "skorch": peers.search_digits(
+                peers.skorch_network,
+                peers.in_two_processes,
+                "lr",
+                "optimizer__weight_decay",
+                dtype="float32",
+            ),
+            "Keras": peers.search_digits(
+                peers.keras_network,
+                peers.in_two_processes,
+                "optimizer__learning_rate",
+                "model__alpha",
+            ),
+        },
+        requirements={
+            "scikit-learn": ratio_of_at_least(2),
+            "skorch": ratio_of_at_least(8),
+            "Keras": ratio_of_at_least(12),
+        },
+    ),
+    Row(
+        name="search-pipeline",
+        title="the same search with a `MinMaxScaler` in a `Pipeline`",
+        detail="Compared also with our own search without the scaler.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.search_digits(
+                peers.mlp_digits(our_class), peers.as_one_network, scaled=True
+            ),
+            "scikit-learn": peers.search_digits(
+                peers.mlp_digits(sklearn_class), peers.in_two_processes, scaled=True
+            ),
+            "ours without": OUR_SEARCH,
+        },
+        requirements={
+            "scikit-learn": ratio_of_at_least(2),
+            "ours without": ratio_of_at_least(0.9),
+        },
+    ),
+    Row(
+        name="cross-validation",
+        title="10-fold `cross_val_score`, 20,000 x 784, 784-784-10, batch 256, 2 epochs",
+        detail='Our estimator, under `backend="stacked"` and with `n_jobs=2`.',
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.cross_validate_fashion(peers.as_one_network),
+            "`n_jobs=2`": peers.cross_validate_fashion(peers.in_two_processes),
+        },
+        requirements={"`n_jobs=2`": ratio_of_at_least(1)},
+    ),
+    Row(
+        name="bagging",
+        title="`BaggingClassifier` of 100 networks, digits, 64-32-10, batch 200, 10 epochs",
+        detail='Ours under `backend="stacked"`, scikit-learn\'s with `n_jobs=2`.',
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.bag_digits(our_class, peers.as_one_network),
+            "scikit-learn": peers.bag_digits(sklearn_class, peers.in_two_processes),
+        },
+        requirements={"scikit-learn": ratio_of_at_least(5)},
     ),
     predict_row("predict-1-float32", 1, "float32", 1 / 1.5, measure.warm_calls),
     predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),

@@ -6,27 +6,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from queue import SimpleQueue
 
-import numpy as np
 from joblib import parallel_config, register_parallel_backend
 from joblib.parallel import ParallelBackendBase
 
-from sknn_basics.training.batches import Batches
 from sknn_basics.training.devices import available_memory, openmp_pools
-from sknn_basics.training.net import EPOCH_TRAINER, Net
-from sknn_basics.training.rounds import Report, Request, Rounds, bytes_of_fit
+from sknn_basics.training.net import TRAINER, Course
+from sknn_basics.training.rounds import Report, Rounds, bytes_of_fit
 
 # Fits that are under way at once, where neither n_jobs nor memory allows fewer.
 MOST_FITS = 256
 
+# Sent to a task in place of a turn's number, it ends the task's thread before its first turn.
+NO_TURN = -1
+
 HERE = threading.local()
-
-
-def locked() -> threading.Lock:
-    """Make a lock that is taken: to take it is to wait until another thread lets go of it."""
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
 
 
 class Cancelled(BaseException):
@@ -40,8 +35,10 @@ class Task:
     ----------
     done : bool
         Whether it has ended, with a result or an error.
-    request : Request or None
-        The epoch that it waits for.
+    number : int
+        Number of its last turn; 0 before the first.
+    course : Course or None
+        The training that it waits for.
     waiter : Task or None
         What waits for it to end.
     """
@@ -49,16 +46,17 @@ class Task:
     def __init__(self, turns: "Turns", function: Callable, callback: Callable | None):
         self.turns, self.function, self.callback = turns, function, callback
         self.done = self.is_cancelled = self.is_unwinding = False
-        self.result = self.error = self.request = self.waiter = None
-        self.turn = locked()
+        self.result = self.error = self.course = self.waiter = None
+        self.numbers, self.number = SimpleQueue(), 0
         self.thread = threading.Thread(target=copy_context().run, args=(self.run,), daemon=True)
 
     def run(self) -> None:
-        self.turn.acquire()
+        if not self.has_turn():
+            return
         # For this thread only: a team of OpenMP threads for each task costs more than it gives.
         openmp_pools().limit(limits=1)
         HERE.task = self
-        EPOCH_TRAINER.set(self.train_epoch)
+        TRAINER.set(self.train)
         try:
             self.result = self.function()
         except BaseException as error:
@@ -70,23 +68,35 @@ class Task:
             self.error = self.error or error
         self.turns.end(self)
 
-    def train_epoch(self, net: Net, batches: Batches) -> tuple[np.ndarray, list[int]]:
-        """Wait until an epoch of the net is trained; return what `Net.train_epoch` returns."""
+    def train(self, course: Course) -> None:
+        """Wait until all steps of a training are made."""
         if threading.current_thread() is not self.thread:
-            return net.train_epoch(batches)
+            course.train()
+            return
         if self.is_cancelled:
             raise Cancelled
-        self.request = Request(net, batches)
-        self.turns.wait_for_training(self)
-        if self.request.error is not None:
-            raise self.request.error
-        return self.request.losses, self.request.counts
+        self.course = course
+        course.advance()
+        while course.batches is not None:
+            self.turns.wait_for_training(self)
+            if course.error is not None:
+                raise course.error
+            if course.result is not None:
+                course.advance()
+
+    def has_turn(self) -> bool:
+        """Wait for the next turn; tell whether there is one."""
+        while (number := self.numbers.get()) == self.number:
+            # This turn has ended, but an interrupted thread does not know.
+            self.turns.ended.put(number)
+        self.number = number
+        return number > 0
 
     def pause(self) -> None:
         """Let others run until this task is resumed."""
         with warnings.catch_warnings():  # brings this task's filters back
-            self.turns.hand_back()
-            self.turn.acquire()
+            self.turns.ended.put(self.number)
+            self.has_turn()
         if self.is_cancelled and not self.is_unwinding:
             self.is_unwinding = True
             raise Cancelled
@@ -96,7 +106,9 @@ class Turns:
     """Tasks of which one runs at a time, until it waits for an epoch or for other tasks, or ends.
 
     The thread that called joblib gives the turns, and trains when all tasks wait. Nothing here
-    needs a lock: it is only touched by the thread whose turn it is.
+    needs a lock: it is only touched by the thread whose turn it is. A turn is a number that is
+    sent to a task and comes back when the turn has ended. Where Ctrl-C interrupts either, the
+    number is sent again, and comes back again.
 
     Parameters
     ----------
@@ -112,25 +124,20 @@ class Turns:
         self.queued, self.ready, self.waiting = deque(), deque(), {}
         self.n_active = 0
         self.memory, self.bytes_of_fit = 0, 0
-        self.is_away, self.back = False, locked()
+        self.ended, self.n_turns, self.current = SimpleQueue(), 0, None
 
     # In the thread of a task.
 
-    def hand_back(self) -> None:
-        """End this thread's turn."""
-        self.is_away = False
-        self.back.release()
-
     def wait_for_training(self, task: Task) -> None:
-        """Pause a task until its request is fulfilled."""
+        """Pause a task until its training has a result that calls for the task's own thread."""
+        course = task.course
         if not self.memory:
-            self.memory = available_memory(task.request.net.device) // 2
-        size = bytes_of_fit(task.request.net, task.request.batches)
-        self.bytes_of_fit = max(size, self.bytes_of_fit)
-        self.waiting[task.request] = task
-        self.rounds.add(task.request)
+            self.memory = available_memory(course.net.device) // 2
+        self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
+        self.waiting[course] = task
+        self.rounds.add(course)
         task.pause()
-        while not task.request.is_fulfilled():
+        while course in self.waiting:
             task.pause()
 
     def end(self, task: Task) -> None:
@@ -138,7 +145,7 @@ class Turns:
         self.n_active -= 1
         if task.waiter is not None:
             self.ready.append(task.waiter)
-        self.hand_back()
+        self.ended.put(task.number)
 
     # In the thread that called joblib, or that of a task with tasks of its own.
 
@@ -167,7 +174,26 @@ class Turns:
             task.thread.start()
             self.resume(task)
         else:
-            self.ready += [self.waiting.pop(request) for request in self.rounds.wait()]
+            self.train()
+
+    def train(self) -> None:
+        """Train an epoch; go on with the trainings that need no thread of their own."""
+        for course in self.rounds.train():
+            task = self.waiting[course]
+            is_plain = not (task.is_cancelled or course.net.runs_foreign_code())
+            if course.error is None and is_plain and self.advance(course):
+                self.rounds.add(course)
+            else:
+                self.ready.append(self.waiting.pop(course))
+
+    def advance(self, course: Course) -> bool:
+        """Run what comes between the epochs of a training; tell whether it goes on."""
+        try:
+            with openmp_pools().limit(limits=1):
+                course.advance()
+        except Exception as error:
+            course.error = error
+        return course.error is None and course.batches is not None
 
     def has_room(self) -> bool:
         """Tell whether one more fit may be under way; the first one shows how much they take."""
@@ -180,29 +206,35 @@ class Turns:
         if task.done:
             return
         with warnings.catch_warnings():
-            self.back.acquire(blocking=False)  # what an interrupted wait has left
-            self.is_away = True
-            task.turn.release()
-            self.back.acquire()
+            self.n_turns += 1
+            self.current = task, self.n_turns
+            self.finish_turn()
+
+    def finish_turn(self) -> None:
+        """Give a task its turn, and wait until it ends."""
+        task, number = self.current
+        task.numbers.put(number)
+        while self.ended.get() != number:
+            pass  # An earlier turn's number came back twice.
+        self.current = None
 
     def cancel(self, tasks: list[Task]) -> None:
         """End tasks early: each is resumed with an exception, and has ended when this returns."""
         is_outermost = getattr(HERE, "task", None) is None
-        if is_outermost:
-            while self.is_away:
-                # The wait for a task was interrupted: it runs until it pauses.
-                self.back.acquire()
-            self.rounds.close()
+        if is_outermost and self.current is not None:
+            self.finish_turn()
         for task in tasks:
             if task in self.queued:
                 self.queued.remove(task)
-        started = [task for task in tasks if task.thread.ident is not None and not task.done]
+            if task.number == 0:
+                task.numbers.put(NO_TURN)
+        started = [task for task in tasks if task.number > 0 and not task.done]
         for task in started:
             task.is_cancelled = True
-            if task.request in self.waiting:
-                if not (is_outermost or self.rounds.withdraw(task.request)):
-                    continue  # It is resumed when its epoch has been trained.
-                del self.waiting[task.request]
+            if task.course in self.waiting:
+                if not is_outermost:
+                    self.rounds.withdraw(task.course)
+                del self.waiting[task.course]
             self.ready.append(task)
         for task in started:
             self.wait_for(task)
@@ -265,12 +297,10 @@ class StackedBackend(ParallelBackendBase):
         turns.cancel(tasks)
 
     def stop_call(self):
-        turns, tasks = self.calls.pop()
+        _, tasks = self.calls.pop()
         for task in tasks:
             if task.thread.ident is not None:
                 task.thread.join()
-        if turns is not self.outer_turns:
-            turns.rounds.close()
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sknn_basics.modules.layers import NORMALIZATIONS, Dropout, GaussianNoise, make_activation
-
-
-class Linear(nn.Linear):
-    """Linear layer with unset weights; torch's draws them from the global random state."""
-
-    def reset_parameters(self) -> None:
-        pass
+from sknn_basics.modules.layers import (
+    NORMALIZATIONS,
+    Dropout,
+    GaussianNoise,
+    Linear,
+    make_activation,
+)
 
 
 class DenseNetwork(nn.Sequential):

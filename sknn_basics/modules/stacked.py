@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
+from sknn_basics.modules.layers import ACTIVATIONS, FEW_OUTPUTS, NORMALIZATIONS, RandomLayer
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -15,6 +15,23 @@ MAPPED = {*NORMALIZATIONS.values(), nn.PReLU}
 
 # Layers that act on every value, or along the last dimension, alike for all members.
 SHARED = {type(make()) for make in ACTIVATIONS.values()} - MAPPED
+
+# Activations computed in place, and their gradients from the outputs, in place too.
+_aten = torch.ops.aten
+IN_PLACE = {
+    nn.ReLU: (
+        torch.relu_,
+        lambda g, output: _aten.threshold_backward.grad_input(g, output, 0, grad_input=g),
+    ),
+    nn.Sigmoid: (
+        torch.sigmoid_,
+        lambda g, output: _aten.sigmoid_backward.grad_input(g, output, grad_input=g),
+    ),
+    nn.Tanh: (
+        torch.tanh_,
+        lambda g, output: _aten.tanh_backward.grad_input(g, output, grad_input=g),
+    ),
+}
 
 
 def unstackable_layer(module: nn.Module) -> str | None:
@@ -31,6 +48,63 @@ def _is_known(layer: nn.Module) -> bool:
     return type(layer) in SHARED and getattr(layer, "dim", -1) == -1
 
 
+class Memory(dict):
+    """Tensors that each step uses again: new ones cost more than to compute what they hold."""
+
+    def take(self, name: str, like: Tensor, *shape: int) -> Tensor:
+        """Give the tensor of that name and shape, whatever it holds."""
+        if (name, shape) not in self:
+            self[name, shape] = like.new_empty(shape)
+        return self[name, shape].detach()
+
+
+class StackedLinear(torch.autograd.Function):
+    """Linear layers side by side, and their activation.
+
+    Takes x of shape (n_members, n_samples, n_inputs), weight of shape (n_members, n_units,
+    n_inputs), bias of shape (n_members, n_units). Results lie in memory that the next step uses
+    again; gradients of weights have the order that fused optimisers need.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
+        ctx.save_for_backward(x, weight)
+        ctx.activation, ctx.memory = activation, memory
+        n_members, n_samples, _ = x.shape
+        n_units = weight.shape[1]
+        if n_units in FEW_OUTPUTS:
+            output = memory.take("output", x, n_members, n_units, n_samples)
+            output = torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output).mT
+        else:
+            output = memory.take("output", x, n_members, n_samples, n_units)
+            torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
+        if activation is not None:
+            activate, _ = IN_PLACE[activation]
+            activate(output)
+            ctx.output = output
+        return output
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        x, weight = ctx.saved_tensors
+        memory = ctx.memory
+        if ctx.activation is not None:
+            # The gradient belongs to this layer alone.
+            _, differentiate = IN_PLACE[ctx.activation]
+            differentiate(gradient, ctx.output)
+        needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
+        gradient_x = gradient_weight = gradient_bias = None
+        if needs_x:
+            gradient_x = torch.bmm(gradient, weight, out=memory.take("x", x, *x.shape))
+        if needs_weight:
+            out = memory.take("weight", weight, *weight.shape)
+            gradient_weight = torch.bmm(gradient.mT, x, out=out)
+        if needs_bias:
+            out = memory.take("bias", weight, *weight.shape[:2])
+            gradient_bias = torch.sum(gradient, 1, out=out)
+        return gradient_x, gradient_weight, gradient_bias, None, None
+
+
 def stack_layers(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]) -> list[Layer]:
     """Make the layers of a stack: tensors of shape (n_members, n_samples, ...) to the same.
 
@@ -41,34 +115,19 @@ def stack_layers(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]) -
     tensors : dict
         Their parameters and buffers by name, stacked along a new first dimension.
     """
-    return [
-        _stack_layer([getattr(module, name) for module in modules], _below(name, tensors))
-        for name, _ in modules[0].named_children()
-    ]
-
-
-class StackedLinear(torch.autograd.Function):
-    """Linear layers side by side: x of shape (n_members, n_samples, n_inputs), weight of shape
-    (n_members, n_units, n_inputs), bias of shape (n_members, n_units).
-
-    torch's own gradient of a batched product has its weights transposed in memory, which fused
-    optimisers would read in the wrong order.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        x, weight = ctx.saved_tensors
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        return (
-            torch.bmm(gradient, weight) if needs_x else None,
-            torch.bmm(gradient.mT, x) if needs_weight else None,
-            gradient.sum(1) if needs_bias else None,
-        )
+    names = [name for name, _ in modules[0].named_children()]
+    layers, kinds = [], [type(layer) for layer in modules[0]]
+    for i, name in enumerate(names):
+        if kinds[i] in IN_PLACE and issubclass(kinds[i - 1], nn.Linear) and i > 0:
+            continue
+        own = _below(name, tensors)
+        if issubclass(kinds[i], nn.Linear):
+            following = kinds[i + 1] if i + 1 < len(kinds) else None
+            activation = following if following in IN_PLACE else None
+            layers.append(_stack_linear(own, activation))
+        else:
+            layers.append(_stack_layer([getattr(module, name) for module in modules], own))
+    return layers
 
 
 def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -76,17 +135,19 @@ def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
 
 
+def _stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
+    memory = Memory()
+    weight, bias = tensors["weight"], tensors["bias"]
+    return lambda x: StackedLinear.apply(x, weight, bias, activation, memory)
+
+
 def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
     first = layers[0]
-    if isinstance(first, nn.Linear):
-        return lambda x: StackedLinear.apply(x, tensors["weight"], tensors["bias"])
     if isinstance(first, RandomLayer):
         # Each member draws from its own generator, as it does alone.
         return lambda x: first.apply_draw(
             x, torch.stack([layer.draw(part) for layer, part in zip(layers, x.unbind())])
         )
-    if type(first) is nn.ReLU:
-        return torch.relu_  # its input is this stack's own, and needed by no gradient
     if not tensors:
         return first
     mapped = vmap(lambda own, x: functional_call(first, own, (x,)))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochTimer
 
 from sknn_basics.training.optimisers import get_rate, scale_momentum, set_rate
 from sknn_basics.training.saving import clone_weights
@@ -247,6 +247,23 @@ class NotifyEpochs(Callback):
         if self.is_open:
             # The epoch was interrupted.
             self.end()
+
+
+# The decisions of this package, and the clock: quick, and alike in every thread.
+DECISIONS = frozenset(
+    {
+        EpochTimer,
+        RaiseOnDivergence,
+        RecordRate,
+        ValidationScore,
+        KeepBestWeights,
+        StopWithoutProgress,
+        InverseScaling,
+        FollowSchedule,
+        LowerRateOnPlateau,
+        PrintEpoch,
+    }
+)
 
 
 def all_finite(module: torch.nn.Module) -> bool:

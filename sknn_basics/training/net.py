@@ -1,8 +1,9 @@
 """The skorch net that trains every estimator."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,15 +13,19 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batch_size
-from sknn_basics.training.callbacks import StopWithoutProgress, ValidationScore, all_finite
+from sknn_basics.training.callbacks import (
+    DECISIONS,
+    StopWithoutProgress,
+    ValidationScore,
+    all_finite,
+)
 from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_weights, replace_when_complete
 
-# Who trains an epoch where it is not the net itself: called with the net and its batches, returns
-# what `Net.pass_over` returns.
-EPOCH_TRAINER: ContextVar[Callable | None] = ContextVar("EPOCH_TRAINER", default=None)
+# Who makes the steps where it is not the net itself: called with the `Course` of a training.
+TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 
 
 class Net(NeuralNet):
@@ -147,12 +152,20 @@ class Net(NeuralNet):
 
     def run_epochs(self, X, y, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
+        train_all = TRAINER.get() or Course.train
+        train_all(Course(self, self.around_steps(X, y, epochs)))
+
+    def around_steps(self, X, y, epochs: int) -> Generator:
+        """Do all of a training but its steps.
+
+        Yields the batches of each epoch, and is sent the reported losses and sizes of them.
+        """
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
-            self.run_single_epoch(batches, True, "train", self.train_step)
+            self.record_mean("train_loss", *(yield batches))
             self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
@@ -190,14 +203,12 @@ class Net(NeuralNet):
                 self.stop_reason_ = "skorch's EarlyStopping stopped the training."
 
     def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
-        if iterator is None:
-            return
-        trainer = EPOCH_TRAINER.get() if training else None
-        if trainer is None:
-            losses, counts = self.pass_over(iterator, training, prefix, step_fn)
-        else:
-            losses, counts = trainer(self, iterator)
-        self.record_with_best(f"{prefix}_loss", float(np.average(losses, weights=counts)))
+        if iterator is not None:
+            self.record_mean(f"{prefix}_loss", *self.pass_over(iterator, training, prefix, step_fn))
+
+    def record_mean(self, name: str, losses: np.ndarray, counts: list[int]) -> None:
+        """Record the mean of the losses of batches of the given sizes."""
+        self.record_with_best(name, float(np.dot(losses, counts) / sum(counts)))
 
     def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int]]:
         """Make a step with every batch; return the reported losses and sizes of the batches."""
@@ -242,6 +253,10 @@ class Net(NeuralNet):
     def watches_gradients(self) -> bool:
         """Tell whether a callback wants to see the gradient of every step."""
         return any(_watches_gradients(callback) for _, callback in self.callbacks_)
+
+    def runs_foreign_code(self) -> bool:
+        """Tell whether there are callbacks besides this package's decisions."""
+        return any(type(callback) not in DECISIONS for _, callback in self.callbacks_)
 
     def _observed_step(self, batch, step_fn, prefix: str) -> dict:
         """Run a step with the notices and records that batch callbacks expect."""
@@ -386,6 +401,46 @@ class Net(NeuralNet):
         own_weights(self.module_)
         with replace_when_complete(files) as temporary:
             super().save_params(**temporary)
+
+
+@dataclass(eq=False)
+class Course:
+    """A training, whose steps somebody has to make.
+
+    Attributes
+    ----------
+    net : Net
+        Whose training.
+    around_steps : generator
+        What `Net.around_steps` returned.
+    batches : Batches or None
+        What the next epoch is trained on; None before the first and after the last.
+    result : (ndarray, list of int) or None
+        Reported losses and sizes of these batches, once they are trained.
+    error : Exception or None
+        What went wrong instead.
+    """
+
+    net: Net
+    around_steps: Generator
+    batches: Batches | None = None
+    result: tuple | None = None
+    error: Exception | None = None
+
+    def advance(self) -> None:
+        """Run all that belongs between an epoch's last step and the next one's first."""
+        result, self.result = self.result, None
+        try:
+            self.batches = self.around_steps.send(result)
+        except StopIteration:
+            self.batches = None
+
+    def train(self) -> None:
+        """Make all steps."""
+        self.advance()
+        while self.batches is not None:
+            self.result = self.net.train_epoch(self.batches)
+            self.advance()
 
 
 def _best_of(history: History) -> dict[str, float]:

@@ -1,49 +1,19 @@
-"""Epochs of many nets at once: which are stacked, which are trained alone, and why."""
+"""Course of many nets at once: which are stacked, which are trained alone, and why."""
 
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 
-import numpy as np
 import torch
 from torch import nn
 
 from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.stacked import unstackable_layer
-from sknn_basics.training.batches import Batches
-from sknn_basics.training.devices import openmp_pools, threads_for_step
-from sknn_basics.training.net import Net
+from sknn_basics.training.devices import threads_for_step
+from sknn_basics.training.net import Course, Net
 from sknn_basics.training.stack import Stack, structure
-
-WATCHED = ("a callback watches batches", "a callback watches gradients")
-
-
-@dataclass(eq=False)
-class Request:
-    """An epoch that a net wants to be trained.
-
-    Attributes
-    ----------
-    net, batches : Net, Batches
-        Whose epoch, on what.
-    losses, counts : ndarray, list of int
-        The results: reported losses and sizes of the batches.
-    error : Exception or None
-        What went wrong instead.
-    """
-
-    net: Net
-    batches: Batches
-    losses: np.ndarray | None = None
-    counts: list[int] = field(default_factory=list)
-    error: Exception | None = None
-
-    def is_fulfilled(self) -> bool:
-        return self.losses is not None or self.error is not None
 
 
 @dataclass
@@ -123,63 +93,51 @@ class Part:
         Why one is trained alone; None for a stack.
     stack : Stack or None
         The stack of the nets.
-    requests : dict of Net to Request
-        Their epochs that wait, or are being trained.
-    is_running : bool
-        Whether they are being trained.
-    is_too_large : bool
-        Whether the last epoch did not fit in memory.
-    seconds : float
-        Duration of the last epoch.
+    waiting : dict of Net to Course
+        Those of them that wait to be trained.
     """
 
     nets: list[Net]
     reason: str | None = None
     stack: Stack | None = None
-    requests: dict[Net, Request] = field(default_factory=dict)
-    is_running: bool = False
-    is_too_large: bool = False
-    seconds: float = 0.0
+    waiting: dict[Net, Course] = field(default_factory=dict)
+
+    def is_complete(self) -> bool:
+        """Tell whether all nets wait, and still can be trained together."""
+        return len(self.waiting) == len(self.nets) and (self.stack is None or self.stack.holds())
 
     def train(self) -> None:
-        """Train an epoch of each net, and fill in the requests."""
-        start = time.perf_counter()
+        """Train an epoch of each net, and leave the results with it."""
+        n_multiplications = sum(net.batch_size * net.n_weights() for net in self.nets)
         try:
-            if self.stack is None:
-                self.train_alone()
-            else:
-                self.train_stack()
+            with threads_for_step(n_multiplications):
+                self.train_alone() if self.stack is None else self.train_stack()
         except Exception as error:
-            for request in self.requests.values():
-                request.error = error
-        self.seconds = time.perf_counter() - start
+            for course in self.waiting.values():
+                course.error = error
 
     def train_alone(self) -> None:
-        (net,) = self.nets
-        request = self.requests[net]
-        with threads_for_step(net.batch_size * net.n_weights()):
-            request.losses, request.counts = net.train_epoch(request.batches)
+        (course,) = self.waiting.values()
+        course.result = course.net.train_epoch(course.batches)
 
     def train_stack(self) -> None:
-        restore = snapshot_of_draws(self.stack, self.requests.values())
+        restore = snapshot_of_draws(self.stack, self.waiting.values())
         try:
             results = self.stack.train_epoch()
         except Exception as error:
-            if not is_out_of_memory(error) or self.stack.n_steps or len(self.nets) == 1:
+            if not is_out_of_memory(error) or self.stack.n_steps:
                 raise
             restore()
-            self.is_too_large = True
             return
-        for net, (losses, counts) in zip(self.stack.nets, results):
-            self.requests[net].losses, self.requests[net].counts = losses, counts
+        for net, result in zip(self.stack.nets, results):
+            self.waiting[net].result = result
 
 
 class Rounds:
     """Trains epochs of all nets that wait for one.
 
-    A stack is trained as soon as all its nets wait, so that one stack is trained while the
-    callbacks of another's nets run. Once nets wait that no complete stack holds, because others
-    have ended or new ones begun, all are stacked anew.
+    Stacks last as long as the same nets wait; when some have ended or new ones begun, those of
+    their structure are stacked anew.
 
     Parameters
     ----------
@@ -190,138 +148,98 @@ class Rounds:
     def __init__(self, report: Report):
         self.report = report
         self.parts: dict[Net, Part] = {}
-        self.strays: list[Request] = []
+        self.strays: list[Course] = []
         self.most_members: dict[tuple, int] = {}
-        self.n_running, self.is_regrouping = 0, False
-        self.finished = SimpleQueue()
-        self.n_threads = torch.get_num_threads()
-        self.pool = ThreadPoolExecutor(self.n_threads)
 
-    def add(self, request: Request) -> None:
+    def add(self, course: Course) -> None:
         """Let a net wait for an epoch."""
-        part = self.parts.get(request.net)
-        if part is None:
-            self.strays.append(request)
-            return
-        part.requests[request.net] = request
-        if len(part.requests) < len(part.nets) or self.is_regrouping:
-            return
-        if part.stack is None or part.stack.holds():
-            self.start(part)
+        if part := self.parts.get(course.net):
+            part.waiting[course.net] = course
         else:
-            # A callback has changed what is trained, or where the weights lie.
-            self.is_regrouping = True
+            self.strays.append(course)
 
-    def start(self, part: Part) -> None:
-        """Begin to train a part."""
-        self.n_running += 1
-        part.is_running = True
-        if part.reason in WATCHED:
-            # A user's function may not expect another thread.
+    def withdraw(self, course: Course) -> None:
+        """Let a net no longer wait."""
+        if part := self.parts.get(course.net):
+            del part.waiting[course.net]
+        else:
+            self.strays.remove(course)
+
+    def train(self) -> list[Course]:
+        """Train an epoch of every net that waits; return those that need wait no more."""
+        trained = []
+        self.regroup()
+        for part in dict.fromkeys(self.parts.values()):
+            start = time.perf_counter()
             part.train()
-            self.finished.put(part)
-        else:
-            is_only_one = len(part.nets) == len(self.parts)
-            self.pool.submit(self.run, part, None if is_only_one else 1)
+            courses, part.waiting = list(part.waiting.values()), {}
+            if courses[0].error is None and courses[0].result is None:
+                self.split(courses)
+                continue
+            if courses[0].error is None:
+                self.report.add(part.nets, part.reason, time.perf_counter() - start)
+            trained += courses
+        return trained
 
-    def run(self, part: Part, n_threads: int | None) -> None:
-        """Train a part in a thread of the pool."""
-        with openmp_pools().limit(limits=n_threads):
-            part.train()
-        self.finished.put(part)
-
-    def wait(self) -> list[Request]:
-        """Wait until a part is trained; return its requests."""
-        idle = [part for part in self.parts.values() if part.requests and not part.is_running]
-        if not self.n_running:
-            self.regroup()
-        elif self.strays or idle:
-            self.is_regrouping = True
-        part = self.finished.get()
-        self.n_running -= 1
-        part.is_running = False
-        requests, part.requests = list(part.requests.values()), {}
-        if part.is_too_large:
-            self.split(part, requests)
-            return []
-        if requests[0].error is None:
-            self.report.add(part.nets, part.reason, part.seconds)
-        return requests
-
-    def withdraw(self, request: Request) -> bool:
-        """Let a net no longer wait; tell whether that was possible, or it is being trained."""
-        part = self.parts.get(request.net)
-        if part is not None and part.is_running:
-            return False
-        self.is_regrouping = True
-        if part is None:
-            self.strays.remove(request)
-        else:
-            del part.requests[request.net]
-        return True
-
-    def split(self, part: Part, requests: list[Request]) -> None:
+    def split(self, courses: list[Course]) -> None:
         """Let nets wait again, for stacks of half the size."""
-        self.strays += requests
-        self.is_regrouping = True
-        key, most = structure(part.nets[0]), len(part.nets) // 2
-        if self.most_members.get(key, len(part.nets)) <= most:
-            return  # Its neighbour has been too large already.
+        self.strays += courses
+        for course in courses:
+            del self.parts[course.net]
+        key, most = structure(courses[0].net), len(courses) // 2
+        if self.most_members.get(key, len(courses)) <= most:
+            return  # A stack of the same size has been too large already.
         self.most_members[key] = most
         warnings.warn(
-            f"A stack of {len(part.nets)} networks does not fit in memory: "
+            f"A stack of {len(courses)} networks does not fit in memory: "
             f"at most {most} are stacked now.",
             RuntimeWarning,
             stacklevel=2,
         )
 
     def regroup(self) -> None:
-        """Stack all nets that wait by their structure, and begin to train them."""
-        parts = {id(part): part for part in self.parts.values()}.values()
-        waiting = [*self.strays, *(r for part in parts for r in part.requests.values())]
-        parts, groups = [], defaultdict(list)
-        for request in waiting:
-            if reason := reason_alone(request.net):
-                parts.append(Part([request.net], reason))
+        """Stack nets that wait by their structure, where they do not form complete parts."""
+        parts = list(dict.fromkeys(self.parts.values()))
+        # New ones may join those that form a part already.
+        joined = {structure(course.net) for course in self.strays}
+        broken = [
+            part
+            for part in parts
+            if not part.is_complete() or (joined and structure(part.nets[0]) in joined)
+        ]
+        waiting = [course for part in broken for course in part.waiting.values()] + self.strays
+        groups = defaultdict(list)
+        self.parts = {net: part for part in parts if part not in broken for net in part.nets}
+        self.strays = []
+        for course in waiting:
+            if reason := reason_alone(course.net):
+                self.parts[course.net] = Part([course.net], reason)
             else:
-                groups[structure(request.net)].append(request)
+                groups[structure(course.net)].append(course)
         for key, group in groups.items():
-            parts += self.make_parts(group, self.most_members.get(key, len(group)))
-        self.parts = {net: part for part in parts for net in part.nets}
-        self.strays, self.is_regrouping = [], False
-        for request in waiting:
-            self.add(request)
+            size = self.most_members.get(key, len(group))
+            for start in range(0, len(group), size):
+                members = group[start : start + size]
+                part = make_part(members)
+                self.parts.update(dict.fromkeys(part.nets, part))
+        for course in waiting:
+            self.add(course)
 
-    def make_parts(self, requests: list[Request], most: int) -> list[Part]:
-        """Make stacks of nets of one structure, one for each core that would else be idle."""
-        on_cpu = torch.device(requests[0].net.device).type == "cpu"
-        n_cores = self.n_threads if on_cpu else 1
-        if len(requests) <= n_cores:
-            return [
-                Part([request.net], "there are not more of its structure") for request in requests
-            ]
-        size = min(most, -(-len(requests) // n_cores))
-        parts = []
-        for start in range(0, len(requests), size):
-            members = requests[start : start + size]
-            nets = [request.net for request in members]
-            parts.append(Part(nets, stack=Stack(nets, [request.batches for request in members])))
-        return parts
 
-    def close(self) -> None:
-        """Stop what is being trained, and end the threads."""
-        for part in self.parts.values():
-            if part.stack is not None:
-                part.stack.is_stopped = True
-        self.pool.shutdown(cancel_futures=True)
+def make_part(courses: list[Course]) -> Part:
+    """Make a stack, unless there is but one net."""
+    nets = [course.net for course in courses]
+    if len(nets) == 1:
+        return Part(nets, "there are no others of its structure")
+    return Part(nets, stack=Stack(nets, [course.batches for course in courses]))
 
 
 def reason_alone(net: Net) -> str | None:
     """Tell why a net is better trained alone, if it is; all that decides on it is here."""
     if net.watches_batches():
-        return WATCHED[0]
+        return "a callback watches batches"
     if net.watches_gradients():
-        return WATCHED[1]
+        return "a callback watches gradients"
     if layer := unstackable_layer(net.module_):
         return f"{layer} has no stacked form"
     if net.module_._compiled_call_impl is not None:
@@ -331,9 +249,9 @@ def reason_alone(net: Net) -> str | None:
     return None
 
 
-def snapshot_of_draws(stack: Stack, requests: Iterable[Request]) -> Callable[[], None]:
+def snapshot_of_draws(stack: Stack, courses: Iterable[Course]) -> Callable[[], None]:
     """Remember what the first forward pass of an epoch changes; calling the result undoes it."""
-    orders = [(request.batches, request.batches.order, request.batches.rng) for request in requests]
+    orders = [(course.batches, course.batches.order, course.batches.rng) for course in courses]
     states = [rng and rng.get_state() for _, _, rng in orders]
     generators = {
         layer.generator: layer.generator.get_state()
@@ -371,9 +289,9 @@ def describe(module: nn.Module) -> str:
     return "-".join(map(str, [shapes[0][1], *(n_outputs for n_outputs, _ in shapes)]))
 
 
-def bytes_of_fit(net: Net, batches: Batches) -> int:
+def bytes_of_fit(course: Course) -> int:
     """Estimate the memory that a fit takes while it waits and while it is trained."""
-    dataset = batches.dataset
+    net, dataset = course.net, course.batches.dataset
     itemsize = next(net.module_.parameters()).element_size()
     # Training and test rows, as they came and transformed, mostly in double precision.
     data = 4 * len(dataset) * dataset.sample_bytes

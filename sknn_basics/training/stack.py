@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sknn_basics.modules.stacked import stack_layers
+from sknn_basics.modules.stacked import Memory, stack_layers
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser
@@ -54,8 +54,6 @@ class Stack:
         The nets, those that see the same batches side by side.
     n_steps : int
         Number of steps made in the last epoch.
-    is_stopped : bool
-        Set it to end an epoch early, with an InterruptedError.
     """
 
     def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
@@ -72,7 +70,7 @@ class Stack:
                 member[name].data = view
         self.batch_size = nets[0].batch_size
         self.runs = {}
-        self.n_steps, self.is_stopped = 0, False
+        self.n_steps = 0
 
     def holds(self) -> bool:
         """Tell whether the networks are views into the stack still, and train the same layers."""
@@ -100,8 +98,6 @@ class Stack:
             net._set_training(True)
         self.n_steps, records, current = 0, [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
-            if self.is_stopped:
-                raise InterruptedError("The training was stopped.")
             run = self.run(start, stop)
             if run is not current:
                 if current is not None:
@@ -154,7 +150,9 @@ class Run:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
         members = [dict(net.module_.named_parameters()) for net in nets]
+        self.gradients = {name: torch.empty_like(self.leaves[name]) for name in self.trained}
         self.parameters = {name: [member[name] for member in members] for name in self.trained}
+        self.memory = Memory()
         dtype = tensors[self.trained[0]].dtype
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
@@ -170,34 +168,38 @@ class Run:
 
     def begin(self) -> None:
         """Read the options of all optimisers, which callbacks may have changed."""
+        for name, gradient in self.gradients.items():
+            for parameter, part in zip(self.parameters[name], gradient.unbind()):
+                parameter.grad = part
         self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
     def step(self, batches: Sequence[tuple]) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
         X, y, weights = zip(*batches)
-        output = self.spread(X)
+        output = self.spread("X", X)
         for layer in self.layers:
             output = layer(output)
-        losses, total_weight = self.mean_losses(output, self.spread(y), weights)
+        losses, total_weight = self.mean_losses(output, self.spread("y", y), weights)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
-        gradients = dict(zip(self.trained, gradients))
+        # The optimisers know these tensors, which lie in memory as their parameters do.
+        torch._foreach_copy_(list(self.gradients.values()), gradients)
         scale = self.alpha / total_weight
-        norms = self.decay(gradients, scale.to(output.dtype))
+        norms = self.decay(scale.to(output.dtype))
         if self.clip is not None:
-            self.clip_gradients(list(gradients.values()))
-        for name, gradient in gradients.items():
-            # Fused optimisers need a gradient that lies in memory as its parameter does.
-            for parameter, part in zip(self.parameters[name], gradient.contiguous().unbind()):
-                parameter.grad = part
+            self.clip_gradients()
         self.optimiser.step()
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
 
-    def spread(self, parts: Sequence[Tensor]) -> Tensor:
+    def spread(self, name: str, parts: Sequence[Tensor]) -> Tensor:
         """Give each network what its source has."""
+        if self.index is None:
+            out = self.memory.take(name, parts[0], len(parts), *parts[0].shape)
+            return torch.stack(parts, out=out)
         stacked = torch.stack(parts)
-        return stacked if self.index is None else stacked.index_select(0, self.index)
+        out = self.memory.take(name, stacked, len(self.index), *parts[0].shape)
+        return torch.index_select(stacked, 0, self.index, out=out)
 
     def mean_losses(self, output: Tensor, y: Tensor, weights: Sequence[Tensor | None]):
         """Average the losses of each network's batch; return also each one's total weight."""
@@ -206,24 +208,25 @@ class Run:
         if all(weight is None for weight in weights):
             return losses.mean(1), n_samples
         ones = torch.ones(n_samples, dtype=torch.float64, device=output.device)
-        weight = self.spread([ones if weight is None else weight for weight in weights])
+        weight = self.spread("weight", [ones if weight is None else weight for weight in weights])
         total = weight.sum(1)
         total = torch.where(total > 0, total, 1.0)
         return (losses * (weight / total[:, None]).to(losses.dtype)).sum(1), total
 
-    def decay(self, gradients: dict[str, Tensor], scale: Tensor) -> list[Tensor]:
+    def decay(self, scale: Tensor) -> list[Tensor]:
         """Add the gradient of the L2 penalty; return the norms of the weights."""
         if not self.alpha.any():
             return []
         norms = []
         for name in self.decayed:
             weight = self.leaves[name].detach()
-            gradients[name].addcmul_(weight, scale.view(-1, *[1] * (weight.dim() - 1)))
+            self.gradients[name].addcmul_(weight, scale.view(-1, *[1] * (weight.dim() - 1)))
             norms.append(torch.linalg.vector_norm(weight.flatten(1), dim=1))
         return norms
 
-    def clip_gradients(self, gradients: list[Tensor]) -> None:
+    def clip_gradients(self) -> None:
         """Clip the norm of each network's gradient."""
+        gradients = self.gradients.values()
         parts = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
         norm = torch.linalg.vector_norm(torch.stack(parts), dim=0)
         factor = torch.clamp(self.clip / (norm + 1e-6), max=1.0)
