@@ -4,39 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Numbers of outputs for which MKL computes a product faster the other way round.
-FEW_OUTPUTS = range(5, 12)
-
 
 class Linear(nn.Linear):
     """Linear layer with unset weights; torch's draws them from the global random state."""
 
     def reset_parameters(self) -> None:
         pass
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and self.out_features in FEW_OUTPUTS:
-            return FewOutputs.apply(x, self.weight, self.bias)
-        return super().forward(x)
-
-
-class FewOutputs(torch.autograd.Function):
-    """Linear layer: x of shape (n_samples, n_inputs), computed with its outputs in rows."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return torch.addmm(bias.unsqueeze(1), weight, x.T).T
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        x, weight = ctx.saved_tensors
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        return (
-            gradient @ weight if needs_x else None,
-            gradient.T @ x if needs_weight else None,
-            gradient.sum(0) if needs_bias else None,
-        )
 
 
 class RandomLayer(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from sknn_basics.modules.layers import ACTIVATIONS, FEW_OUTPUTS, NORMALIZATIONS, RandomLayer
+from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -72,12 +72,8 @@ class StackedLinear(torch.autograd.Function):
         ctx.activation, ctx.memory = activation, memory
         n_members, n_samples, _ = x.shape
         n_units = weight.shape[1]
-        if n_units in FEW_OUTPUTS:
-            output = memory.take("output", x, n_members, n_units, n_samples)
-            output = torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output).mT
-        else:
-            output = memory.take("output", x, n_members, n_samples, n_units)
-            torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
+        output = memory.take("output", x, n_members, n_samples, n_units)
+        torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
         if activation is not None:
             activate, _ = IN_PLACE[activation]
             activate(output)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import copy
+from functools import cache
 from itertools import repeat
 from math import prod
 
@@ -155,7 +156,7 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device):
     if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
         resident = torch.as_tensor(_as_supported(X), device=device)
         return lambda rows: resident[rows].to(dtype)
-    numpy_dtype = NUMPY_DTYPES[dtype]
+    dense, numpy_dtype = not issparse(X), NUMPY_DTYPES[dtype]
 
     def read(rows) -> Tensor:
         # `take` is several times faster than indexing by an array.
@@ -165,8 +166,19 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device):
             batch = batch.copy()
         return torch.from_numpy(batch).to(device)
 
-    dense = not issparse(X)
-    return read
+    if not dense or X.size * dtype.itemsize > READ_BYTES:
+        return read
+
+    # What is read at once anyway is cast once.
+    @cache
+    def whole() -> Tensor:
+        return read(slice(None))
+
+    return lambda rows: (
+        whole().index_select(0, torch.from_numpy(rows))
+        if isinstance(rows, np.ndarray)
+        else whole()[rows]
+    )
 
 
 def _fits_on(device: torch.device, X) -> bool:

@@ -2,8 +2,9 @@
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -66,26 +67,42 @@ class Adam(without_compiler(torch.optim.Adam)):
             super().step(closure)
             return
         for group in self.param_groups:
-            self.step_group(group)
+            self.step_fused(group, self.kept.get(id(group)) or self.fused_tensors(group))
 
-    @torch.no_grad()
-    def step_group(self, group: dict) -> None:
-        """Make the fused step without torch's costly preparations."""
+    # The tensors of groups whose gradients stay the same tensors from step to step, by id.
+    kept: Mapping[int, tuple] = MappingProxyType({})
+
+    def keep_tensors(self) -> None:
+        """Collect the tensors of fused steps once, for parameters that keep their gradients."""
+        if self.param_groups[0]["fused"]:
+            self.kept = {id(group): self.fused_tensors(group) for group in self.param_groups}
+
+    def fused_tensors(self, group: dict) -> tuple:
+        """Collect what a fused step works on: parameters, gradients, moments, numbers of steps."""
         parameters = [p for p in group["params"] if p.grad is not None]
-        if not parameters:
-            return
         states = [self.state[p] or self.new_state(p) for p in parameters]
         # One number for all: counting in each state would cost as much as the step.
-        step = torch.full((), group["n_steps"], dtype=torch.float32, device=parameters[0].device)
+        device = group["params"][0].device
+        step = torch.full((), group["n_steps"], dtype=torch.float32, device=device)
         for state in states:
             state["step"] = step
-        torch._fused_adam_(
+        return (
             parameters,
             [p.grad for p in parameters],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
             [step] * len(parameters),
+        )
+
+    @torch.no_grad()
+    def step_fused(self, group: dict, tensors: tuple) -> None:
+        """Make the fused step without torch's costly preparations."""
+        if not tensors[0]:
+            return
+        tensors[-1][0].fill_(group["n_steps"])
+        torch._fused_adam_(
+            *tensors,
             lr=group["lr"],
             beta1=group["betas"][0],
             beta2=group["betas"][1],
@@ -275,6 +292,8 @@ class JointOptimiser:
             {**members[0], "params": [p for member in members for p in member["params"]]}
             for members in groups.values()
         ]
+        if kind is Adam:
+            joint.keep_tensors()
         self.groups += zip(joint.param_groups, groups.values())
         return joint
 
