@@ -221,7 +221,7 @@ class Turns:
     def cancel(self, tasks: list[Task]) -> None:
         """End tasks early: each is resumed with an exception, and has ended when this returns."""
         is_outermost = getattr(HERE, "task", None) is None
-        if is_outermost and self.current is not None:
+        if is_outermost and self.current is not None and not self.current[0].done:
             self.finish_turn()
         for task in tasks:
             if task in self.queued:
