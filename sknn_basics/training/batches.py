@@ -42,7 +42,8 @@ class ArrayDataset(Dataset):
     """
 
     def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
-        self.X, self.read = X, _make_reader(X, dtype, device)
+        # What has targets is read more than once.
+        self.X, self.read = X, _make_reader(X, dtype, device, is_read_again=y is not None)
         self.rows = None
         self.targets = None if y is None else torch.tensor(y, device=device)
         if self.targets is not None and self.targets.is_floating_point():
@@ -151,7 +152,7 @@ def evaluation_batch_size(dataset: ArrayDataset) -> int:
     return max(1, EVALUATION_BATCH_BYTES // dataset.sample_bytes)
 
 
-def _make_reader(X, dtype: torch.dtype, device: torch.device):
+def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):
     """Make the function that reads rows of X as a tensor."""
     if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
         resident = torch.as_tensor(_as_supported(X), device=device)
@@ -166,7 +167,7 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device):
             batch = batch.copy()
         return torch.from_numpy(batch).to(device)
 
-    if not dense or X.size * dtype.itemsize > READ_BYTES:
+    if not (is_read_again and dense and X.size * dtype.itemsize <= READ_BYTES):
         return read
 
     # What is read at once anyway is cast once.
