@@ -579,7 +579,8 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         return self._decode(self._activated_outputs(X))
 
     def _activated_outputs(self, X) -> np.ndarray:
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():  # `check_is_fitted` alone is slow on one row
+            check_is_fitted(self)
         X = self._check_X(as_array(X), reset=False)
         check_range(X, self._dtype_, "X")
         return self.net_.predict_proba(X)
