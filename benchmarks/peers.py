@@ -15,8 +15,6 @@ COMMON = {"n_iter_no_change": 1000, "random_state": 0}
 DIGITS_NETWORK = dict(hidden_layer_sizes=(100,), batch_size=200, max_iter=10, **COMMON)
 FASHION_NETWORK = dict(hidden_layer_sizes=(784,), batch_size=256, max_iter=2, **COMMON)
 PIXELS_NETWORK = dict(hidden_layer_sizes=(100,), batch_size=256, max_iter=1, **COMMON)
-
-
 BAGGED_NETWORK = dict(hidden_layer_sizes=(32,), batch_size=200, max_iter=10, **COMMON)
 
 RATES = [1e-3, 3e-3, 1e-2]
@@ -126,10 +124,10 @@ def keras_network():
     os.environ["KERAS_BACKEND"] = "torch"
     from scikeras.wrappers import KerasClassifier
 
-    def build_network(alpha: float):
+    def build_network(alpha: float | None):
         import keras
 
-        dense, penalty = keras.layers.Dense, keras.regularizers.L2(alpha)
+        dense, penalty = keras.layers.Dense, alpha and keras.regularizers.L2(alpha)
         return keras.Sequential(
             [
                 keras.Input((64,)),
@@ -140,7 +138,7 @@ def keras_network():
 
     return KerasClassifier(
         build_network,
-        model__alpha=1e-4,
+        model__alpha=None,
         loss="sparse_categorical_crossentropy",
         optimizer="adam",
         batch_size=200,

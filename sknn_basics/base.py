@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 from skorch.callbacks import Callback
 
-from sknn_basics.checks import check_range, hidden_sizes, one_a_layer
+from sknn_basics.checks import check_range
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import count_parameters, summarise
@@ -102,6 +102,9 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "compile": ["boolean"],
     }
+
+    # What L-BFGS, which needs the same loss of the same weights, does not work with.
+    _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
 
     def _store(self, parameters: dict) -> None:
         """Store the parameters of ``__init__``, given as its ``locals()``."""
@@ -279,10 +282,9 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             kind = callback if isinstance(callback, type) else type(callback)
             if not issubclass(kind, Callback):
                 raise TypeError(f"callbacks must be skorch callbacks, got {callback!r}.")
-        one_a_layer(self.dropout, len(hidden_sizes(self.hidden_layer_sizes)), "dropout")
         if self.solver != "lbfgs":
             return
-        for name in ("dropout", "input_noise", "max_norm", "clip_grad_norm"):
+        for name in self._stochastic_only:
             value = getattr(self, name)
             if value is not None and np.any(value):
                 raise ValueError(
@@ -561,7 +563,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             One line a layer, then the totals of trainable and frozen parameters.
         """
         check_is_fitted(self)
-        return summarise(self.module_, (self.n_features_in_,))
+        return summarise(self.module_, self._sample_shape_)
 
     def predict(self, X) -> np.ndarray:
         """Predict the targets of X.

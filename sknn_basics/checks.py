@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
 
 
 def hidden_sizes(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
@@ -39,6 +40,51 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
     if not all(isinstance(v, Real) and 0 <= v < 1 for v in values):
         raise ValueError(f"{name} must lie in [0, 1), got {value}.")
     return [float(v) for v in values]
+
+
+def check_samples(estimator, X, reset: bool):
+    """Check X, whose samples may have any number of dimensions, in its own data type.
+
+    Sets or checks the estimator's ``n_features_in_``, which is ``X.shape[1]``, its feature names,
+    and the shape of a sample as ``_sample_shape_``.
+
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+        Who is given X.
+    X : {array-like, sparse matrix} of shape (n_samples, ...)
+        Inputs of two or more dimensions; a sparse matrix has two.
+    reset : bool
+        Whether to learn the shape of a sample, or to compare with what was learnt.
+
+    Returns
+    -------
+    X : {ndarray, CSR matrix} of shape (n_samples, ...)
+        The checked inputs.
+
+    Raises
+    ------
+    ValueError
+        If X holds anything but finite numbers, is empty, or has samples of another shape.
+    """
+    n_dims = len(X.shape) if hasattr(X, "shape") else np.ndim(X)
+    # Of images, scikit-learn would compare the height alone, and call it features.
+    is_tabular = n_dims <= 2
+    X = validate_data(
+        estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, ensure_2d=is_tabular
+    )
+    check_numeric(X, "X")
+    shape = tuple(X.shape[1:])
+    if 0 in shape:
+        raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
+    if reset:
+        estimator.n_features_in_, estimator._sample_shape_ = shape[0], shape
+    elif shape != tuple(estimator._sample_shape_):
+        raise ValueError(
+            f"X has samples of shape {shape}, but {type(estimator).__name__} was fitted to "
+            f"samples of shape {tuple(estimator._sample_shape_)}."
+        )
+    return X
 
 
 def check_numeric(array, name: str) -> None:

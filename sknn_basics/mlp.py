@@ -18,6 +18,8 @@ class DenseEstimator(NeuralEstimator):
     def _check_X(self, X, reset: bool):
         X = validate_data(self, X, reset=reset, accept_sparse="csr")
         check_numeric(X, "X")
+        if reset:
+            self._sample_shape_ = X.shape[1:]
         return X
 
     def _describe_module(self, n_outputs: int) -> dict:

@@ -19,6 +19,7 @@ from sknn_basics.training.saving import (
 # What a rebuilt estimator needs to predict, besides its parameters and weights.
 ARCHITECTURE = (
     "n_features_in_",
+    "_sample_shape_",
     "feature_names_in_",
     "classes_",
     "n_outputs_",

@@ -93,6 +93,6 @@ def available_memory(device: str | torch.device) -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return UNKNOWN_MEMORY
-    (free,) = (line.split()[1] for line in lines if line.startswith("MemAvailable"))
-    return 1024 * int(free)
+        lines = []
+    free = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable")]
+    return 1024 * free[0] if free else UNKNOWN_MEMORY

@@ -123,7 +123,7 @@ class Net(NeuralNet):
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
-            with threads_for_step(self.rows_of_step(X) * self.n_weights()):
+            with threads_for_step(self.rows_of_step(X) * self.n_multiplications()):
                 self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
@@ -149,6 +149,13 @@ class Net(NeuralNet):
     def n_weights(self) -> int:
         """Count the parameters of the network."""
         return sum(parameter.numel() for parameter in self.parameters_)
+
+    def n_multiplications(self) -> int:
+        """Count the multiplications a sample of a forward pass.
+
+        A network that uses a weight more than once has an attribute ``n_multiplications``.
+        """
+        return getattr(self.module_, "n_multiplications", None) or self.n_weights()
 
     def run_epochs(self, X, y, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""

@@ -1,4 +1,4 @@
-"""Course of many nets at once: which are stacked, which are trained alone, and why."""
+"""Epochs of many nets at once: which are stacked, which are trained alone, and why."""
 
 import time
 import warnings
@@ -108,7 +108,7 @@ class Part:
 
     def train(self) -> None:
         """Train an epoch of each net, and leave the results with it."""
-        n_multiplications = sum(net.batch_size * net.n_weights() for net in self.nets)
+        n_multiplications = sum(net.batch_size * net.n_multiplications() for net in self.nets)
         try:
             with threads_for_step(n_multiplications):
                 self.train_alone() if self.stack is None else self.train_stack()
