@@ -1,0 +1,295 @@
+"""Augmentation varies images in training, as its draws say and from its own generator alone."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits, load_sample_image
+from torch import nn
+
+from sknn_basics.modules import (
+    RandomAffine,
+    RandomFlip,
+    RandomRotation,
+    RandomShift,
+    RandomZoom,
+    as_augmentation,
+)
+from sknn_basics.modules.augmentation import affine_matrix
+from sknn_basics.modules.layers import GaussianNoise, seed_random_layers
+
+OURS = {
+    "affine": lambda: RandomAffine(shift=0.2, zoom=0.1, rotation=20),
+    "shift": lambda: RandomShift(0.2),
+    "zoom": lambda: RandomZoom(0.2),
+    "rotation": lambda: RandomRotation(20),
+    "flip": lambda: RandomFlip(vertical=True),
+    "sequence": lambda: nn.Sequential(RandomShift(0.2, fill=0), RandomFlip(), GaussianNoise(0.1)),
+    "with generator": lambda: as_augmentation(add_own_noise),
+    "with global state": lambda: as_augmentation(add_global_noise),
+    "module": lambda: as_augmentation(nn.Dropout(0.5)),
+}
+
+
+def add_own_noise(x, generator):
+    return x + torch.rand(x.shape, generator=generator, dtype=x.dtype)
+
+
+def add_global_noise(x):
+    return x + torch.rand(x.shape, dtype=x.dtype)
+
+
+def seeded(layer, seed=0):
+    seed_random_layers(layer, torch.Generator().manual_seed(seed))
+    return layer.train()
+
+
+def matrix(x, down=0.0, right=0.0, zoom=1.0, degrees=0.0):
+    """Make the matrices of one draw for all of x: shifts in pixels, a turn to the left."""
+    height, width = x.shape[-2:]
+    values = (2 * down / height, 2 * right / width, zoom, np.deg2rad(degrees))
+    columns = [torch.full((len(x),), float(value), dtype=x.dtype) for value in values]
+    return affine_matrix(*columns, aspect=width / height)
+
+
+@pytest.fixture
+def digits():
+    """Sixteen digits as a batch of shape (16, 1, 8, 8), in double precision."""
+    return torch.tensor(load_digits().images[:16, None] / 16)
+
+
+@pytest.fixture
+def photos():
+    """Two colour photos of 40 x 60 pixels."""
+    china, flower = (load_sample_image(f"{name}.jpg") for name in ("china", "flower"))
+    photos = np.stack([china[100:140, 200:260], flower[100:140, 200:260]]) / 255
+    return torch.tensor(photos).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_evaluation_returns_the_batch_itself(name, digits):
+    layer = seeded(OURS[name]()).eval()
+    assert torch.equal(layer(digits), digits)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_shape_and_data_type_stay(name, dtype, photos):
+    varied = seeded(OURS[name]())(photos.to(dtype))
+    assert varied.shape == photos.shape
+    assert varied.dtype == dtype
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_same_seed_gives_the_same_bits(name, digits):
+    first, second = (seeded(OURS[name](), seed=3)(digits) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, seeded(OURS[name](), seed=4)(digits))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_global_random_state_is_neither_read_nor_touched(name, digits):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = seeded(OURS[name]())(digits)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    assert torch.equal(seeded(OURS[name]())(digits), first)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_batch_is_varied_anew(name, digits):
+    layer = seeded(OURS[name]())
+    assert not torch.equal(layer(digits), layer(digits))
+
+
+@pytest.mark.parametrize("name", ["affine", "shift", "zoom", "rotation"])
+def test_every_image_is_varied_by_itself(name, digits):
+    same = digits[:1].expand(16, -1, -1, -1)
+    varied = seeded(OURS[name]())(same)
+    assert len(torch.unique(varied, dim=0)) == 16
+
+
+@pytest.mark.parametrize("name", ["affine", "flip"])
+def test_the_channels_of_an_image_are_varied_alike(name, photos):
+    grey = photos[:, :1].expand(-1, 3, -1, -1)
+    varied = seeded(OURS[name]())(grey)
+    torch.testing.assert_close(varied, varied[:, :1].expand(-1, 3, -1, -1))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_layers_are_pickled(name, digits):
+    layer = OURS[name]()
+    copied = pickle.loads(pickle.dumps(layer))
+    assert torch.equal(seeded(layer)(digits), seeded(copied)(digits))
+
+
+@pytest.mark.parametrize(("down", "right"), [(2, 0), (0, 3), (-1, 2), (-3, -2)])
+def test_shift_by_whole_pixels_is_a_roll_with_the_fill(down, right, photos):
+    shifted = RandomShift(1, fill=0.5).apply_draw(photos, matrix(photos, down, right))
+
+    expected = torch.roll(photos, (down, right), (-2, -1))
+    expected[..., slice(None, down) if down > 0 else slice(down or 40, None), :] = 0.5
+    expected[..., slice(None, right) if right > 0 else slice(right or 60, None)] = 0.5
+    torch.testing.assert_close(shifted, expected)
+
+
+def test_the_edge_fills_what_a_shift_uncovers(photos):
+    shifted = RandomShift(1).apply_draw(photos, matrix(photos, down=4))
+    expected = np.pad(photos, ((0, 0), (0, 0), (4, 0), (0, 0)), mode="edge")[..., :40, :]
+    torch.testing.assert_close(shifted, torch.from_numpy(expected))
+
+
+def test_shift_by_half_a_pixel_is_the_mean_of_neighbours(photos):
+    shifted = RandomShift(1).apply_draw(photos, matrix(photos, right=-0.5))
+    expected = (photos[..., :-1] + photos[..., 1:]) / 2
+    torch.testing.assert_close(shifted[..., :-1], expected)
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+def test_quarter_turns_are_those_of_torch(quarter_turns, digits):
+    turned = RandomRotation(180, fill=0).apply_draw(
+        digits, matrix(digits, degrees=90 * quarter_turns)
+    )
+    torch.testing.assert_close(turned, torch.rot90(digits, quarter_turns, (-2, -1)))
+
+
+def test_a_turn_does_not_distort_images_that_are_wider_than_high(photos):
+    turned = RandomRotation(180, fill=0).apply_draw(photos, matrix(photos, degrees=90))
+    expected = torch.rot90(photos, 1, (-2, -1))[..., 10:50, :]
+    torch.testing.assert_close(turned[..., 10:50], expected)
+
+
+def test_zoom_by_three_enlarges_the_middle(photos):
+    zoomed = RandomZoom(0.5).apply_draw(photos, matrix(photos, zoom=3.0))
+    # Every third pixel has the centre of an original one.
+    torch.testing.assert_close(zoomed[..., ::3, 1::3], photos[..., 13:27, 20:40])
+
+
+def test_draws_stay_within_their_limits():
+    layer = seeded(RandomAffine(shift=0.25, zoom=0.5, rotation=90))
+    drawn = layer.draw(torch.zeros(4000, 1, 8, 8, dtype=torch.float64))
+    turn, places = drawn[..., :2], drawn[..., 2:]
+    zoom = turn.det().rsqrt()
+    angle = torch.rad2deg(torch.atan2(turn[:, 1, 0], turn[:, 0, 0]))
+    shift = (turn.inverse() @ places / 2).abs()
+    assert 0.5 <= zoom.min() < 0.51
+    assert 1.49 < zoom.max() <= 1.5
+    assert 89 < angle.abs().max() <= 90
+    assert 0.249 < shift.max() <= 0.25 + 1e-9
+
+
+def test_the_parts_of_one_affine_layer_are_the_separate_layers(photos):
+    both = seeded(RandomShift(0.2))(photos), seeded(RandomAffine(shift=0.2))(photos)
+    assert torch.equal(*both)
+
+
+@pytest.mark.parametrize(("horizontal", "vertical"), [(True, False), (False, True), (True, True)])
+def test_flips_are_those_of_torch(horizontal, vertical, photos):
+    layer = RandomFlip(horizontal, vertical)
+    flipped = layer.apply_draw(photos, torch.tensor([[True, True], [False, False]]))
+    dims = [dim for dim, is_on in ((-1, horizontal), (-2, vertical)) if is_on]
+    assert torch.equal(flipped[0], photos[0].flip(dims))
+    assert torch.equal(flipped[1], photos[1])
+
+
+def test_half_of_the_images_are_flipped():
+    images = torch.arange(2.0).expand(4000, 1, 1, 2)
+    flipped = seeded(RandomFlip())(images)[:, 0, 0, 0]
+    assert flipped.mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["affine", "flip", "with generator", "with global state"])
+def test_draws_of_several_networks_apply_side_by_side(name, digits):
+    layers = [seeded(OURS[name](), seed) for seed in (0, 1)]
+    alone = torch.stack([layer(digits) for layer in layers])
+    drawn = torch.stack([seeded(layer, seed).draw(digits) for seed, layer in enumerate(layers)])
+    together = layers[0].apply_draw(torch.stack([digits, digits]), drawn)
+    assert torch.equal(together, alone)
+
+
+def test_none_changes_nothing(digits):
+    assert as_augmentation(None).train()(digits) is digits
+
+
+@pytest.mark.parametrize("name", ["affine", "sequence"])
+def test_seeding_leaves_the_given_layer_as_it_was(name):
+    given = OURS[name]()
+    seeded(as_augmentation(given))
+    assert all(getattr(layer, "generator", None) is None for layer in given.modules())
+
+
+def test_every_part_of_a_sequence_is_seeded(digits):
+    sequence = nn.Sequential(RandomFlip(), nn.Sequential(nn.Dropout(0.5), RandomShift(0.1)))
+    first, second = (seeded(as_augmentation(sequence))(digits) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_a_function_is_told_what_it_did_to_the_shape(digits):
+    layer = seeded(as_augmentation(lambda x: x[..., 1:]))
+    with pytest.raises(ValueError, match=r"must keep the shape .*\[16, 1, 8, 8\].*16, 1, 8, 7"):
+        layer(digits)
+
+
+def test_a_function_is_told_what_it_did_to_the_data_type(digits):
+    layer = seeded(as_augmentation(torch.Tensor.float))
+    with pytest.raises(ValueError, match=r"must keep the dtype .* given .*64, and returned .*32"):
+        layer(digits)
+
+
+def test_a_function_that_returns_no_tensor_is_named(digits):
+    with pytest.raises(TypeError, match=r"augmentation as_list must return a tensor, got .*list"):
+        seeded(as_augmentation(as_list))(digits)
+
+
+def test_global_state_is_put_back_after_an_error(digits):
+    before = torch.get_rng_state()
+    layer = seeded(as_augmentation(draw_and_fail))
+    with pytest.raises(RuntimeError, match="on purpose"):
+        layer(digits)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("augmentation", ["flip", 3, RandomFlip, [RandomFlip()]])
+def test_something_else_is_no_augmentation(augmentation):
+    with pytest.raises(TypeError, match="augmentation must be None"):
+        as_augmentation(augmentation)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RandomShift(1.5), r"fraction must be a number in \[0, 1\], got 1.5"),
+        (lambda: RandomShift("0.1"), "fraction must be a number"),
+        (lambda: RandomZoom(1), r"fraction must be a number in \[0, 1\), got 1"),
+        (lambda: RandomRotation(-5), r"degrees must be a number in \[0, 180\], got -5"),
+        (lambda: RandomAffine(shift=float("nan")), "shift must be a number"),
+        (lambda: RandomAffine(rotation=200), "rotation must be a number"),
+        (lambda: RandomShift(0.1, fill="wrap"), "fill must be 'edge' or a finite number"),
+        (lambda: RandomFlip(horizontal=False), "horizontal=True or vertical=True"),
+    ],
+)
+def test_wrong_parameters_raise(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 8, 8), (2, 4, 1, 8, 8)])
+def test_what_is_no_batch_of_images_raises(shape):
+    with pytest.raises(ValueError, match="n_samples, n_channels, height, width"):
+        RandomFlip()(torch.zeros(shape))
+
+
+def test_bytes_are_no_images_to_interpolate():
+    with pytest.raises(ValueError, match=r"takes floats .* got torch.uint8"):
+        RandomShift(0.1)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+
+
+def as_list(x):
+    return x.tolist()
+
+
+def draw_and_fail(x):
+    torch.rand(5)
+    raise RuntimeError("on purpose")
