@@ -2,8 +2,17 @@
 
 __version__ = "0.1.0"
 
-from sknn_basics import parallel
+from sknn_basics import architectures, parallel
+from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_json", "parallel"]
+__all__ = [
+    "ConvNetClassifier",
+    "ConvNetRegressor",
+    "MLPClassifier",
+    "MLPRegressor",
+    "architectures",
+    "from_json",
+    "parallel",
+]

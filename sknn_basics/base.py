@@ -2,10 +2,11 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 from skorch.callbacks import Callback
 
@@ -23,7 +24,7 @@ from sknn_basics.checks import check_range
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import count_parameters, summarise
-from sknn_basics.persistence import PersistenceMixin
+from sknn_basics.persistence import PersistenceMixin, read_weights
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
     NotifyEpochs,
@@ -45,11 +46,12 @@ from sknn_basics.training.optimisers import SOLVERS, make_optimiser, usual_rate
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
+from sknn_basics.training.transfer import copy_layers, freeze_layers
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
 # and makes results independent of the order of sums: of the number of threads, of the rows that
 # are predicted together, of whether a sample is repeated or weighted.
-SMALL_PROBLEM = 2**19
+SMALL_PROBLEM = 2**20
 
 
 class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC):
@@ -96,6 +98,9 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         "input_noise": [Interval(Real, 0, None, closed="left")],
         "weight_init": [StrOptions({"auto", *INITIALISERS}), callable],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "init_from": [HasMethods("predict"), Mapping, str, PathLike, None],
+        "init_layers": [str, list, tuple, None],
+        "frozen_layers": [str, list, tuple, None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [list, tuple, None],
         "device": [str, torch.device],
@@ -195,6 +200,26 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             )
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def initialize(self, X, y):
+        """Make the network for data like the given, with its initial weights, without training.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs, of which one sample is enough.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets; all classes must be among them.
+
+        Returns
+        -------
+        self : object
+            The estimator, which predicts with its initial weights.
+        """
+        with self._all_or_nothing(continued=False):
+            self._fit(X, y, None, continued=False, n_epochs=0)
+        return self
+
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch on the given data."""
         continued = hasattr(self, "module_")
@@ -237,10 +262,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         continued: bool,
         incremental: bool = False,
         classes=None,
+        n_epochs: int | None = None,
     ) -> None:
         """Check the data, prepare network and net, train, and read the results."""
         X, y = as_array(X), as_array(y)
-        n_epochs = 1 if incremental else self.max_iter
+        if n_epochs is None:
+            n_epochs = 1 if incremental else self.max_iter
         context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._check_options()
@@ -322,13 +349,26 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         self.module_.to(DTYPES["float64" if self.solver == "lbfgs" else self._dtype_])
         if not continued:
             self._draw_weights(rng)
+            if self.init_from is not None:
+                copy_layers(self.module_, read_weights(self.init_from), self.init_layers)
+        self._freeze_layers(was_frozen=continued and self._frozen_ is not None)
         self.module_.to(device)
+        self._renew_layers()
         if random_layers(self.module_):
             # `t_` lets every call of partial_fit draw anew.
             seed = rng.randint(np.iinfo(np.int32).max) + self.t_
             seed_random_layers(self.module_, new_generator(seed, device))
         if self.compile:
             self.module_.compile()
+
+    def _renew_layers(self) -> None:
+        """Replace the layers that may change from fit to fit."""
+
+    def _freeze_layers(self, was_frozen: bool) -> None:
+        # Without a word from the user, what a callback or a given module has frozen stays so.
+        if was_frozen or self.frozen_layers is not None:
+            freeze_layers(self.module_, self.frozen_layers)
+        self._frozen_ = self.frozen_layers
 
     def _reset_results(self) -> None:
         """Start without any epoch."""
@@ -343,14 +383,19 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         return "float64" if self.solver == "lbfgs" or (is_small and not incremental) else "float32"
 
     def _draw_weights(self, rng) -> None:
+        module = self._drawn_part()
         if self.weight_init == "auto":
             factor = 2.0 if self.activation == "logistic" else 6.0
-            glorot_uniform_with_bias(self.module_, rng, factor)
+            glorot_uniform_with_bias(module, rng, factor)
             return
         generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
         # The factorisation behind orthogonal weights has other bits with more threads.
         with openmp_pools().limit(limits=1):
-            initialise(self.module_, self.weight_init, generator)
+            initialise(module, self.weight_init, generator)
+
+    def _drawn_part(self) -> torch.nn.Module:
+        """Give the part of the network whose weights are drawn."""
+        return self.module_
 
     # Validation data.
 
@@ -516,7 +561,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     def _start_net(self, net: Net, continued: bool, incremental: bool) -> None:
         """Initialise a net; one that continues takes over the history, and the optimiser too
         if it is incremental."""
-        if continued and incremental:
+        if continued and incremental and self.net_.trains_the_same():
             optimiser = self.net_.optimizer_
             net.optimizer = lambda parameters, lr: optimiser
         net.initialize()

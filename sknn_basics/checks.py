@@ -8,18 +8,17 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 
-def hidden_sizes(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
-    """Read ``hidden_layer_sizes`` as a list.
+def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -> list[int]:
+    """Read sizes of layers, given as one or several, as a list.
 
     Raises
     ------
     ValueError
         If a size is not a positive integer.
     """
-    sizes = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, Integral) else hidden_layer_sizes
-    sizes = list(sizes)
+    sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be integers > 0, got {sizes}.")
+        raise ValueError(f"{name} must be integers > 0, got {sizes}.")
     return [int(size) for size in sizes]
 
 
@@ -67,9 +66,10 @@ def check_samples(estimator, X, reset: bool):
     ValueError
         If X holds anything but finite numbers, is empty, or has samples of another shape.
     """
-    n_dims = len(X.shape) if hasattr(X, "shape") else np.ndim(X)
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
     # Of images, scikit-learn would compare the height alone, and call it features.
-    is_tabular = n_dims <= 2
+    is_tabular = len(X.shape) <= 2
     X = validate_data(
         estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, ensure_2d=is_tabular
     )
@@ -120,3 +120,51 @@ def check_range(array, dtype: str, name: str) -> None:
             f"Input {name} contains a value too large for dtype('{dtype}'): "
             "scale it, or set dtype='float64'."
         )
+
+
+def one_a_block(value, n_blocks: int, name: str) -> list:
+    """Read a parameter that is given once or once a block as one value a block.
+
+    Raises
+    ------
+    ValueError
+        If the number of values differs from the number of blocks.
+    """
+    if not isinstance(value, list | tuple | np.ndarray):
+        return [value] * n_blocks
+    if len(value) != n_blocks:
+        raise ValueError(
+            f"{name} must be one value or one for each of the {n_blocks} blocks, "
+            f"got {len(value)}: {value}."
+        )
+    return list(value)
+
+
+def as_size(value: int | Sequence[int], n_dims: int, name: str) -> tuple[int, ...]:
+    """Read a size that is given once or once a dimension as one a dimension.
+
+    Raises
+    ------
+    ValueError
+        If it is no positive integer, or not one a dimension.
+    """
+    size = (value,) * n_dims if isinstance(value, Integral) else value
+    is_size = isinstance(size, list | tuple | np.ndarray) and len(size) == n_dims
+    if not is_size or not all(isinstance(n, Integral) and n > 0 for n in size):
+        raise ValueError(
+            f"{name} must be an integer > 0, or one for each of the {n_dims} dimensions, "
+            f"got {value!r}."
+        )
+    return tuple(int(n) for n in size)
+
+
+def check_choice(value, choices: Sequence, name: str) -> None:
+    """Check that a value is one of a few.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if not any(value is choice or (value == choice) is True for choice in choices):
+        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")

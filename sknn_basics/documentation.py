@@ -1,7 +1,9 @@
 """Docstrings of parameters that many estimators share, written once."""
 
 import inspect
+from collections.abc import Callable, Mapping
 from textwrap import indent
+from types import MappingProxyType
 
 PARAMETERS = {
     "hidden_layer_sizes": """array-like of int, default=(100,)
@@ -80,6 +82,16 @@ the classes' frequencies.""",
 Share of each target that is spread evenly over the classes.""",
     "clip_grad_norm": """float or None, default=None
 Largest norm of the gradient of all parameters together.""",
+    "init_from": """fitted estimator, mapping, path or None, default=None
+Where the initial weights of some layers come from: another neural estimator or a pipeline that
+ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive `clone`; arrays by name; or
+a file of `save_weights`. The other layers are drawn.""",
+    "init_layers": """str, list of str or None, default=None
+Names of the layers to take from `init_from`, with wildcards as in `fnmatch` ('hidden*'). None
+takes all but the output, and raises where the networks differ otherwise.""",
+    "frozen_layers": """str, list of str or None, default=None
+Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+`warm_start`, each `fit` freezes and thaws anew.""",
     "scoring": """str, callable or None, default=None
 What is recorded on the validation data and watched by `early_stopping`: a scorer of
 scikit-learn, 'loss', or None for the estimator's own score.""",
@@ -89,9 +101,66 @@ Called during the training, after the estimator's own.""",
 Where to compute; 'auto' is CUDA where there is one, else the CPU.""",
     "dtype": """{'auto', 'float32', 'float64'}, default='auto'
 Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so small that
-double precision costs next to nothing (samples times parameters up to 2**19).""",
+double precision costs next to nothing (samples times parameters up to 2**20).""",
     "compile": """bool, default=False
 Whether to compile the network with `torch.compile`.""",
+}
+
+CONVNET_PARAMETERS = {
+    "filters": """int or sequence of int or of tuple of int, default=(16, 32)
+Number of filters of each block: an int for a block of one convolution, a tuple for a block of
+several, so that ``(32, (16, 16))`` are two blocks of three convolutions in all.""",
+    "kernel_size": """int or sequence, default=3
+Size of the kernels: one value for all blocks, or one a block. A block's value is an int, or one
+value for each of its convolutions, which is an int or a tuple of one a dimension: ``[(5, 3)]`` are
+a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]`` is one of 5 x 3.""",
+    "strides": """int or sequence, default=1
+How far the kernels move, given as `kernel_size`.""",
+    "padding": """{'same', 'valid'}, int or sequence of them, default='same'
+Zeros around the images of each convolution: as many as keep their size at stride 1, none, or that
+many on each side. One value for all blocks, or one a block.""",
+    "downsample": """{'max', 'average', 'stride'}, None or sequence of them, default='stride'
+How a block makes its images smaller: it ends in a pool, or its last convolution moves by
+`pool_size` instead of `strides`. One value for all blocks, or one a block.""",
+    "pool_size": """int, tuple of int or sequence of them, default=2
+By how much: one value for all blocks, or one a block, which is an int or a tuple of one a
+dimension.""",
+    "normalization": """{'batch', 'layer'}, None or sequence of them, default=None
+Normalization between each convolution and its activation; 'layer' is over all channels and
+positions of an image. One value for all blocks, or one a block.""",
+    "activation": """str, nn.Module class or sequence of them, default='relu'
+Activation of the convolutions, one for all blocks or one a block; hidden layers have the last
+block's. As in `MLPClassifier`.""",
+    "dropout": """float in [0, 1) or sequence of float, default=0.0
+Probability of dropping a value at the end of a block; one for all blocks, or one a block.""",
+    "max_norm": """float, None or sequence of them, default=None
+Largest norm of a filter's weights, restored after every step; one for all blocks, or one a
+block.""",
+    "hidden_layer_sizes": """array-like of int, default=(100,)
+Number of units of each dense layer behind the blocks.""",
+    "hidden_dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping a hidden unit's output; one value, or one a hidden layer.""",
+    "hidden_max_norm": """float or None, default=None
+Largest norm of the weights into each hidden unit.""",
+    "features": """nn.Module, callable or None, default=None
+What stands in place of the blocks, a pretrained backbone say: a module, which is copied, or a
+function from the image shape (n_channels, height, width) to a module. Its outputs are flattened,
+its weights kept as they come, and the parameters of blocks are not used.""",
+    "image_shape": """tuple of int or 'auto', default='auto'
+Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto' reads rows of
+a square number of features as square grey images, others as one-dimensional strips.""",
+    "data_format": """{'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+Where images have their channels. 'auto' reads samples of two dimensions as grey images, those of
+more as channels last. 'channels_last' with samples of shape (length, n_channels) is a signal of
+several channels.""",
+    "preprocessing": """{'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
+What happens to each batch of images of shape (n_images, n_channels, height, width) first, in
+training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1, 1], and to the
+standardised RGB channels that networks of torchvision expect.""",
+    "augmentation": """nn.Module, callable or None, default=None
+What changes each training batch of images, before `preprocessing`: see
+`sknn_basics.modules.augmentation`. A function may take a keyword ``generator``; one without is
+run with torch's global random state seeded, which is restored behind it.""",
 }
 
 ATTRIBUTES = {
@@ -114,18 +183,12 @@ Score on the validation data after every epoch.""",
 Best score on the validation data.""",
     "t_": """int
 Number of training samples that were seen, counted once an epoch.""",
-    "coefs_": """list of ndarray of shape (n_inputs, n_units)
-Weights of each layer.""",
-    "intercepts_": """list of ndarray of shape (n_units,)
-Biases of each layer.""",
     "n_features_in_": """int
 Number of features.""",
     "feature_names_in_": """ndarray of shape (n_features_in_,)
 Names of the features, where X has names that are all strings.""",
     "n_iter_": """int
 Number of epochs of the last fit.""",
-    "n_layers_": """int
-Number of layers, the inputs among them.""",
     "n_outputs_": """int
 Number of output units.""",
     "n_parameters_": """int
@@ -135,19 +198,43 @@ Activation of the outputs.""",
 }
 
 
-def documented(estimator_class: type) -> type:
+DENSE_ATTRIBUTES = {
+    "coefs_": """list of ndarray of shape (n_inputs, n_units)
+Weights of each layer.""",
+    "intercepts_": """list of ndarray of shape (n_units,)
+Biases of each layer.""",
+    "n_layers_": """int
+Number of layers, the inputs among them.""",
+}
+
+
+def documented(
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    attributes: Mapping[str, str] = MappingProxyType({}),
+) -> Callable[[type], type]:
     """Fill in the docstring of an estimator.
 
     ``%(parameters)s`` stands for all parameters of ``__init__`` that the docstring does not
     describe itself, ``%(attributes)s`` for all shared attributes.
+
+    Parameters
+    ----------
+    parameters, attributes : dict
+        Texts of the estimator's family, which go before the shared ones.
     """
-    text = estimator_class.__doc__
-    names = list(inspect.signature(estimator_class).parameters)
-    own = [name for name in names if f"\n    {name} : " in text]
-    shared = {name: PARAMETERS[name] for name in names if name not in own}
-    text = text.replace("    %(parameters)s\n", _entries(shared))
-    estimator_class.__doc__ = text.replace("    %(attributes)s\n", _entries(ATTRIBUTES))
-    return estimator_class
+
+    def document(estimator_class: type) -> type:
+        text = estimator_class.__doc__
+        names = list(inspect.signature(estimator_class).parameters)
+        own = [name for name in names if f"\n    {name} : " in text]
+        texts = {**PARAMETERS, **parameters}
+        shared = {name: texts[name] for name in names if name not in own}
+        text = text.replace("    %(parameters)s\n", _entries(shared))
+        entries = _entries({**attributes, **ATTRIBUTES})
+        estimator_class.__doc__ = text.replace("    %(attributes)s\n", entries)
+        return estimator_class
+
+    return document
 
 
 def _entries(descriptions: dict[str, str]) -> str:

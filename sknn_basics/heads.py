@@ -1,6 +1,6 @@
 """What classifiers and regressors make of y."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_y
+from sklearn.utils.validation import _check_y, check_is_fitted
 
 from sknn_basics.base import NeuralEstimator
 from sknn_basics.checks import check_numeric
@@ -110,6 +110,35 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def top_k(self, X, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        """Find the most probable classes of each sample, the most probable first.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        k : int, default=5
+            How many classes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples, k)
+            Their labels.
+        probability : ndarray of shape (n_samples, k)
+            Their probabilities.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than `k` classes.
+        """
+        check_is_fitted(self)
+        if not (isinstance(k, Integral) and 1 <= k <= len(self.classes_)):
+            raise ValueError(f"k must be an integer from 1 to {len(self.classes_)}, got {k!r}.")
+        probability = self.predict_proba(X)
+        best = np.argsort(-probability, axis=1, kind="stable")[:, :k]
+        return self.classes_[best], np.take_along_axis(probability, best, axis=1)
 
     def score(self, X, y, sample_weight=None) -> float:
         """Compute the accuracy of the predictions for X.

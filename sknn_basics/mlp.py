@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknn_basics.base import NeuralEstimator
 from sknn_basics.checks import check_numeric, hidden_sizes, one_a_layer
-from sknn_basics.documentation import documented
+from sknn_basics.documentation import DENSE_ATTRIBUTES, documented
 from sknn_basics.heads import NeuralClassifier, NeuralRegressor
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import weight_layers
@@ -67,7 +67,7 @@ class DenseEstimator(NeuralEstimator):
         copy_into([layer.bias for layer in weight_layers(self.module_)], arrays, "intercepts_")
 
 
-@documented
+@documented(attributes=DENSE_ATTRIBUTES)
 class MLPClassifier(DenseEstimator, NeuralClassifier):
     """Multi-layer perceptron classifier.
 
@@ -162,6 +162,9 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         class_weight=None,
         label_smoothing=0.0,
         clip_grad_norm=None,
+        init_from=None,
+        init_layers=None,
+        frozen_layers=None,
         scoring=None,
         callbacks=None,
         device="auto",
@@ -171,7 +174,7 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         self._store(locals())
 
 
-@documented
+@documented(attributes=DENSE_ATTRIBUTES)
 class MLPRegressor(DenseEstimator, NeuralRegressor):
     """Multi-layer perceptron regressor.
 
@@ -259,6 +262,9 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         input_noise=0.0,
         weight_init="auto",
         clip_grad_norm=None,
+        init_from=None,
+        init_layers=None,
+        frozen_layers=None,
         scoring=None,
         callbacks=None,
         device="auto",

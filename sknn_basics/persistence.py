@@ -2,8 +2,12 @@
 
 import json
 import warnings
+from collections.abc import Mapping
+from os import PathLike
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +31,7 @@ ARCHITECTURE = (
     "t_",
     "_optimiser_",
     "_structure_",
+    "_frozen_",
     "_dtype_",
     "_target_type_",
 )
@@ -47,6 +52,7 @@ class PersistenceMixin:
         module, net = state.pop("module_"), state.pop("net_")
         state["_saved"] = {
             "weights": weights_as_arrays(module),
+            "frozen": [name for name, p in module.named_parameters() if not p.requires_grad],
             "optimiser": optimiser_as_arrays(net.optimizer_),
             "history": [dict(row) for row in net.history_],
             "best": dict(net.best_),
@@ -59,15 +65,17 @@ class PersistenceMixin:
         check_version(state.pop("_sknn_basics_version"), type(self).__name__)
         super().__setstate__(state)
         if saved is not None:
-            self._rebuild()
+            self._rebuild(saved["frozen"])
             load_weights(self.module_, saved["weights"])
             load_optimiser(self.net_.optimizer_, saved["optimiser"])
             self.net_.history_.extend(saved["history"])
             self.net_.best_ = saved["best"]
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, frozen: list[str] = ()) -> None:
         """Make network and net with unset weights."""
         module = self._make_module(self._structure_)
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(name not in frozen)
         device = resolve_device_or_cpu(self.device)
         self.module_ = module.to(device=device, dtype=DTYPES[self._dtype_]).eval()
         self.net_ = self._make_net().initialize()
@@ -181,6 +189,33 @@ def from_json(text: str):
         estimator._rebuild()
         estimator._draw_weights(check_random_state(estimator.random_state))
     return estimator
+
+
+def read_weights(source) -> dict[str, np.ndarray]:
+    """Read weights, by name, of a fitted estimator, a mapping, or a file of `save_weights`.
+
+    Raises
+    ------
+    ValueError
+        If the source has none.
+    """
+    if isinstance(source, Mapping):
+        return dict(source)
+    if isinstance(source, str | PathLike):
+        with np.load(source, allow_pickle=False) as arrays:
+            return dict(arrays)
+    if isinstance(source, FrozenEstimator):
+        source = source.estimator
+    if isinstance(source, Pipeline):
+        source = source[-1]
+    if not isinstance(source, PersistenceMixin):
+        raise ValueError(f"init_from must be a neural estimator, got {type(source).__name__}.")
+    if "module_" not in vars(source):
+        raise ValueError(
+            f"init_from={source!r} is not fitted. `clone`, and so every search, takes the fit away "
+            "from an estimator: wrap it in sklearn.frozen.FrozenEstimator to keep it."
+        )
+    return weights_as_arrays(source.module_)
 
 
 def as_jsonable(value):

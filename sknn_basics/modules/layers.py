@@ -60,10 +60,14 @@ class Dropout(RandomLayer):
         self.p = p
 
     def draw(self, x: Tensor) -> Tensor:
-        return (self.uniform(x) >= self.p).to(x.dtype) / (1 - self.p)
+        # 16 random bits a value, several times faster to draw than uniform floats.
+        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        bits.random_(-(2**63), None, generator=self.generator)
+        keep = bits.view(torch.int16)[: x.numel()] >= round(self.p * 2**16) - 2**15
+        return keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
-        return x * drawn
+        return torch.mul(x, drawn).mul_(1 / (1 - self.p))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -110,7 +114,11 @@ class BatchNorm(nn.BatchNorm1d):
     """Batch normalization that uses its running statistics for a batch of one sample.
 
     One sample has no variance: torch raises there, which would break the last batch of an epoch.
+    Inputs of shape (n_samples, n_channels, ...) may have any number of dimensions.
     """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and len(x) > 1:

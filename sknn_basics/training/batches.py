@@ -9,14 +9,15 @@ from math import prod
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Inputs of one pass without gradients: enough to keep the cores busy, little enough that layers
-# find their inputs in a cache.
+# Inputs of one pass without gradients, and outputs of its largest layer: enough to keep the cores
+# busy, little enough that layers find their inputs in a cache.
 EVALUATION_BATCH_BYTES = 4 * 2**20
+EVALUATION_OUTPUT_BYTES = 8 * 2**20
 
 # What is read at once for training.
 READ_BYTES = 2 * 2**20
@@ -147,9 +148,16 @@ class Batches:
             self.order = self.order[permutation]
 
 
-def evaluation_batch_size(dataset: ArrayDataset) -> int:
-    """Choose the number of samples a batch for passes without gradients."""
-    return max(1, EVALUATION_BATCH_BYTES // dataset.sample_bytes)
+def evaluation_batch_size(dataset: ArrayDataset, module: nn.Module) -> int:
+    """Choose the number of samples a batch for passes without gradients.
+
+    A network whose layers blow up their inputs has an attribute ``largest_output``.
+    """
+    size = EVALUATION_BATCH_BYTES // dataset.sample_bytes
+    if n_values := getattr(module, "largest_output", 0):
+        itemsize = next(module.parameters()).element_size()
+        size = min(size, EVALUATION_OUTPUT_BYTES // (n_values * itemsize))
+    return max(1, size)
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):

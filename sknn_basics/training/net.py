@@ -23,6 +23,7 @@ from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_weights, replace_when_complete
+from sknn_basics.training.transfer import frozen_statistics
 
 # Who makes the steps where it is not the net itself: called with the `Course` of a training.
 TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
@@ -103,9 +104,21 @@ class Net(NeuralNet):
         self.constrained_ = [
             layer
             for layer in self.module_.modules()
-            if getattr(layer, "max_norm", None) is not None
+            if getattr(layer, "max_norm", None) is not None and layer.weight.requires_grad
         ]
+        self.frozen_statistics_ = frozen_statistics(self.module_)
         return self
+
+    def trains_the_same(self) -> bool:
+        """Tell whether the optimiser still holds what is to be trained."""
+        held = [p for group in self.optimizer_.param_groups for p in group["params"]]
+        trainable = [p for p in self.module_.parameters() if p.requires_grad]
+        return len(held) == len(trainable) and all(a is b for a, b in zip(held, trainable))
+
+    def _set_training(self, training=True):
+        super()._set_training(training)
+        for layer in self.frozen_statistics_ if training else ():
+            layer.eval()
 
     def initialize_history(self):
         self.best_ = {}
@@ -189,7 +202,7 @@ class Net(NeuralNet):
         """Cut a dataset into shuffled training batches, or into large ones to evaluate."""
         if training:
             return Batches(dataset, self.batch_size, self.rng)
-        return Batches(dataset, evaluation_batch_size(dataset))
+        return Batches(dataset, evaluation_batch_size(dataset, self.module_))
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Take a pair of training and validation dataset as it is."""
@@ -343,7 +356,7 @@ class Net(NeuralNet):
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
         dataset = self.get_dataset(X)
-        size = evaluation_batch_size(dataset)
+        size = evaluation_batch_size(dataset, self.module_)
         with torch.inference_mode():
             activated = [
                 self.activate(self.evaluation_step(dataset[start : start + size]))

@@ -105,9 +105,12 @@ def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
     """Copy the state of a training; calling the result brings it back."""
     weights, state = clone_weights(module), deepcopy(optimiser.state_dict())
     dtype = next(module.parameters()).dtype
+    is_trained = [parameter.requires_grad for parameter in module.parameters()]
 
     def restore() -> None:
         module.to(dtype).eval().load_state_dict(weights)
+        for parameter, flag in zip(module.parameters(), is_trained):
+            parameter.requires_grad_(flag)
         optimiser.load_state_dict(state)
 
     return restore

@@ -1,0 +1,210 @@
+"""Parameters of well-known convolutional networks, for ``ConvNetClassifier(**architecture)``.
+
+Each is a mapping of parameters, or a function that makes one; `Regressor` takes them as well. Those
+of a mapping expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
+[0, 255]. What you add comes behind them: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
+
+References
+----------
+Chollet. "Deep learning with Python." Manning, 2017, chapter 5.
+
+Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapters 16 and 17.
+"""
+
+from collections.abc import Mapping
+from os import PathLike
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from sknn_basics.convnet import ConvNetClassifier
+
+TRAINING = {
+    "alpha": 0.0,
+    "batch_size": 256,
+    "weight_init": "glorot_uniform",
+    "max_iter": 100,
+}
+DEEP = {
+    **TRAINING,
+    "filters": ((32, 32), (16, 16), (8, 8)),
+    "kernel_size": ((5, 3), (5, 3), (5, 3)),
+    "hidden_layer_sizes": (512, 256),
+}
+TWO_BLOCKS = {
+    **TRAINING,
+    "filters": (30, 16),
+    "kernel_size": (5, 3),
+    "hidden_layer_sizes": (128, 64),
+}
+
+# Two convolutions, one pool: 1,199,882 parameters for 28 x 28 pixels and ten classes.
+CLASSIC = MappingProxyType(
+    {
+        **TRAINING,
+        "filters": ((32, 64),),
+        "padding": "valid",
+        "downsample": "max",
+        "dropout": 0.25,
+        "hidden_layer_sizes": (128,),
+        "hidden_dropout": 0.25,
+        "max_iter": 12,
+    }
+)
+# One convolution.
+SHALLOW = MappingProxyType(
+    {
+        **TRAINING,
+        "filters": (32,),
+        "kernel_size": 5,
+        "downsample": None,
+        "hidden_layer_sizes": (),
+    }
+)
+# Three convolutions at full size.
+FULL_SIZE = MappingProxyType(
+    {
+        **TRAINING,
+        "filters": (16, 8, 8),
+        "kernel_size": (5, 3, 3),
+        "downsample": None,
+        "dropout": 0.2,
+        "max_norm": 3.0,
+        "hidden_layer_sizes": (),
+    }
+)
+# Two convolutions, each with its pool.
+POOLED = MappingProxyType({**TWO_BLOCKS, "downsample": "max", "dropout": 0.2, "max_norm": 3.0})
+# The same with strides in place of pools.
+STRIDED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "dropout": 0.2, "max_norm": 3.0})
+# The same with batch normalization in place of dropout and max-norm.
+NORMALIZED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "normalization": "batch"})
+# Three blocks of two convolutions, each with its pool.
+DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
+# The same with strides in place of pools.
+DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
+
+# Numbers of torchvision's layers, from image to output.
+TORCHVISION_LAYERS = {
+    "features": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+    "classifier": (0, 3, 6),
+}
+
+
+def vgg16(width: float = 1.0, *, downsample: str = "max") -> dict:
+    """Give the parameters of VGG16.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the number of filters and hidden units.
+    downsample : {'max', 'stride'}, default='max'
+        How each block halves its images: by a pool, or by the stride of its last convolution.
+
+    Returns
+    -------
+    parameters : dict
+        What makes the network of a `ConvNetClassifier`, for images of three channels of
+        standardised pixels, best 224 x 224.
+
+    References
+    ----------
+    Simonyan and Zisserman. "Very deep convolutional networks for large-scale image recognition."
+    ICLR 2015.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import vgg16
+    >>> vgg16(width=0.25)["filters"]
+    ((16, 16), (32, 32), (64, 64, 64), (128, 128, 128), (128, 128, 128))
+    """
+    if not width > 0:
+        raise ValueError(f"width must be > 0, got {width}.")
+    n_filters = [max(1, round(n * width)) for n in (64, 128, 256, 512, 512)]
+    n_units = max(1, round(4096 * width))
+    return {
+        "filters": tuple((n,) * count for n, count in zip(n_filters, (2, 2, 3, 3, 3))),
+        "downsample": downsample,
+        "hidden_layer_sizes": (n_units, n_units),
+        "hidden_dropout": 0.5,
+        "preprocessing": "imagenet",
+        "loss": "cross_entropy",
+    }
+
+
+def read_torchvision_vgg16(source: str | PathLike | Mapping) -> dict[str, np.ndarray]:
+    """Read VGG16's weights as torchvision publishes them.
+
+    Parameters
+    ----------
+    source : str, path-like or mapping
+        File of a state dict (``vgg16-*.pth``), or the state dict itself.
+
+    Returns
+    -------
+    weights : dict of str to ndarray
+        The same under the names of our layers: what ``init_from`` takes.
+
+    Raises
+    ------
+    ValueError
+        If a layer is missing.
+    """
+    state = source
+    if not isinstance(source, Mapping):
+        state = torch.load(source, map_location="cpu", weights_only=True)
+    theirs = [f"{part}.{i}" for part, numbers in TORCHVISION_LAYERS.items() for i in numbers]
+    blocks = [
+        f"block{b}_conv{i}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, n + 1)
+    ]
+    ours = [*blocks, "hidden1", "hidden2", "output"]
+    pairs = [
+        (f"{our}.{kind}", f"{their}.{kind}")
+        for our, their in zip(ours, theirs, strict=True)
+        for kind in ("weight", "bias")
+    ]
+    if missing := [their for _, their in pairs if their not in state]:
+        raise ValueError(f"These are no weights of torchvision's VGG16: no {', '.join(missing)}.")
+    return {our: np.asarray(state[their]) for our, their in pairs}
+
+
+def load_vgg16(
+    source: str | PathLike | Mapping, *, classes=None, image_shape=(224, 224, 3), **parameters
+) -> ConvNetClassifier:
+    """Make a VGG16 that predicts with published weights, without any training.
+
+    Parameters
+    ----------
+    source : str, path-like or mapping
+        See `read_torchvision_vgg16`.
+    classes : array-like of shape (n_classes,), default=None
+        Class labels in the order of the outputs; None numbers them.
+    image_shape : tuple of int, default=(224, 224, 3)
+        Shape of the images that will come: pixels in [0, 255], RGB, channels last.
+    **parameters
+        Parameters of `ConvNetClassifier` besides those of `vgg16`.
+
+    Returns
+    -------
+    classifier : ConvNetClassifier
+        A fitted classifier.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not those of a VGG16, or do not fit images of this shape.
+    """
+    weights = read_torchvision_vgg16(source)
+    n_classes, n_units = weights["output.weight"].shape
+    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if len(np.unique(classes)) != n_classes:
+        raise ValueError(f"classes must be {n_classes} different labels, got {classes}.")
+    order = np.argsort(classes)  # of the columns of predict_proba
+    for name in ("output.weight", "output.bias"):
+        weights[name] = weights[name][order]
+    classifier = ConvNetClassifier(
+        **{**vgg16(n_units / 4096), **parameters}, init_from=weights, init_layers="*"
+    )
+    images = np.broadcast_to(np.uint8(0), (n_classes, *image_shape))
+    return classifier.initialize(images, classes).set_params(init_from=None, init_layers=None)

@@ -1,0 +1,318 @@
+"""Convolutional networks: blocks of convolutions, then dense layers."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from sknn_basics.modules.dense import DenseNetwork
+from sknn_basics.modules.images import ImageInput, make_preprocessing
+from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
+
+Size = tuple[int, ...]
+
+
+class Conv1d(nn.Conv1d):
+    """One-dimensional convolution with unset weights; torch's draws from the global state."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Conv2d(nn.Conv2d):
+    """Two-dimensional convolution with unset weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Conv3d(nn.Conv3d):
+    """Three-dimensional convolution with unset weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+CONVOLUTIONS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
+
+POOLINGS = {
+    "max": {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d},
+    "average": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
+}
+
+# How weights and images lie in memory, where convolutions are fastest.
+MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+class Pad(nn.Module):
+    """Add zeros around images: one more behind than in front where the number is odd."""
+
+    def __init__(self, total: Sequence[int]):
+        super().__init__()
+        self.total = tuple(total)
+
+    def forward(self, x: Tensor) -> Tensor:
+        widths = [(total // 2, total - total // 2) for total in reversed(self.total)]
+        return nn.functional.pad(x, [width for pair in widths for width in pair])
+
+    def extra_repr(self) -> str:
+        return f"total={self.total}"
+
+
+def slid_size(size: Size, window: Size, stride: Size, padding: Size) -> Size:
+    """Compute how often a window fits into an image, in each dimension.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Size of the image.
+    window : tuple of int
+        Size of the kernel or pool.
+    stride : tuple of int
+        How far it moves.
+    padding : tuple of int
+        Number of zeros that are added in each dimension, both sides together.
+
+    References
+    ----------
+    Dumoulin and Visin. "A guide to convolution arithmetic for deep learning." arXiv:1603.07285.
+
+    Examples
+    --------
+    >>> from sknn_basics.modules.conv import slid_size
+    >>> slid_size((5, 9), (3, 3), (2, 3), (0, 0))
+    (2, 3)
+    """
+    return tuple(
+        (n + p - w) // s + 1 for n, w, s, p in zip(size, window, stride, padding, strict=True)
+    )
+
+
+class ConvNetwork(nn.Sequential):
+    """Convolutional network: (n_samples, *image_shape) -> (n_samples, n_outputs).
+
+    Layout and preprocessing of images, then blocks of convolution -> normalization -> activation,
+    each ending in pooling and dropout, then dense layers.
+
+    Parameters
+    ----------
+    image_shape : sequence of int
+        Shape of a sample, see `ImageInput`.
+    channel_axis : int or None
+        Where it has its channels: 0, -1 or None.
+    blocks : sequence of dict
+        What `add_block` takes.
+    features : nn.Module, callable or None
+        What stands in place of the blocks: a module, which is copied, or a function from the shape
+        (n_channels, *size) to one.
+    hidden_layer_sizes, hidden_activation, hidden_dropout, hidden_max_norm
+        The dense layers, as in `DenseNetwork`.
+    n_outputs : int
+        Number of output units.
+    preprocessing : str, nn.Module, callable or None
+        What happens to every batch first, see `make_preprocessing`.
+    input_noise : float
+        Standard deviation of normal noise on the preprocessed images.
+
+    Attributes
+    ----------
+    n_multiplications : int
+        Number of multiplications a sample of a forward pass, in convolutions and dense layers.
+    largest_output : int
+        Number of values a sample of the largest layer output.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channel_axis: int | None,
+        blocks: Sequence[dict],
+        hidden_layer_sizes: Sequence[int],
+        n_outputs: int,
+        *,
+        hidden_activation: str | type[nn.Module] = "relu",
+        hidden_dropout: Sequence[float] = (),
+        hidden_max_norm: float | None = None,
+        features: nn.Module | Callable | None = None,
+        preprocessing: str | nn.Module | Callable | None = None,
+        input_noise: float = 0.0,
+    ):
+        super().__init__()
+        self.add_module("input", ImageInput(image_shape, channel_axis))
+        self.n_channels, *size = self.input.output_shape
+        self.size = tuple(size)
+        self.n_multiplications, self.largest_output = 0, prod(image_shape)
+        if preprocessing is not None:
+            self.add_preprocessing(preprocessing)
+        if input_noise:
+            self.add_module("input_noise", GaussianNoise(input_noise))
+        if features is not None:
+            self.add_features(features)
+        for number, block in enumerate(blocks if features is None else (), start=1):
+            self.add_block(f"block{number}", **block)
+        self.add_module("flatten", nn.Flatten())
+        head = DenseNetwork(
+            self.n_channels * prod(self.size),
+            hidden_layer_sizes,
+            n_outputs,
+            activation=hidden_activation,
+            dropout=hidden_dropout,
+            max_norm=hidden_max_norm,
+        )
+        for name, layer in head.named_children():
+            self.add_module(name, layer)
+        self.n_multiplications += sum(p.numel() for p in head.parameters())
+        if (memory_format := MEMORY_FORMATS.get(len(self.size))) is not None:
+            self.to(memory_format=memory_format)
+
+    def add_preprocessing(self, preprocessing: str | nn.Module | Callable) -> None:
+        """Add the layer that preprocesses images, and learn what it makes of their shape."""
+        layer = deepcopy(make_preprocessing(preprocessing, self.n_channels))
+        self.add_module("preprocessing", layer)
+        shape = self.trace(layer, "preprocessing")
+        if len(shape) != len(self.size) + 1:
+            raise ValueError(f"preprocessing must make images of images, got shape {shape}.")
+        self.n_channels, *size = shape
+        self.size = tuple(size)
+
+    def add_features(self, features: nn.Module | Callable) -> None:
+        """Add a module in place of the blocks."""
+        shape = (self.n_channels, *self.size)
+        module = deepcopy(features) if isinstance(features, nn.Module) else features(shape)
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"features must be an nn.Module or make one, got {module!r}.")
+        self.add_module("features", module)
+        self.n_channels, *size = self.trace(module, "features")
+        self.size = tuple(size)
+        self.n_multiplications += sum(p.numel() for p in module.parameters())
+        self.largest_output = max(self.largest_output, 64 * prod(shape))
+
+    def trace(self, module: nn.Module, name: str) -> Size:
+        """Find the shape of what a module makes of a sample of the present shape.
+
+        Raises
+        ------
+        ValueError
+            If it cannot read such samples.
+        """
+        parameter = next(module.parameters(), torch.empty(0))
+        example = parameter.new_zeros(1, self.n_channels, *self.size)
+        modes = {layer: layer.training for layer in module.modules()}
+        try:
+            with torch.no_grad():
+                return tuple(module.eval()(example).shape[1:])
+        except Exception as error:
+            shape = (self.n_channels, *self.size)
+            raise ValueError(f"{name} cannot read images of shape {shape}: {error}") from error
+        finally:
+            for layer, mode in modes.items():
+                layer.training = mode
+
+    def add_block(
+        self,
+        name: str,
+        *,
+        filters: Sequence[int],
+        kernel_size: Sequence[Size],
+        strides: Sequence[Size],
+        padding: str | int,
+        downsample: str | None,
+        pool_size: Size,
+        normalization: str | None,
+        activation: str | type[nn.Module],
+        dropout: float,
+        max_norm: float | None,
+    ) -> None:
+        """Add a block: convolutions, then pooling and dropout.
+
+        Parameters
+        ----------
+        name : str
+            What its layers' names begin with.
+        filters : sequence of int
+            Number of filters of each convolution.
+        kernel_size, strides : sequence of tuple of int
+            Of each convolution, in each dimension.
+        padding : {'same', 'valid'} or int
+            Zeros around the images of each convolution: as many as keep the size at stride 1,
+            none, or that many on each side.
+        downsample : {'max', 'average', 'stride'} or None
+            How the block ends: with a pool of `pool_size`, or with a last convolution that moves
+            by `pool_size`.
+        pool_size : tuple of int
+            See `downsample`.
+        normalization, activation, max_norm
+            Of each convolution.
+        dropout : float
+            Probability of dropping a value at the block's end.
+        """
+        strides = list(strides)
+        if downsample == "stride":
+            strides[-1] = pool_size
+        for i, (n_filters, kernel, stride) in enumerate(zip(filters, kernel_size, strides), 1):
+            layer = f"{name}_conv{i}"
+            self.add_convolution(layer, n_filters, kernel, stride, padding)
+            getattr(self, layer).max_norm = max_norm
+            if normalization is not None:
+                normalize = BatchNorm if normalization == "batch" else _layer_norm
+                self.add_module(f"{layer}_normalization", normalize(n_filters))
+            self.add_module(f"{layer}_activation", make_activation(activation))
+        if downsample in POOLINGS:
+            self.add_pooling(f"{name}_pool", downsample, pool_size)
+        if dropout:
+            self.add_module(f"{name}_dropout", Dropout(dropout))
+
+    def add_convolution(
+        self, name: str, n_filters: int, kernel: Size, stride: Size, padding: str | int
+    ) -> None:
+        """Add a convolution.
+
+        Raises
+        ------
+        ValueError
+            If the kernel is larger than the padded image.
+        """
+        if padding == "same":
+            total = tuple(k - 1 for k in kernel)
+        else:
+            total = tuple(2 * (0 if padding == "valid" else padding) for _ in kernel)
+        self.check_fits(name, "kernel", kernel, total)
+        is_even = all(t % 2 == 0 for t in total)
+        if not is_even:
+            self.add_module(f"{name}_padding", Pad(total))
+        each_side = tuple(t // 2 for t in total) if is_even else 0
+        kind = CONVOLUTIONS[len(self.size)]
+        layer = kind(self.n_channels, n_filters, kernel, stride, each_side)
+        self.add_module(name, layer)
+        self.n_channels, self.size = n_filters, slid_size(self.size, kernel, stride, total)
+        self.n_multiplications += prod(self.size) * layer.weight.numel()
+        self.largest_output = max(self.largest_output, n_filters * prod(self.size))
+
+    def add_pooling(self, name: str, kind: str, pool_size: Size) -> None:
+        """Add a pool.
+
+        Raises
+        ------
+        ValueError
+            If it is larger than the image.
+        """
+        no_padding = (0,) * len(pool_size)
+        self.check_fits(name, "pool", pool_size, no_padding)
+        self.add_module(name, POOLINGS[kind][len(pool_size)](pool_size))
+        self.size = slid_size(self.size, pool_size, pool_size, no_padding)
+
+    def check_fits(self, name: str, what: str, window: Size, padding: Size) -> None:
+        """Check that a kernel or pool is not larger than the padded image."""
+        if any(w > n + p for w, n, p in zip(window, self.size, padding)):
+            padded = f", padded by {padding}" if any(padding) else ""
+            raise ValueError(
+                f"{name}: a {what} of size {window} is larger than what is left of the image, "
+                f"{self.size}{padded}."
+            )
+
+
+def _layer_norm(n_channels: int) -> nn.GroupNorm:
+    """Make a normalization over all channels and positions of an image."""
+    return nn.GroupNorm(1, n_channels)

@@ -1,0 +1,124 @@
+"""Images as they come, as the convolutions want them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+# Offset and factor of each named preprocessing of pixels in [0, 255].
+PIXEL_SCALES = {
+    "unit": (0.0, 1 / 255),
+    "symmetric": (127.5, 1 / 127.5),
+    # Mean and standard deviation of ImageNet's channels, as torchvision's networks expect.
+    "imagenet": (
+        (123.675, 116.28, 103.53),
+        (1 / 58.395, 1 / 57.12, 1 / 57.375),
+    ),
+}
+
+
+class ImageInput(nn.Module):
+    """Bring samples of any layout to (n_samples, n_channels, *size).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of a sample as it comes, apart from flattening: (*size), (*size, n_channels) or
+        (n_channels, *size).
+    channel_axis : int or None
+        Where `shape` has its channels: 0, -1 or None.
+
+    Attributes
+    ----------
+    augmentation : nn.Module or None
+        What changes each batch of images while training.
+    """
+
+    def __init__(self, shape: Sequence[int], channel_axis: int | None):
+        super().__init__()
+        self.augmentation = None
+        self.shape, self.channel_axis = tuple(shape), channel_axis
+        if channel_axis is None:
+            self.output_shape = (1, *self.shape)
+        elif channel_axis == 0:
+            self.output_shape = self.shape
+        else:
+            self.output_shape = (self.shape[-1], *self.shape[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.channel_axis == -1:
+            # Strides of channels-last memory, which convolutions take as it is.
+            x = x.reshape(len(x), *self.shape).movedim(-1, 1)
+        else:
+            x = x.reshape(len(x), *self.output_shape)
+        return self.augmentation(x) if self.training and self.augmentation is not None else x
+
+    def extra_repr(self) -> str:
+        return f"{self.shape} -> {self.output_shape}"
+
+
+class ChannelScale(nn.Module):
+    """Subtract a constant from each channel, and multiply the rest by a factor.
+
+    Parameters
+    ----------
+    offset : float or sequence of float
+        What is subtracted: one value, or one a channel.
+    factor : float or sequence of float, default=1.0
+        What the difference is multiplied by: one value, or one a channel.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules.images import ChannelScale
+    >>> ChannelScale(127.5, 1 / 127.5)(torch.tensor([[[[0.0, 255.0]]]])).tolist()
+    [[[[-1.0, 1.0]]]]
+    """
+
+    def __init__(self, offset: float | Sequence[float], factor: float | Sequence[float] = 1.0):
+        super().__init__()
+        self.offset, self.factor = offset, factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self._a_channel(self.offset, x)) * self._a_channel(self.factor, x)
+
+    def _a_channel(self, values: float | Sequence[float], x: Tensor) -> float | Tensor:
+        if isinstance(values, float | int):
+            return values
+        values = torch.as_tensor(values, dtype=x.dtype, device=x.device)
+        return values.view(-1, *[1] * (x.dim() - 2))
+
+    def extra_repr(self) -> str:
+        return f"offset={self.offset}, factor={self.factor}"
+
+
+class Preprocessing(nn.Module):
+    """Apply a function of the user to every batch of images."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
+    """Make the layer of a name in `PIXEL_SCALES`, a module or a function.
+
+    Raises
+    ------
+    ValueError
+        If it is made for another number of channels.
+    """
+    if isinstance(preprocessing, str):
+        offset, factor = PIXEL_SCALES[preprocessing]
+        if not isinstance(offset, float) and len(offset) != n_channels:
+            raise ValueError(
+                f"preprocessing={preprocessing!r} needs images of {len(offset)} channels, "
+                f"got {n_channels}."
+            )
+        return ChannelScale(offset, factor)
+    if isinstance(preprocessing, nn.Module):
+        return preprocessing
+    return Preprocessing(preprocessing)
