@@ -150,6 +150,7 @@ class ConvNetEstimator(NeuralEstimator):
     def _renew_layers(self) -> None:
         if self.augmentation is not None:
             self.module_.input.augmentation = as_augmentation(self.augmentation)
+            self.module_.input.augmentation.requires_grad_(False)
 
     def _fit(self, *args, **kwargs) -> None:
         try:

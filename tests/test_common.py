@@ -3,9 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknn_basics import MLPClassifier, MLPRegressor
-
-ESTIMATORS = [MLPClassifier, MLPRegressor]
+from sknn_basics import ConvNetClassifier, ConvNetRegressor, MLPClassifier, MLPRegressor
 
 EXACT_MODES = [
     {},
@@ -26,21 +24,26 @@ INEXACT_MODES = {
     "early_stopping": ({"early_stopping": True}, "the hold-out split counts samples"),
 }
 
+# What the families have in common is checked in every mode of the fastest one.
+ALL_MODES = [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
+ESTIMATORS = {
+    MLPClassifier: ALL_MODES,
+    MLPRegressor: ALL_MODES,
+    ConvNetClassifier: [{}, {"normalization": "layer", "solver": "lbfgs"}],
+    ConvNetRegressor: [{}, {"normalization": "layer", "solver": "lbfgs"}],
+}
+
 
 def expected_failed_checks(estimator) -> dict[str, str]:
     for name, (mode, reason) in INEXACT_MODES.items():
-        if getattr(estimator, name) == mode[name]:
+        if getattr(estimator, name, None) == mode[name]:
             return dict.fromkeys(WEIGHT_CHECKS, reason)
     return {}
 
 
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
-    [
-        estimator(**mode)
-        for estimator in ESTIMATORS
-        for mode in [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
-    ],
+    [estimator(**mode) for estimator, modes in ESTIMATORS.items() for mode in modes],
     expected_failed_checks=expected_failed_checks,
 )
 def test_passes_the_checks_of_scikit_learn(estimator, check):

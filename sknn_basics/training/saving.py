@@ -81,7 +81,9 @@ def load_optimiser(optimiser: Optimizer, plain: dict) -> None:
         # A fused optimiser counts its steps on the device, any other on the CPU.
         step_device = parameter.device if group.get("fused") else torch.device("cpu")
         optimiser.state[parameter] = {
-            key: _as_tensor(value, step_device if key == "step" else parameter.device)
+            key: _in_order_of(
+                parameter, _as_tensor(value, step_device if key == "step" else parameter.device)
+            )
             for key, value in values.items()
         }
 
@@ -141,6 +143,13 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def _in_order_of(parameter: torch.Tensor, value):
+    """Lay a tensor of a parameter's shape out in memory as that, as fused optimisers expect."""
+    if not isinstance(value, torch.Tensor) or value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _as_plain(value):
