@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from sknn_basics.datasets import load_fashion_mnist
+from sknn_basics.datasets import load_fashion_mnist, load_mnist
 
 
 def idx_bytes(values, magic=None):
@@ -94,6 +94,34 @@ def test_usual_layouts_are_found(no_data, layout):
     assert len(load_fashion_mnist(data_home=str(no_data[1])).data) == 10
 
 
+@pytest.mark.parametrize("layout", ["datasets/mnist", "mnist", "MNIST/raw"])
+def test_digits_are_found_in_the_usual_layouts(no_data, layout):
+    arrays = write_fashion_mnist(no_data[1] / layout)
+
+    dataset = load_mnist(split="test")
+
+    np.testing.assert_array_equal(dataset.images, arrays["t10k"][0])
+    assert [dataset.target_names[label] for label in dataset.target] == list(
+        map(str, arrays["t10k"][1])
+    )
+
+
+def test_clothes_are_not_taken_for_digits(no_data):
+    write_fashion_mnist(no_data[1] / "datasets/fashion-mnist")
+
+    with pytest.raises(FileNotFoundError, match="MNIST was not found"):
+        load_mnist()
+
+
+@pytest.mark.parametrize("load", [load_fashion_mnist, load_mnist])
+def test_images_keep_their_shape_where_they_should(small, load):
+    folder, arrays = small
+
+    X, _ = load(split="train", data_home=folder, as_images=True, return_X_y=True)
+
+    np.testing.assert_array_equal(X, arrays["train"][0])
+
+
 def test_user_folder_comes_before_those_of_the_machine(no_data):
     write_fashion_mnist(no_data[0] / "fashion-mnist", n_test=1)
     write_fashion_mnist(no_data[1] / "fashion-mnist", n_test=2)
@@ -106,6 +134,70 @@ def test_missing_files_tell_where_to_get_them(no_data):
         load_fashion_mnist()
 
     assert all(str(folder / "datasets" / "fashion-mnist") in str(error.value) for folder in no_data)
+
+
+@pytest.fixture
+def openml(monkeypatch):
+    """A stand-in for OpenML's copies, and the arguments with which it was asked."""
+    asked = []
+
+    def fetch_openml(name, **kwargs):
+        asked.append((name, kwargs))
+        X = np.broadcast_to(np.arange(70_000)[:, None] % 256, (70_000, 784))
+        return X, (np.arange(70_000) % 10).astype(str).astype(object)
+
+    monkeypatch.setattr("sknn_basics.datasets.idx.fetch_openml", fetch_openml)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("load", "name"), [(load_fashion_mnist, "Fashion-MNIST"), (load_mnist, "mnist_784")]
+)
+def test_what_is_missing_is_fetched(no_data, openml, load, name):
+    load(split="test", data_home=no_data[0])
+
+    [(asked, options)] = openml
+    assert asked == name
+    assert options["version"] == 1
+    assert options["data_home"] == str(no_data[0])
+
+
+@pytest.mark.parametrize(
+    ("split", "first", "n_samples"), [("train", 0, 60_000), ("test", 60_000, 10_000)]
+)
+def test_what_is_fetched_has_the_official_split(no_data, openml, split, first, n_samples):
+    dataset = load_mnist(split=split)
+
+    assert dataset.images.shape == (n_samples, 28, 28)
+    assert dataset.data.dtype == np.uint8
+    np.testing.assert_array_equal(dataset.data[:, 5], np.arange(first, first + n_samples) % 256)
+    np.testing.assert_array_equal(dataset.target, np.arange(first, first + n_samples) % 10)
+
+
+def test_local_files_are_not_fetched(small, openml):
+    load_mnist(data_home=small[0])
+
+    assert not openml
+
+
+def test_nothing_is_fetched_where_that_is_forbidden(no_data, openml):
+    with pytest.raises(FileNotFoundError, match="download_if_missing=True fetches"):
+        load_mnist(download_if_missing=False)
+
+    assert not openml
+
+
+def test_missing_network_is_told_next_to_missing_files(no_data):
+    with pytest.raises(FileNotFoundError, match="MNIST/raw.*data_home.*tests stay offline"):
+        load_mnist()
+
+
+def test_another_set_under_the_name_is_refused(no_data, monkeypatch):
+    other = np.zeros((150, 4)), np.zeros(150)
+    monkeypatch.setattr("sknn_basics.datasets.idx.fetch_openml", lambda *_, **__: other)
+
+    with pytest.raises(ValueError, match=r"MNIST of OpenML has shape \(150, 4\)"):
+        load_mnist()
 
 
 def test_data_home_does_not_fall_back_to_other_folders(no_data, tmp_path):
@@ -184,7 +276,7 @@ def test_unknown_label_raises(small):
 
 def test_real_set_has_the_published_sizes():
     try:
-        dataset = load_fashion_mnist()
+        dataset = load_fashion_mnist(download_if_missing=False)
     except FileNotFoundError as error:
         pytest.skip(str(error))
 
