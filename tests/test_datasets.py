@@ -1,11 +1,18 @@
 """The loaders read the authors' files, and say what is wrong with others."""
 
 import gzip
+from itertools import islice
 
 import numpy as np
 import pytest
 
-from sknn_basics.datasets import load_fashion_mnist, load_mnist
+from sknn_basics.datasets import (
+    SHAPE_NAMES,
+    iter_shapes,
+    load_fashion_mnist,
+    load_mnist,
+    make_shapes,
+)
 
 
 def idx_bytes(values, magic=None):
@@ -284,3 +291,110 @@ def test_real_set_has_the_published_sizes():
     np.testing.assert_array_equal(np.bincount(dataset.target[:60_000]), 6_000)
     np.testing.assert_array_equal(np.bincount(dataset.target[60_000:]), 1_000)
     assert dataset.target_names[dataset.target[0]] == "Ankle boot"
+
+
+def test_shapes_are_white_strokes_on_black():
+    X, y = make_shapes(50, random_state=0)
+
+    assert X.shape == (50, 64, 64)
+    assert X.dtype == np.float32
+    assert y.dtype == np.int64
+    assert X.min() == 0
+    np.testing.assert_array_equal(X.max(axis=(1, 2)), 1)
+
+
+def test_classes_are_equally_frequent():
+    _, y = make_shapes(100, size=16, random_state=0)
+
+    np.testing.assert_array_equal(np.bincount(y), [20] * len(SHAPE_NAMES))
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.3])
+def test_shapes_lie_within_their_images(jitter):
+    X, _ = make_shapes(300, size=16, jitter=jitter, random_state=0)
+
+    border = [X[:, 0], X[:, -1], X[:, :, 0], X[:, :, -1]]
+    assert not np.any(border)
+
+
+def drawn(name):
+    """Draw one shape without jitter, cut to where it is white."""
+    X, y = make_shapes(5, size=64, jitter=0.0, random_state=0)
+    image = X[list(y).index(SHAPE_NAMES.index(name))] > 0.5
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def test_three_lines_are_three_runs_in_each_row():
+    starts = np.diff(drawn("three lines").astype(int), axis=1, prepend=0) == 1
+    assert (starts.sum(axis=1) == 3).mean() > 0.9
+
+
+def test_a_plus_has_one_full_row_and_one_full_column_in_the_middle():
+    image = drawn("plus")
+    full = np.flatnonzero(image.all(axis=1)), np.flatnonzero(image.all(axis=0))
+    middle = [side // 2 for side in image.shape]
+    np.testing.assert_allclose([np.mean(f) for f in full], middle, atol=1.5)
+
+
+def test_a_u_is_full_at_the_left_the_bottom_and_the_right_only():
+    image = drawn("U")
+    assert image[:, 1].all()
+    assert image[-2].all()
+    assert image[:, -2].all()
+    assert not image[1, 4:-4].any()
+
+
+def test_a_z_runs_from_the_upper_right_to_the_lower_left():
+    image = drawn("Z")
+    anti = np.fliplr(image)
+    steps = np.linspace(4, min(image.shape) - 5, 10).astype(int)
+    assert anti[steps, steps].all()
+    assert image[1].all()
+    assert image[-2].all()
+
+
+def test_a_circle_is_as_far_from_its_centre_everywhere():
+    rows, columns = np.nonzero(drawn("circle"))
+    distance = np.hypot(rows - rows.mean(), columns - columns.mean())
+    assert distance.std() / distance.mean() < 0.06
+
+
+def test_the_same_seed_draws_the_same_shapes():
+    first, second = (make_shapes(20, size=16, random_state=7) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_shapes_do_not_touch_the_global_random_state():
+    np.random.seed(0)
+    make_shapes(5, size=16, random_state=1)
+    next(iter_shapes(5, size=16, random_state=1))
+    assert np.random.rand() == np.random.RandomState(0).rand()
+
+
+def test_no_two_batches_of_shapes_are_alike():
+    first, second = islice(iter_shapes(10, size=16, random_state=0), 2)
+    assert first[0].shape == (10, 16, 16)
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_batches_of_shapes_repeat_with_the_seed():
+    first, second = (list(islice(iter_shapes(4, size=16, random_state=3), 3)) for _ in range(2))
+    for (X_1, y_1), (X_2, y_2) in zip(first, second):
+        np.testing.assert_array_equal(X_1, X_2)
+        np.testing.assert_array_equal(y_1, y_2)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: make_shapes(0), "n_samples"),
+        (lambda: make_shapes(size=4), "size"),
+        (lambda: make_shapes(jitter=0.5), "jitter"),
+        (lambda: iter_shapes(0), "batch_size"),
+    ],
+)
+def test_wrong_parameters_of_shapes_raise(make, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+        make()
