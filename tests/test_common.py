@@ -4,6 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics.preprocessing import PixelScaler
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 
@@ -44,4 +45,9 @@ def expected_failed_checks(estimator) -> dict[str, str]:
     expected_failed_checks=expected_failed_checks,
 )
 def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([PixelScaler(), PixelScaler((-1, 1), dtype="float64")])
+def test_transformers_pass_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

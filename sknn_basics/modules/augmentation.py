@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite, pi
 from numbers import Real
-from threading import Lock
+from threading import RLock
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from sknn_basics.modules.layers import RandomLayer
 
 # Two threads that draw from torch's global state would take each other's numbers.
-GLOBAL_STATE = Lock()
+GLOBAL_STATE = RLock()
 
 
 class ImageAugmentation(RandomLayer):

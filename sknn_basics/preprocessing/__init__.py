@@ -1,0 +1,5 @@
+"""What prepares data for networks."""
+
+from sknn_basics.preprocessing.pixels import PixelScaler
+
+__all__ = ["PixelScaler"]
