@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknn_basics import MLPClassifier, MLPRegressor
-from sknn_basics.preprocessing import PixelScaler
+from sknn_basics.preprocessing import ImageReader, PixelScaler
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 
@@ -48,6 +48,6 @@ def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([PixelScaler(), PixelScaler((-1, 1), dtype="float64")])
+@parametrize_with_checks([PixelScaler(), PixelScaler((-1, 1), dtype="float64"), ImageReader()])
 def test_transformers_pass_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -1,5 +1,6 @@
 """What prepares data for networks."""
 
 from sknn_basics.preprocessing.pixels import PixelScaler
+from sknn_basics.preprocessing.reader import ImageReader
 
-__all__ = ["PixelScaler"]
+__all__ = ["ImageReader", "PixelScaler"]
