@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknn_basics import MLPClassifier, MLPRegressor
-from sknn_basics.preprocessing import ImageReader, PixelScaler
+from sknn_basics.preprocessing import FilterBank, ImageReader, PixelScaler
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 
@@ -48,6 +48,8 @@ def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([PixelScaler(), PixelScaler((-1, 1), dtype="float64"), ImageReader()])
+@parametrize_with_checks(
+    [PixelScaler(), PixelScaler((-1, 1), dtype="float64"), ImageReader(), FilterBank([[[1]]])]
+)
 def test_transformers_pass_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
