@@ -12,11 +12,12 @@ from math import isfinite, pi
 from numbers import Real
 from threading import RLock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.layers import RandomLayer, seed_random_layers
 
 # Two threads that draw from torch's global state would take each other's numbers.
 GLOBAL_STATE = RLock()
@@ -286,6 +287,33 @@ def as_augmentation(augmentation) -> nn.Module:
             f"got {augmentation!r}."
         )
     return FunctionAugmentation(deepcopy(augmentation))
+
+
+def draw_variants(augmentation, image: np.ndarray, n_variants: int, seed: int) -> np.ndarray:
+    """Vary one image several times, as a network in training would see it.
+
+    Parameters
+    ----------
+    augmentation : None, nn.Module or callable
+        See `as_augmentation`. It is called once a variant: some draw alike for a whole batch.
+    image : ndarray of shape (n_channels, height, width)
+        The image.
+    n_variants : int
+        Number of variants.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    variants : ndarray of shape (n_variants, n_channels, height, width)
+        In double precision for an image of double precision, else in single.
+    """
+    layer = as_augmentation(augmentation).train()
+    seed_random_layers(layer, torch.Generator().manual_seed(seed))
+    dtype = torch.float64 if image.dtype == np.float64 else torch.float32
+    batch = torch.tensor(np.ascontiguousarray(image), dtype=dtype).unsqueeze(0)
+    with torch.no_grad():
+        return torch.cat([layer(batch.clone()) for _ in range(n_variants)]).numpy()
 
 
 def affine_matrix(
