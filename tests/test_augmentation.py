@@ -282,6 +282,7 @@ def test_something_else_is_no_augmentation(augmentation):
     [
         (lambda: RandomShift(1.5), r"fraction must be a number in \[0, 1\], got 1.5"),
         (lambda: RandomShift("0.1"), "fraction must be a number"),
+        (lambda: RandomShift(True), "fraction must be a number"),
         (lambda: RandomZoom(1), r"fraction must be a number in \[0, 1\), got 1"),
         (lambda: RandomRotation(-5), r"degrees must be a number in \[0, 180\], got -5"),
         (lambda: RandomAffine(shift=float("nan")), "shift must be a number"),

@@ -389,7 +389,8 @@ def check_amount(value: float, name: str, limit: float, is_below: bool = False) 
     ValueError
         If it is not.
     """
-    if not isinstance(value, Real) or not 0 <= value <= limit or (is_below and value == limit):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= limit or (is_below and value == limit):
         bracket = ")" if is_below else "]"
         raise ValueError(f"{name} must be a number in [0, {limit}{bracket}, got {value!r}.")
     return float(value)
