@@ -245,8 +245,8 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     >>> from sknn_basics import ConvNetClassifier
     >>> X, y = load_digits(return_X_y=True)  # rows of 64 pixels are images of 8 x 8
     >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    >>> model = ConvNetClassifier(filters=(16, 32), dropout=0.2, max_iter=20, random_state=0)
-    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    >>> model = ConvNetClassifier(filters=(16, 32), batch_size=50, max_iter=15, random_state=0)
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
     True
     """
 
@@ -345,8 +345,8 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     >>> from sknn_basics import ConvNetRegressor
     >>> images = load_digits().images / 16  # of shape (1797, 8, 8)
     >>> centre = images.sum(axis=1) @ np.arange(8) / images.sum(axis=(1, 2))
-    >>> model = ConvNetRegressor(filters=(8, 16), max_iter=20, random_state=0)
-    >>> model.fit(images[:1500], centre[:1500]).score(images[1500:], centre[1500:]) > 0.9
+    >>> model = ConvNetRegressor(filters=(8, 16), batch_size=20, max_iter=20, random_state=0)
+    >>> model.fit(images[:1500], centre[:1500]).score(images[1500:], centre[1500:]) > 0.8
     True
     """
 

@@ -1,5 +1,7 @@
 """Data that several tests use: small, real, and read-only so that no test can change it."""
 
+from urllib.error import URLError
+
 import pytest
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
@@ -9,6 +11,16 @@ def read_only(*arrays):
     for array in arrays:
         array.setflags(write=False)
     return arrays
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Let no test fetch data from the network."""
+
+    def refuse(*args, **kwargs):
+        raise URLError("tests stay offline")
+
+    monkeypatch.setattr("sknn_basics.datasets.idx.fetch_openml", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits, load_sample_image
+from sklearn.model_selection import cross_val_predict
 from torch import nn
 
+from sknn_basics import ConvNetClassifier
 from sknn_basics.modules import (
     RandomAffine,
     RandomFlip,
@@ -57,6 +59,17 @@ def matrix(x, down=0.0, right=0.0, zoom=1.0, degrees=0.0):
 def digits():
     """Sixteen digits as a batch of shape (16, 1, 8, 8), in double precision."""
     return torch.tensor(load_digits().images[:16, None] / 16)
+
+
+@pytest.fixture
+def labelled():
+    """Digits as images of shape (120, 8, 8), and their labels."""
+    X, y = load_digits(return_X_y=True)
+    return X[:120].reshape(-1, 8, 8) / 16, y[:120]
+
+
+def network(augmentation):
+    return ConvNetClassifier((4,), (), max_iter=2, augmentation=augmentation, random_state=0)
 
 
 @pytest.fixture
@@ -251,6 +264,13 @@ def test_global_state_is_put_back_after_an_error(digits):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_function_that_works_in_place_leaves_the_batch_as_it_was(digits):
+    before = digits.clone()
+    varied = seeded(as_augmentation(torch.Tensor.zero_))(digits)
+    assert not varied.any()
+    assert torch.equal(digits, before)
+
+
 @pytest.mark.parametrize("augmentation", ["flip", 3, RandomFlip, [RandomFlip()]])
 def test_something_else_is_no_augmentation(augmentation):
     with pytest.raises(TypeError, match="augmentation must be None"):
@@ -262,6 +282,7 @@ def test_something_else_is_no_augmentation(augmentation):
     [
         (lambda: RandomShift(1.5), r"fraction must be a number in \[0, 1\], got 1.5"),
         (lambda: RandomShift("0.1"), "fraction must be a number"),
+        (lambda: RandomShift(True), "fraction must be a number"),
         (lambda: RandomZoom(1), r"fraction must be a number in \[0, 1\), got 1"),
         (lambda: RandomRotation(-5), r"degrees must be a number in \[0, 180\], got -5"),
         (lambda: RandomAffine(shift=float("nan")), "shift must be a number"),
@@ -284,6 +305,34 @@ def test_what_is_no_batch_of_images_raises(shape):
 def test_bytes_are_no_images_to_interpolate():
     with pytest.raises(ValueError, match=r"takes floats .* got torch.uint8"):
         RandomShift(0.1)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["affine", "sequence", "with generator", "with global state"])
+def test_a_fit_with_augmentation_repeats_to_the_bit(name, labelled):
+    first, second, plain = (
+        network(augmentation).fit(*labelled).predict_proba(labelled[0])
+        for augmentation in (OURS[name](), OURS[name](), None)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, plain)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_predictions_are_of_the_images_as_they_are(labelled):
+    X, y = labelled
+    model = network(lambda x: x * 0).fit(X, y)
+    assert len(np.unique(model.predict_proba(X), axis=0)) > 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_folds_are_augmented_as_in_a_fit_alone(labelled):
+    X, y = labelled
+    folds = [(np.arange(60), np.arange(60, 120)), (np.arange(60, 120), np.arange(60))]
+    model = network(RandomShift(0.2))
+    together = cross_val_predict(model, X, y, cv=folds, method="predict_proba")
+    alone = network(RandomShift(0.2)).fit(X[60:], y[60:]).predict_proba(X[:60])
+    np.testing.assert_array_equal(together[:60], alone)
 
 
 def as_list(x):

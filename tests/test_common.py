@@ -4,6 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknn_basics import ConvNetClassifier, ConvNetRegressor, MLPClassifier, MLPRegressor
+from sknn_basics.preprocessing import FilterBank, ImageReader, PixelScaler
 
 EXACT_MODES = [
     {},
@@ -47,4 +48,11 @@ def expected_failed_checks(estimator) -> dict[str, str]:
     expected_failed_checks=expected_failed_checks,
 )
 def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [PixelScaler(), PixelScaler((-1, 1), dtype="float64"), ImageReader(), FilterBank([[[1]]])]
+)
+def test_transformers_pass_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

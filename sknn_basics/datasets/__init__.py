@@ -1,5 +1,7 @@
-"""Loaders of data sets that are already on this machine."""
+"""Loaders of data sets, from this machine where they are there, and makers of artificial ones."""
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
+from sknn_basics.datasets.mnist import load_mnist
+from sknn_basics.datasets.shapes import SHAPE_NAMES, iter_shapes, make_shapes
 
-__all__ = ["load_fashion_mnist"]
+__all__ = ["SHAPE_NAMES", "iter_shapes", "load_fashion_mnist", "load_mnist", "make_shapes"]

@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite, pi
 from numbers import Real
-from threading import Lock
+from threading import RLock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.layers import RandomLayer, seed_random_layers
 
 # Two threads that draw from torch's global state would take each other's numbers.
-GLOBAL_STATE = Lock()
+GLOBAL_STATE = RLock()
 
 
 class ImageAugmentation(RandomLayer):
@@ -175,15 +176,14 @@ class RandomFlip(ImageAugmentation):
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw whether to flip horizontally and vertically: bools of shape (n_samples, 2)."""
-        return torch.rand(len(x), 2, generator=self.generator, device=x.device) < 0.5
+        unit = torch.empty(len(x), 2, dtype=torch.float32, device=x.device)
+        return unit.uniform_(generator=self.generator) < 0.5
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         horizontal, vertical = drawn[..., None, None, None].unbind(-4)
         if self.horizontal:
-            x = torch.where(horizontal, x.flip(-1), x)
-        if self.vertical:
-            x = torch.where(vertical, x.flip(-2), x)
-        return x
+            x = flip_some(x, horizontal, -1)
+        return flip_some(x, vertical, -2) if self.vertical else x
 
     def extra_repr(self) -> str:
         return f"horizontal={self.horizontal}, vertical={self.vertical}"
@@ -230,7 +230,8 @@ class FunctionAugmentation(RandomLayer):
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         if drawn.dim():
             return torch.stack([self.apply_draw(*one) for one in zip(x, drawn)])
-        seed = int(drawn)
+        # A function may work in place, on what may be a view of the training data.
+        seed, x = int(drawn), x.clone()
         if self.takes_generator:
             result = self.function(x, generator=torch.Generator(x.device).manual_seed(seed))
         else:
@@ -288,6 +289,33 @@ def as_augmentation(augmentation) -> nn.Module:
     return FunctionAugmentation(deepcopy(augmentation))
 
 
+def draw_variants(augmentation, image: np.ndarray, n_variants: int, seed: int) -> np.ndarray:
+    """Vary one image several times, as a network in training would see it.
+
+    Parameters
+    ----------
+    augmentation : None, nn.Module or callable
+        See `as_augmentation`. It is called once a variant: some draw alike for a whole batch.
+    image : ndarray of shape (n_channels, height, width)
+        The image.
+    n_variants : int
+        Number of variants.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    variants : ndarray of shape (n_variants, n_channels, height, width)
+        In double precision for an image of double precision, else in single.
+    """
+    layer = as_augmentation(augmentation).train()
+    seed_random_layers(layer, torch.Generator().manual_seed(seed))
+    dtype = torch.float64 if image.dtype == np.float64 else torch.float32
+    batch = torch.tensor(np.ascontiguousarray(image), dtype=dtype).unsqueeze(0)
+    with torch.no_grad():
+        return torch.cat([layer(batch.clone()) for _ in range(n_variants)]).numpy()
+
+
 def affine_matrix(
     down: Tensor, right: Tensor, zoom: Tensor, angle: Tensor, aspect: float
 ) -> Tensor:
@@ -332,8 +360,25 @@ def sample_images(x: Tensor, grid: Tensor, fill: str | float) -> Tensor:
     if fill == "edge":
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
     # Outside, torch's 'zeros' are the value itself.
-    inside = F.grid_sample(x - fill, grid, padding_mode="zeros", align_corners=False)
-    return inside + fill
+    inside = F.grid_sample(x - fill if fill else x, grid, align_corners=False)
+    return inside.add_(fill) if fill else inside
+
+
+def flip_some(x: Tensor, is_flipped: Tensor, dim: int) -> Tensor:
+    """Mirror some images along a dimension.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n_samples, n_channels, height, width)
+        Images.
+    is_flipped : Tensor of shape (..., n_samples, 1, 1, 1), dtype bool
+        Which of them.
+    dim : {-1, -2}
+        The dimension: width or height.
+    """
+    there = torch.arange(x.shape[dim], device=x.device).view(-1, *[1] * (-1 - dim))
+    # Several times faster than `where` and `flip`, whose result is thrown away.
+    return x.gather(dim, torch.where(is_flipped, there.flip(0), there).expand(x.shape))
 
 
 def check_amount(value: float, name: str, limit: float, is_below: bool = False) -> float:
@@ -344,7 +389,8 @@ def check_amount(value: float, name: str, limit: float, is_below: bool = False) 
     ValueError
         If it is not.
     """
-    if not isinstance(value, Real) or not 0 <= value <= limit or (is_below and value == limit):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= limit or (is_below and value == limit):
         bracket = ")" if is_below else "]"
         raise ValueError(f"{name} must be a number in [0, {limit}{bracket}, got {value!r}.")
     return float(value)

@@ -1,0 +1,332 @@
+"""Transformers of images: pixels to numbers, files to images, images to match maps."""
+
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_sample_image
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from sknn_basics.preprocessing import ImageReader, PixelScaler
+
+
+@pytest.fixture
+def all_bytes():
+    """Every byte once, as one image."""
+    return np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+
+
+def test_bytes_are_divided_by_255(all_bytes):
+    scaled = PixelScaler().fit_transform(all_bytes)
+    np.testing.assert_array_equal(scaled, all_bytes.astype(np.float32) / np.float32(255))
+
+
+@pytest.mark.parametrize("feature_range", [(0, 1), (-1, 1), (-3.5, 7)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scaling_is_that_of_a_min_max_scaler_that_saw_all_bytes(feature_range, dtype, all_bytes):
+    column = all_bytes.reshape(-1, 1)
+    expected = MinMaxScaler(feature_range).fit_transform(column.astype(float))
+    scaled = PixelScaler(feature_range, dtype=dtype).fit_transform(column)
+    assert scaled.dtype == dtype
+    np.testing.assert_allclose(scaled, expected, rtol=0, atol=2e-6 if dtype == "float32" else 1e-14)
+
+
+@pytest.mark.parametrize("feature_range", [(0, 1), (-1, 1)])
+def test_the_ends_of_the_range_are_met_exactly(feature_range):
+    scaled = PixelScaler(feature_range).transform([[0, 255]])
+    assert tuple(scaled[0]) == feature_range
+
+
+def test_nothing_is_learnt_from_the_pixels():
+    scaler = PixelScaler().fit([[100, 101]])
+    np.testing.assert_array_equal(scaler.transform([[0, 255]]), [[0, 1]])
+
+
+def test_pixels_are_scaled_without_fit():
+    assert PixelScaler().transform([[255]]) == 1
+
+
+@pytest.mark.parametrize("feature_range", [(0, 1), (-1, 1), (-3.5, 7)])
+def test_every_byte_comes_back(feature_range, all_bytes):
+    scaler = PixelScaler(feature_range)
+    restored = scaler.inverse_transform(scaler.transform(all_bytes))
+    assert restored.dtype == np.uint8
+    np.testing.assert_array_equal(restored, all_bytes)
+
+
+def test_what_is_no_pixel_is_clipped_on_the_way_back():
+    restored = PixelScaler().inverse_transform([[-0.5, 0.501, 3.0]])
+    np.testing.assert_array_equal(restored, [[0, 128, 255]])
+
+
+def test_pixels_of_another_range_come_back_as_floats():
+    scaler = PixelScaler(pixel_range=(0, 4095), dtype="float64")
+    X = np.array([[0.0, 17.25, 5000.0]])
+    np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(X)), X)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 4), (6, 4, 4, 3), (6, 2, 4, 4, 3)])
+def test_any_number_of_dimensions_keeps_its_shape(shape):
+    assert PixelScaler().fit_transform(np.full(shape, 255, np.uint8)).shape == shape
+
+
+def test_images_of_another_size_are_scaled_as_well():
+    scaler = PixelScaler().fit(np.zeros((2, 8, 8)))
+    assert scaler.transform(np.zeros((2, 5, 7))).shape == (2, 5, 7)
+
+
+def test_a_table_of_another_width_raises():
+    with pytest.raises(ValueError, match="3 features, but PixelScaler is expecting 4"):
+        PixelScaler().fit(np.zeros((2, 4))).transform(np.zeros((2, 3)))
+
+
+def test_read_only_pixels_stay_as_they_are(all_bytes):
+    all_bytes.setflags(write=False)
+    PixelScaler().fit_transform(all_bytes)
+    np.testing.assert_array_equal(all_bytes.ravel(), np.arange(256))
+
+
+def test_a_data_frame_keeps_its_names():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"left": [0, 255], "right": [51, 102]}, index=[7, 3])
+    scaled = PixelScaler().set_output(transform="pandas").fit_transform(frame)
+    assert list(scaled.columns) == ["left", "right"]
+    assert list(scaled.index) == [7, 3]
+    assert list(PixelScaler().fit(frame).get_feature_names_out()) == ["left", "right"]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.full((2, 3), np.nan), "NaN"),
+        (np.full((2, 3, 3), np.inf), "infinity"),
+        (np.zeros(4), "Expected 2D array"),
+        (np.zeros((2, 3, 3), dtype="M8[s]"), "must hold numbers"),
+        (np.full((2, 3), 1e300), "too large for dtype"),
+        (np.zeros((0, 3, 3)), "0 sample"),
+        ([["a", "b"]], "could not convert|numeric"),
+    ],
+)
+def test_what_holds_no_pixels_raises(X, message):
+    with pytest.raises(ValueError, match=message):
+        PixelScaler().fit_transform(X)
+
+
+@pytest.mark.parametrize("name", ["feature_range", "pixel_range"])
+@pytest.mark.parametrize("value", [(1, 0), (0, 0), (0, 1, 2), (0, np.inf), ("0", "1")])
+def test_wrong_ranges_raise(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be two numbers"):
+        PixelScaler(**{name: value}).fit([[0]])
+
+
+def test_a_search_chooses_the_range(digits):
+    X, y = digits
+    pipeline = make_pipeline(PixelScaler(pixel_range=(0, 1)), LogisticRegression(max_iter=20))
+    grid = {"pixelscaler__feature_range": [(0, 1), (-1, 1)]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X[:100], y[:100])
+    assert search.best_params_["pixelscaler__feature_range"] in grid["pixelscaler__feature_range"]
+
+
+def test_a_pickled_clone_scales_alike(all_bytes):
+    scaler = PixelScaler((-1, 1)).fit(all_bytes)
+    copied = pickle.loads(pickle.dumps(clone(scaler)))
+    np.testing.assert_array_equal(copied.transform(all_bytes), scaler.transform(all_bytes))
+
+
+def test_images_have_no_feature_names(all_bytes):
+    with pytest.raises(NotFittedError):
+        PixelScaler().fit(all_bytes).get_feature_names_out()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three images of 6 x 8 pixels, as files that lose nothing, and their arrays."""
+    photo = load_sample_image("china.jpg")
+    images = np.stack([photo[start : start + 6, 200:208] for start in (100, 150, 200)])
+    paths = [tmp_path / f"photo {number}.png" for number in range(3)]
+    for path, image in zip(paths, images):
+        Image.fromarray(image).save(path)
+    return paths, images
+
+
+def test_files_of_the_right_size_are_read_unchanged(files):
+    paths, images = files
+    np.testing.assert_array_equal(ImageReader((6, 8)).transform(paths), images)
+
+
+def test_images_are_writable_bytes(files):
+    images = ImageReader((6, 8)).transform(files[0])
+    images[0] = 7
+    assert images.dtype == np.uint8
+    assert (images[0] == 7).all()
+
+
+def test_grey_images_are_as_pillow_makes_them(files):
+    paths, images = files
+    grey = ImageReader((6, 8), mode="L").transform(paths)
+    expected = [Image.fromarray(image).convert("L") for image in images]
+    np.testing.assert_array_equal(grey, np.stack(expected))
+
+
+def test_images_are_made_smaller_by_means(tmp_path):
+    path = tmp_path / "halves.png"
+    Image.fromarray(np.repeat([0, 100, 200, 250], 16).reshape(4, 16).astype(np.uint8)).save(path)
+    shrunk = ImageReader((1, 1), mode="L").transform([path])
+    assert abs(int(shrunk[0, 0, 0]) - 137) < 15
+
+
+def test_height_comes_before_width(files):
+    assert ImageReader((5, 9)).transform(files[0]).shape == (3, 5, 9, 3)
+
+
+def test_one_number_is_a_square(files):
+    assert ImageReader(4, mode="L").transform(files[0]).shape == (3, 4, 4)
+
+
+def test_photos_are_turned_upright(tmp_path):
+    image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned by a quarter
+    image.save(tmp_path / "turned.png", exif=exif)
+    (read,) = ImageReader((4, 3), mode="L").transform([tmp_path / "turned.png"])
+    np.testing.assert_array_equal(read, np.rot90(np.asarray(image), -1))
+
+
+def as_series(paths):
+    return pytest.importorskip("pandas").Series(map(str, paths), index=[9, 4, 1])
+
+
+def as_polars(paths):
+    return pytest.importorskip("polars").Series(list(map(str, paths)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda paths: list(map(str, paths)),
+        lambda paths: tuple(paths),
+        lambda paths: np.array(list(map(str, paths))),
+        lambda paths: np.array(paths, dtype=object)[:, None],
+        as_series,
+        lambda paths: as_series(paths).to_frame(),
+        as_polars,
+    ],
+)
+def test_paths_come_in_any_container(make, files):
+    paths, images = files
+    np.testing.assert_array_equal(ImageReader((6, 8)).fit_transform(make(paths)), images)
+
+
+def test_a_column_transformer_reads_a_column_next_to_others(files):
+    pd = pytest.importorskip("pandas")
+    paths, images = files
+    frame = pd.DataFrame({"age": [30, 40, 50], "photo": list(map(str, paths))})
+    reader = ImageReader((6, 8), flatten=True)
+    columns = make_column_transformer((reader, ["photo"]), ("passthrough", ["age"]))
+    X = columns.fit_transform(frame)
+    np.testing.assert_array_equal(X[:, :-1], images.reshape(3, -1))
+    np.testing.assert_array_equal(X[:, -1], [30, 40, 50])
+    assert len(columns.get_feature_names_out()) == 6 * 8 * 3 + 1
+
+
+def test_no_file_is_left_behind(files, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    images = ImageReader((6, 8), folder=tmp_path).transform(files[0])
+    if sys.platform != "win32":
+        assert sorted(tmp_path.iterdir()) == before
+    del images
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_images_lie_on_disk_and_not_in_memory(files):
+    images = ImageReader((6, 8)).transform(files[0])
+    base = images
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert type(getattr(base, "obj", base)).__name__ == "mmap"
+
+
+def test_images_are_pickled_by_value(files):
+    paths, images = files
+    copied = pickle.loads(pickle.dumps(ImageReader((6, 8)).transform(paths)))
+    np.testing.assert_array_equal(copied, images)
+
+
+def test_a_missing_file_is_named(files):
+    paths = [files[0][0], Path("no such photo.png")]
+    with pytest.raises(FileNotFoundError, match=r"X\[1\] is 'no such photo.png'"):
+        ImageReader(8).transform(paths)
+
+
+def write_text(path):
+    path.write_text("no image")
+
+
+def write_half(path):
+    Image.fromarray(load_sample_image("flower.jpg")).save(path, format="PNG")
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def write_half_photo(path):
+    Image.fromarray(load_sample_image("flower.jpg")).save(path, format="JPEG")
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def write_deep(path):
+    Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(path, format="PNG")
+
+
+@pytest.mark.parametrize(
+    "write", [Path.touch, write_text, write_half, write_half_photo, Path.mkdir]
+)
+def test_what_is_no_image_is_named(write, tmp_path):
+    write(tmp_path / "broken.png")
+    with pytest.raises(ValueError, match=r"X\[0\] is '.*broken.png', which is no image"):
+        ImageReader(8).transform([tmp_path / "broken.png"])
+
+
+def test_sixteen_bits_are_not_cut_to_eight_in_silence(tmp_path):
+    write_deep(tmp_path / "scan.png")
+    with pytest.raises(ValueError, match=r"scan.png.*more than eight bits"):
+        ImageReader(8, mode="L").transform([tmp_path / "scan.png"])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ("photo.png", "got the single path 'photo.png'"),
+        ([], r"got shape \(0,\)"),
+        (["a.png", None], r"X\[1\] = None"),
+        ([3.0], r"X\[0\] = 3.0"),
+        ([["a.png", "b.png"]], r"got shape \(1, 2\)"),
+    ],
+)
+def test_what_are_no_paths_raises(X, message):
+    with pytest.raises(ValueError, match=message):
+        ImageReader(8).fit(X)
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8,), (8, 8, 3), (8.5, 8)])
+def test_wrong_sizes_raise(size, files):
+    with pytest.raises(ValueError, match="size must be an integer > 0"):
+        ImageReader(size).fit(files[0])
+
+
+def test_a_missing_library_is_told_with_its_extra(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(ImportError, match=r"pip install 'sknn_basics\[images\]'"):
+        ImageReader(8).transform(files[0])
+
+
+def test_images_have_no_feature_names_unless_they_are_rows(files):
+    with pytest.raises(ValueError, match="set flatten=True"):
+        ImageReader(8).fit(files[0]).get_feature_names_out()
