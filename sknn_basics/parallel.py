@@ -223,6 +223,10 @@ class Turns:
         is_outermost = getattr(HERE, "task", None) is None
         if is_outermost and self.current is not None and not self.current[0].done:
             self.finish_turn()
+        if is_outermost:
+            # No task is left to train, and an interrupted round is in no order to be gone on with.
+            self.rounds = Rounds(self.rounds.report)
+            self.waiting.clear()
         for task in tasks:
             if task in self.queued:
                 self.queued.remove(task)
@@ -232,8 +236,7 @@ class Turns:
         for task in started:
             task.is_cancelled = True
             if task.course in self.waiting:
-                if not is_outermost:
-                    self.rounds.withdraw(task.course)
+                self.rounds.withdraw(task.course)
                 del self.waiting[task.course]
             self.ready.append(task)
         for task in started:
