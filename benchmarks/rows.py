@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import measure, peers
+from benchmarks import images, measure, peers
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -30,6 +30,26 @@ def memory_row(**fields) -> Row:
         unit="MB",
         single_sample=True,
         **fields,
+    )
+
+
+def image_row(label: str, name: str) -> Row:
+    return Row(
+        name=f"images-{name.lower()}",
+        title=f"fit {label}, 10,000 images of 28 x 28, batch 256, 2 epochs, Adam",
+        detail=f"`architectures.{name}`. The bare loop has the same layers, in channels-last "
+        "memory, slices tensors by a random permutation, steps torch's fused Adam and restores the "
+        "largest norms; Keras runs on torch.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: images.fit_images(name),
+            "bare torch loop": images.fit_images_bare(name),
+            "Keras": images.fit_images_keras(name),
+        },
+        requirements={
+            "bare torch loop": ratio_of_at_least(0.95),
+            "Keras": ratio_of_at_least(1.3),
+        },
     )
 
 
@@ -141,6 +161,44 @@ _ROWS = [
             "scikit-learn": peers.bag_digits(sklearn_class, peers.in_two_processes),
         },
         requirements={"scikit-learn": ratio_of_at_least(5)},
+    ),
+    image_row("the strided convolutional network", "STRIDED"),
+    image_row("the pooled convolutional network", "POOLED"),
+    Row(
+        name="images-augmented",
+        title="the strided network, with random shifts, rotations and flips",
+        detail="Against our own fit without.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: images.fit_images("STRIDED", augmented=True),
+            "ours without": images.fit_images("STRIDED"),
+        },
+        requirements={"ours without": ratio_of_at_least(1 / 1.5)},
+    ),
+    Row(
+        name="images-predict",
+        title="`predict_proba` of the strided network, 10,000 images",
+        detail="The bare loop predicts in batches of 256.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: images.predict_images("STRIDED"),
+            "bare torch loop": images.predict_images_bare("STRIDED"),
+        },
+        requirements={"bare torch loop": ratio_of_at_least(1)},
+    ),
+    Row(
+        name="images-memory",
+        title="fit a uint8 memory map of 60,000 images, strided network, 1 epoch: memory of the data",
+        detail="Peak of anonymous memory, beyond that of the same fit to 600 images, which needs the "
+        "same network and batches; a batch has 0.8 MB.",
+        measure=measure.anonymous_growth,
+        peers={
+            OURS: images.fit_mapped_images(60_000),
+            f"{OURS}, 600 rows": images.fit_mapped_images(600),
+        },
+        requirements={f"{OURS}, 600 rows": excess_of_at_most(3 * 0.8, "MB")},
+        unit="MB",
+        single_sample=True,
     ),
     predict_row("predict-1-float32", 1, "float32", 1 / 1.5, measure.warm_calls),
     predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),
