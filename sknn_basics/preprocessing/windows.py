@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sknn_basics.checks import check_numeric
+from sknn_basics.timeline import check_time_order, column_names, is_pandas, label
 from sknn_basics.training.devices import as_array
 
 
@@ -179,10 +180,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         n_windows = self._count_windows(series)
         following = window_rows(series[self.window :, as_slice(self.target_)], self.horizon)
         target = following[:: self.step][:n_windows]
-        names = _check_feature_names_in(self, None)[self.target_]
-        if self.horizon > 1:
-            names = [f"{name}_lead{k}" for k in range(1, self.horizon + 1) for name in names]
-        return self._label(target[:, 0] if target.shape[1] == 1 else target, X, names)
+        target = target[:, 0] if target.shape[1] == 1 else target
+        return self._label(target, X, self._name_target(X))
 
     def split(self, X):
         """Make inputs and targets of a supervised regression.
@@ -239,17 +238,18 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
             )
         return (n_samples - needed) // self.step + 1
 
+    def _name_target(self, X) -> list:
+        columns = column_names(X) if is_pandas(X) else range(self.n_features_in_)
+        names = [columns[i] for i in self.target_]
+        if self.horizon == 1:
+            return names
+        return [f"{name}_lead{k}" for k in range(1, self.horizon + 1) for name in names]
+
     def _label(self, values: np.ndarray, X, names):
         """Give values the index of the first row of each target, if the series has an index."""
-        if not hasattr(X, "iloc"):
+        if not is_pandas(X):
             return values
-        import pandas as pd
-
-        index = X.index[self.window :: self.step][: len(values)]
-        if values.ndim == 1:
-            name = X.name if X.ndim == 1 else X.columns[self.target_[0]]
-            return pd.Series(values, index=index, name=name if self.horizon == 1 else names[0])
-        return pd.DataFrame(values, index=index, columns=names, copy=False)
+        return label(values, X.index[self.window :: self.step][: len(values)], names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -279,9 +279,10 @@ def check_series(estimator, X, *, reset: bool, **options) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it has more dimensions, no numbers, or other features than in `fit`.
+        If it has more dimensions, no numbers, other features than in `fit`, or goes back in time.
     """
     X = as_array(X)
+    check_time_order(X)
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if n_dims == 1 and (reset or estimator.n_features_in_ == 1):
         X = X.to_frame() if hasattr(X, "to_frame") else np.asarray(X)[:, None]
