@@ -24,7 +24,7 @@ from sknn_basics.preprocessing.windows import (
 )
 from sknn_basics.timeline import Timeline, column_names, is_pandas, label
 
-NUMBERS = {"dtype": [np.float64, np.float32], "ensure_all_finite": True}
+NUMBERS = {"dtype": np.float64, "ensure_all_finite": True}
 
 
 class Forecaster(MetaEstimatorMixin, BaseEstimator):

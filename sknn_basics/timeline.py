@@ -15,15 +15,18 @@ class Timeline:
     ----------
     columns : list
         Names of the columns.
-    last : Index of one element
-        Where the series ends.
-    step : offset, number or None
+    name : object
+        Name of the index.
+    end : dict
+        Where the index ends, in plain values that any format can save.
+    step : str, offset, number or None
         What is added from one row to the next; None if nothing is known to be.
     """
 
     def __init__(self, series):
-        self.columns = column_names(series)
-        self.last, self.step = series.index[-1:], find_step(series.index)
+        self.columns, self.name = column_names(series), series.index.name
+        self.step = find_step(series.index)
+        self.end = {} if self.step is None else describe_end(series.index)
 
     def following(self, n_rows: int, known=None):
         """Make the index of the rows that follow.
@@ -39,7 +42,7 @@ class Timeline:
         import pandas as pd
 
         if self.step is not None:
-            index = extend(self.last, self.step, n_rows)
+            index = extend(self.end, self.step, n_rows).rename(self.name)
             if known is not None and known.index[0] != index[0]:
                 raise ValueError(
                     f"exogenous must begin at {index[0]}, right after the series, "
@@ -55,18 +58,37 @@ class Timeline:
         return self.step is not None and bool(self.following(1)[0] == index[0])
 
 
-def extend(last, step, n_rows: int):
-    """Make the index of the rows that follow the one of an index of one element."""
+def describe_end(index) -> dict:
+    """Describe the last element of a pandas index in plain values."""
     import pandas as pd
 
-    start, name = last[0], last.name
-    if isinstance(last, pd.PeriodIndex):
-        return pd.period_range(start + 1, periods=n_rows, name=name)
-    if isinstance(last, pd.DatetimeIndex):
-        return pd.date_range(start, periods=n_rows + 1, freq=step, name=name)[1:].as_unit(last.unit)
+    if isinstance(index, pd.PeriodIndex):
+        return {"kind": "period", "value": int(index.asi8[-1])}
+    if isinstance(index, pd.DatetimeIndex):
+        zone = None if index.tz is None else str(index.tz)
+        return {"kind": "date", "value": int(index.asi8[-1]), "unit": index.unit, "tz": zone}
+    if isinstance(index, pd.TimedeltaIndex):
+        return {"kind": "duration", "value": int(index.asi8[-1]), "unit": index.unit}
+    return {"kind": "number", "value": index.to_numpy()[-1].item()}
+
+
+def extend(end: dict, step, n_rows: int):
+    """Make the index of the rows that follow what `describe_end` returned."""
+    import pandas as pd
+
+    value = end["value"]
+    if end["kind"] == "period":
+        start = pd.Period(ordinal=value, freq=step) + 1
+        return pd.period_range(start, periods=n_rows)
+    if end["kind"] == "date":
+        start = pd.Timestamp(value, unit=end["unit"], tz=end["tz"])
+        return pd.date_range(start, periods=n_rows + 1, freq=step)[1:].as_unit(end["unit"])
+    if end["kind"] == "duration":
+        start = pd.Timedelta(value, unit=end["unit"])
+        return pd.timedelta_range(start, periods=n_rows + 1, freq=step)[1:].as_unit(end["unit"])
     if isinstance(step, int):
-        return pd.RangeIndex(start + step, start + step * (n_rows + 1), step, name=name)
-    return pd.Index([start + k * step for k in range(1, n_rows + 1)], name=name)
+        return pd.RangeIndex(value + step, value + step * (n_rows + 1), step)
+    return pd.Index(value + step * np.arange(1, n_rows + 1))
 
 
 def is_pandas(X) -> bool:
@@ -115,13 +137,26 @@ def find_step(index):
     """Find what is added from one element of an index to the next, None if there is no such."""
     import pandas as pd
 
-    if isinstance(index, (pd.PeriodIndex, pd.RangeIndex)):
-        return getattr(index, "step", 1)
+    if isinstance(index, pd.RangeIndex):
+        return index.step
     if is_time(index):
-        freq = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
-        return None if freq is None else pd.tseries.frequencies.to_offset(freq)
+        return find_frequency(index)
     if index.dtype.kind not in "iuf" or len(index) < 2 or index.hasnans:
         return None
     steps = np.diff(index.to_numpy(np.int64 if index.dtype.kind in "iu" else np.float64))
     is_even = steps[0] != 0 and np.allclose(steps, steps[0], atol=0)
     return steps[0].item() if is_even else None
+
+
+def find_frequency(index):
+    """Find the frequency of dates, periods or durations, as text if that says all of it."""
+    import pandas as pd
+
+    freq = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
+    if freq is None or isinstance(freq, str):
+        return freq
+    # The text of one with holidays of its own leaves them out.
+    is_plain = (
+        isinstance(index, pd.PeriodIndex) or pd.tseries.frequencies.to_offset(freq.freqstr) == freq
+    )
+    return index.freqstr if is_plain else freq

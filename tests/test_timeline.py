@@ -54,6 +54,41 @@ def test_index_goes_on(index, following):
     pd.testing.assert_index_equal(forecast.index, following, exact="equiv", check_exact=False)
 
 
+def test_holidays_of_the_frequency_are_kept():
+    trading = pd.offsets.CustomBusinessDay(holidays=["2024-12-24", "2024-12-25", "2024-12-26"])
+    days = pd.date_range(end="2024-12-23", periods=20, freq=trading)
+
+    forecaster = linear(2).fit(pd.Series(make_sum_of_sines(20), index=days))
+
+    assert (
+        forecaster.forecast(2).index.tolist()
+        == pd.to_datetime(["2024-12-27", "2024-12-30"]).tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.date_range("2024-10-26", periods=20, freq="D", tz="Europe/Berlin", unit="s"),
+        pd.period_range("2020-01", periods=20, freq="M"),
+        pd.timedelta_range("0s", periods=20, freq="5s"),
+        pd.RangeIndex(1700, 1720),
+        pd.Index(list("abcdefghijklmnopqrst")),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_a_saved_forecaster_knows_how_its_index_goes_on(index):
+    skops = pytest.importorskip("skops.io")
+    forecaster = linear(2).fit(pd.Series(make_sum_of_sines(20), index=index, name="sines"))
+
+    saved = skops.dumps(forecaster)
+    untrusted = skops.get_untrusted_types(data=saved)
+    loaded = skops.loads(saved, trusted=untrusted)
+
+    assert all(name.startswith("sknn_basics.") for name in untrusted)
+    pd.testing.assert_series_equal(loaded.forecast(3), forecaster.forecast(3))
+
+
 @pytest.mark.parametrize(
     "index",
     [
