@@ -91,7 +91,7 @@ def test_sunspots_are_those_of_statsmodels():
 
 
 def test_missing_statsmodels_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
+    monkeypatch.setitem(sys.modules, "statsmodels.datasets.sunspots", None)
 
     with pytest.raises(ImportError, match=r"sknn_basics\[forecasting\]"):
         load_sunspots()

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from sknn_basics.optional import import_optional
+
 CALM = ((1.0, 2.0), (1.0, 2.0))
 BUSY = ((1.1, 1.7, 3.1, 7.0), (1.0, 2.0, 2.0, 3.0))
 # Frequencies and amplitudes of each kind.
@@ -168,12 +170,7 @@ def load_sunspots(*, as_frame: bool = False):
     2008     2.9
     Name: sunspots, dtype: float64
     """
-    try:
-        from statsmodels.datasets import sunspots
-    except ImportError as error:
-        raise ImportError(
-            "load_sunspots needs statsmodels: pip install 'sknn_basics[forecasting]'."
-        ) from error
+    sunspots = import_optional("statsmodels.datasets.sunspots", "forecasting", "load_sunspots")
     values = sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(copy=True)
     if not as_frame:
         return values
