@@ -2,9 +2,12 @@
 
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
+
+from sknn_basics.datasets import load_sunspots
 
 
 def read_only(*arrays):
@@ -42,3 +45,29 @@ def diabetes():
     """Disease progression: standardised X of shape (442, 10), standardised y."""
     X, y = load_diabetes(return_X_y=True)
     return read_only(scale(X), scale(y))
+
+
+@pytest.fixture(scope="session")
+def sunspots():
+    """Yearly sunspot numbers from 1700 to 2008."""
+    pytest.importorskip("statsmodels")
+    return load_sunspots(as_frame=True)
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """Three noisy columns that depend on each other's past, and on the present of the third."""
+    rng = np.random.RandomState(0)
+    series = rng.normal(size=(120, 3))
+    for t in range(2, 120):
+        series[t, 0] += 0.6 * series[t - 1, 0] - 0.3 * series[t - 2, 1] + series[t, 2]
+        series[t, 1] += 0.5 * series[t - 1, 1] + 0.2 * series[t - 1, 0]
+    return read_only(series)[0]
+
+
+@pytest.fixture
+def frame(waves):
+    """The same as a frame of days."""
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2024-01-30", periods=120, freq="D", name="day")
+    return pd.DataFrame(waves, index=days, columns=["load", "wind", "plan"])

@@ -2,6 +2,15 @@
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
 from sknn_basics.datasets.mnist import load_mnist
+from sknn_basics.datasets.series import load_sunspots, make_sum_of_sines
 from sknn_basics.datasets.shapes import SHAPE_NAMES, iter_shapes, make_shapes
 
-__all__ = ["SHAPE_NAMES", "iter_shapes", "load_fashion_mnist", "load_mnist", "make_shapes"]
+__all__ = [
+    "SHAPE_NAMES",
+    "iter_shapes",
+    "load_fashion_mnist",
+    "load_mnist",
+    "load_sunspots",
+    "make_shapes",
+    "make_sum_of_sines",
+]

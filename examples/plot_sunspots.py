@@ -1,0 +1,127 @@
+"""
+========================================
+Forecast the sunspots of three centuries
+========================================
+
+A forecaster turns any regressor into a model of a series. Here the number of past years it looks
+at is searched for on folds in the order of time, for a linear model and for a network, and both are
+compared with autoregression by least squares and with the value of the year before.
+
+    python examples/plot_sunspots.py
+"""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from sknn_basics import Forecaster, MLPRegressor
+from sknn_basics.datasets import load_sunspots
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are enough here
+
+# %%
+# The series
+# ----------
+# One value a year. The last 60 years are for the test alone; no choice below sees them.
+
+sunspots = load_sunspots(as_frame=True)
+train, test = sunspots.loc[:1948], sunspots.loc[1949:]
+print(f"{len(train)} years to train on, {len(test)} to test on")
+
+# %%
+# The search
+# ----------
+# A fold is trained on years before those it is tested on. The index tells that these follow at
+# once, so their first predictions are made from the end of the training years, and all candidates
+# are compared on the same years, however long their windows. The series is scaled by the
+# training years of each fold, at least 124.
+
+WINDOWS = [2, 4, 6, 9, 12, 18]
+FOLDS = TimeSeriesSplit(n_splits=5, test_size=25)
+
+network = MLPRegressor(
+    hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", max_iter=200, random_state=0
+)
+candidates = {
+    "Least squares": (LinearRegression(), {}),
+    "Ridge": (Ridge(), {"estimator__alpha": [0.1, 1.0, 10.0, 100.0]}),
+    "Network": (network, {"estimator__alpha": [0.1, 1.0, 10.0]}),
+}
+
+
+def search_window(estimator, grid):
+    search = GridSearchCV(Forecaster(estimator), {"window": WINDOWS, **grid}, cv=FOLDS)
+    return search.fit(train)
+
+
+searches = {name: search_window(*candidate) for name, candidate in candidates.items()}
+
+# %%
+# The test, one year ahead
+# ------------------------
+# Every test year is predicted from the years before it. A model has to be better than the value
+# of the year before, which costs nothing.
+
+predictions = {"Year before": sunspots.shift(1).loc[test.index]}
+for name, search in searches.items():
+    predictions[name] = search.predict(test)
+    print(f"{name}: {search.best_params_}, R² of the folds {search.best_score_:.3f}")
+
+errors = {name: root_mean_squared_error(test, values) for name, values in predictions.items()}
+print("\nRoot mean squared error of the test years, one year ahead")
+print(pd.Series(errors).round(2).to_string())
+
+# %%
+# The test, all years ahead
+# -------------------------
+# Now nothing after 1948 is known: predictions take the place of the years that are missing.
+
+forecasts = {name: search.best_estimator_.forecast(len(test)) for name, search in searches.items()}
+free_errors = {name: root_mean_squared_error(test, values) for name, values in forecasts.items()}
+free_errors["Mean of the past"] = root_mean_squared_error(test, np.full(len(test), train.mean()))
+print("\nRoot mean squared error of the test years, from 1948 on")
+print(pd.Series(free_errors).round(2).to_string())
+
+# %%
+# The picture
+# -----------
+# The folds prefer the network. One year ahead, the test years do not: after 1948 come peaks that
+# are higher than any before, which no network has seen. All years ahead, the cycles of the linear
+# models fade, and those of the network go on.
+
+COLORS = {"Year before": "C0", "Least squares": "C1", "Ridge": "C2", "Network": "C3"}
+
+
+def plot_search(ax):
+    for name, search in searches.items():
+        results = pd.DataFrame(search.cv_results_)
+        best = results.groupby("param_window")["mean_test_score"].max()
+        ax.plot(best.index, best, marker="o", color=COLORS[name])
+    ax.set(xlabel="Window (years)", ylabel="R² of the folds", title="The search")
+
+
+def plot_series(ax, series, title):
+    ax.plot(test, color="black", linewidth=3, alpha=0.25, label="Observed")
+    for name, values in series.items():
+        style = "--" if name == "Ridge" else "-"
+        ax.plot(values, style, color=COLORS[name], label=name, linewidth=1.2)
+    ax.set(xlabel="Year", ylabel="Sunspots", title=title)
+
+
+figure, axes = plt.subplot_mosaic(
+    [["search", "ahead"], ["search", "free"]],
+    figsize=(11, 6),
+    width_ratios=[1, 2],
+    layout="constrained",
+)
+plot_search(axes["search"])
+plot_series(axes["ahead"], predictions, "One year ahead")
+plot_series(axes["free"], forecasts, "All years ahead, with nothing known after 1948")
+figure.legend(*axes["ahead"].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+plt.show()

@@ -1,0 +1,482 @@
+"""Any regressor as a forecaster of series."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, check_scalar, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
+
+from sknn_basics.preprocessing.windows import (
+    SlidingWindow,
+    check_series,
+    split_columns,
+    window_rows,
+)
+from sknn_basics.timeline import Timeline, column_names, is_pandas, label
+
+NUMBERS = {"dtype": np.float64, "ensure_all_finite": True}
+
+
+class Forecaster(MetaEstimatorMixin, BaseEstimator):
+    """Forecast a series with any regressor, from windows of its past.
+
+    A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
+    learns what follows each of them. `predict` looks one step ahead all along a series; `forecast`
+    goes on from its end, with predictions in place of what is not known yet. X is always a
+    series, in the order of time; y is ignored everywhere.
+
+    Parameters
+    ----------
+    estimator : object
+        A regressor of scikit-learn or of this package. With several targets, or a `horizon` of
+        several steps, it has to support several outputs: see
+        `sklearn.multioutput.MultiOutputRegressor`.
+    window : int, default=10
+        Number of rows that a prediction is made from.
+    step : int, default=1
+        Number of rows from one window to the next in training.
+    horizon : int, default=1
+        Number of next rows that are predicted at once. `forecast` goes on in blocks of this size.
+    target : int, str, array-like of int or str, or None, default=None
+        Columns to predict, by position or by name. None takes all but the `exogenous` ones.
+    exogenous : int, str, array-like of int or str, or None, default=None
+        Columns that are known ahead, such as a calendar or a plan: predictions use them up to
+        the last predicted row, and `forecast` asks for their future values. Columns that are
+        neither target nor exogenous are used up to the row before the first predicted one.
+    scaler : {'standard'}, transformer or None, default='standard'
+        What scales the series for the regressor, fitted to the training series alone; predictions
+        are scaled back. It must scale each column by itself and have ``inverse_transform``.
+        'standard' is `sklearn.preprocessing.StandardScaler`.
+    input : {'auto', 'rows', 'sequences'}, default='auto'
+        What the regressor is given: rows of shape (n_windows, window * n_features), or sequences of
+        shape (n_windows, window, n_features). 'auto' gives sequences to those whose tags say that
+        they read three dimensions.
+    follows_training : {'auto'} or bool, default='auto'
+        Whether a series given to `predict` or `score` begins right after the training series, as
+        the test folds of `sklearn.model_selection.TimeSeriesSplit` do. Then its first predictions
+        are made from the last rows of the training series; otherwise its first `window` rows
+        have none. 'auto' compares the indices of pandas series; without an index that shows how it
+        goes on (see `forecast`), the answer is no.
+
+    Attributes
+    ----------
+    estimator_ : object
+        The fitted regressor.
+    scaler_ : object or None
+        The fitted scaler.
+    windows_ : SlidingWindow
+        What cuts the scaled series.
+    target_ : ndarray of shape (n_targets,)
+        Positions of the target's columns.
+    exogenous_ : ndarray of shape (n_exogenous,)
+        Positions of the exogenous columns.
+    last_window_ : ndarray of shape (window, n_features_in_)
+        Last rows of the training series.
+    n_features_in_ : int
+        Number of columns of the series.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all of them are strings.
+
+    See Also
+    --------
+    sknn_basics.preprocessing.SlidingWindow : Makes windows and targets alone.
+
+    Notes
+    -----
+    A search over `window` compares its candidates on the same rows only if test folds are known to
+    follow the training folds: by the index of a pandas series, or by ``follows_training=True``.
+    Then every row of a fold is predicted, and other metrics work with the series as y too:
+    ``cross_val_score(forecaster, s, s, scoring="neg_mean_absolute_error", cv=TimeSeriesSplit())``.
+
+    References
+    ----------
+    Bontempi, Ben Taieb and Le Borgne. "Machine learning strategies for time series forecasting."
+    Business Intelligence, LNBIP 138 (2013): 62-77.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sknn_basics import Forecaster
+    >>> from sknn_basics.datasets import make_sum_of_sines
+    >>> train, test = make_sum_of_sines(200), make_sum_of_sines(50, skip=200)
+    >>> forecaster = Forecaster(LinearRegression(), window=4).fit(train)
+    >>> forecaster.predict(test)[:6].round(2)
+    array([  nan,   nan,   nan,   nan, -2.71, -2.73])
+    >>> bool(abs(forecaster.forecast(50) - test).max() < 1e-3)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "step": [Interval(Integral, 1, None, closed="left")],
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "target": [Integral, str, "array-like", None],
+        "exogenous": [Integral, str, "array-like", None],
+        "scaler": [
+            StrOptions({"standard"}),
+            HasMethods(["fit", "transform", "inverse_transform"]),
+            None,
+        ],
+        "input": [StrOptions({"auto", "rows", "sequences"})],
+        "follows_training": [StrOptions({"auto"}), "boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        window=10,
+        *,
+        step=1,
+        horizon=1,
+        target=None,
+        exogenous=None,
+        scaler="standard",
+        input="auto",
+        follows_training="auto",
+    ):
+        self.estimator = estimator
+        self.window = window
+        self.step = step
+        self.horizon = horizon
+        self.target = target
+        self.exogenous = exogenous
+        self.scaler = scaler
+        self.input = input
+        self.follows_training = follows_training
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **fit_params):
+        """Fit scaler and regressor to a series.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, n_features)
+            A series, in the order of time; one of one dimension has one feature.
+        y : None
+            Ignored.
+        **fit_params : dict
+            Passed to the regressor's ``fit``, by metadata routing if that is enabled. Of what has
+            one value a row of the series, such as ``sample_weight``, each window gets the value of
+            the first row that it predicts.
+
+        Returns
+        -------
+        self : Forecaster
+            The fitted forecaster.
+
+        Raises
+        ------
+        ValueError
+            If the series is shorter than a window with its target, has missing values, goes back
+            in time, or lacks a column.
+        """
+        vars(self).pop("estimator_", None)  # A failed fit must not leave a mixture that predicts.
+        series = check_series(self, X, reset=True, **NUMBERS)
+        self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
+        self.windows_ = SlidingWindow(
+            self.window,
+            horizon=self.horizon,
+            target=self.target_,
+            exogenous=self.exogenous_,
+            flatten=not self._reads_sequences(),
+        ).fit(series)
+        self.scaler_ = self._make_scaler()
+        inputs, target = self.windows_.split(self._scale(series, fit=True))
+        rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
+        fit_params = self._route(X, fit_params, rows)
+        estimator = clone(self.estimator)
+        estimator.fit(inputs[:: self.step], target[:: self.step], **fit_params)
+        self.last_window_ = series[-self.window :].copy()
+        self._timeline_ = Timeline(X) if is_pandas(X) else None
+        self.estimator_ = estimator
+        return self
+
+    def predict(self, X):
+        """Predict each row of a series from the rows before it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, n_features)
+            A series, in the order of time.
+
+        Returns
+        -------
+        prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The prediction of each row, the first of the `horizon` rows that are predicted at once.
+            It is NaN for the first `window` rows, unless they follow the training series (see
+            `follows_training`), and with exogenous columns for the last ``horizon - 1`` rows. Of a
+            pandas series, it is a Series or a DataFrame with its index.
+
+        Raises
+        ------
+        ValueError
+            If no row can be predicted.
+        """
+        series = self._check(X)
+        first, ahead = self._predict_ahead(X, series)
+        values = np.full((len(series), len(self.target_)), np.nan)
+        values[first : first + len(ahead)] = ahead[:, 0]
+        if is_pandas(X):
+            return label(values, X.index, self._target_names(column_names(X)))
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def score(self, X, y=None, sample_weight=None) -> float:
+        """Compute R² of the predictions for a series.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, n_features)
+            A series, in the order of time.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; a window has that of the first row that it predicts.
+
+        Returns
+        -------
+        score : float
+            R² over all rows that `predict` defines, averaged over targets, and over the steps of
+            the `horizon`.
+
+        Raises
+        ------
+        ValueError
+            If no row can be predicted.
+        """
+        series = self._check(X)
+        first, ahead = self._predict_ahead(X, series)
+        if len(series) < first + self.horizon:
+            raise ValueError(self._explain_length(len(series), first + self.horizon))
+        true = window_rows(series[:, self.target_], self.horizon)[first:][: len(ahead)]
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
+            sample_weight = weight[first : first + len(true)]
+        predicted = ahead[: len(true)].reshape(len(true), -1)
+        return r2_score(true, predicted, sample_weight=sample_weight)
+
+    def forecast(self, n_steps=1, *, history=None, exogenous=None):
+        """Forecast what follows a series, each block of steps from the forecasts before it.
+
+        Parameters
+        ----------
+        n_steps : int, default=1
+            Number of rows to forecast.
+        history : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            The series to go on from, of at least `window` rows; None goes on from the end of the
+            training series.
+        exogenous : array-like of shape (n_rows,) or (n_rows, n_exogenous), default=None
+            Next values of the exogenous columns: in their order, or with their names in a pandas
+            DataFrame. `n_rows` is at least `n_steps` rounded up to a multiple of `horizon`.
+
+        Returns
+        -------
+        forecast : ndarray of shape (n_steps,) or (n_steps, n_targets)
+            The forecast. Where the series is one of pandas, it is a Series or a DataFrame whose
+            index goes on: dates that have or show a frequency, periods, and evenly spaced
+            numbers do so by themselves. Otherwise it is the index of `exogenous`, or counts
+            ``steps_ahead`` from 1.
+
+        Raises
+        ------
+        ValueError
+            If `history` is too short, a needed future value is missing, `exogenous` does not begin
+            where the series ends, or the forecast diverges.
+        """
+        check_is_fitted(self)
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        self._check_known_ahead(n_steps)
+        past, timeline = self.last_window_, self._timeline_
+        if history is not None:
+            past, timeline = self._check_history(history)
+        n_rows = -(-n_steps // self.horizon) * self.horizon
+        future = self._check_exogenous(exogenous, n_rows)
+        values = self._run_freely(past, future, n_rows)[:n_steps]
+        if timeline is not None:
+            index = timeline.following(n_steps, exogenous if is_pandas(exogenous) else None)
+            return label(values, index, self._target_names(timeline.columns))
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell which metadata go where.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``fit`` hands metadata to the regressor's ``fit``; ``score`` takes its own.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=mapping)
+        )
+
+    # Windows and scales.
+
+    def _reads_sequences(self) -> bool:
+        if self.input == "auto":
+            return get_tags(self.estimator).input_tags.three_d_array
+        return self.input == "sequences"
+
+    def _make_scaler(self):
+        return StandardScaler() if self.scaler == "standard" else clone_or_none(self.scaler)
+
+    def _scale(self, series, fit: bool = False) -> np.ndarray:
+        if self.scaler_ is None:
+            return series
+        scaled = np.asarray((self.scaler_.fit(series) if fit else self.scaler_).transform(series))
+        if scaled.shape != series.shape:
+            raise ValueError(
+                f"scaler={self.scaler!r} must keep the shape {series.shape} of a series, "
+                f"got {scaled.shape}."
+            )
+        return scaled
+
+    def _unscale(self, target: np.ndarray) -> np.ndarray:
+        """Scale back targets of any shape that ends with their number."""
+        if self.scaler_ is None:
+            return target
+        whole = np.zeros((target.size // target.shape[-1], self.n_features_in_))
+        whole[:, self.target_] = target.reshape(len(whole), -1)
+        return np.asarray(self.scaler_.inverse_transform(whole))[:, self.target_].reshape(
+            target.shape
+        )
+
+    def _route(self, X, fit_params: dict, rows: np.ndarray) -> dict:
+        """Choose what the regressor's fit is given besides windows and targets."""
+        if _routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        return _check_method_params(X, fit_params, indices=rows)
+
+    # Predictions.
+
+    def _check(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        return check_series(self, X, reset=False, **NUMBERS)
+
+    def _follows_training(self, X) -> bool:
+        if self.follows_training != "auto":
+            return bool(self.follows_training)
+        return (
+            is_pandas(X) and self._timeline_ is not None and self._timeline_.is_followed_by(X.index)
+        )
+
+    def _predict_ahead(self, X, series: np.ndarray) -> tuple[int, np.ndarray]:
+        """Predict from all windows of a series.
+
+        Returns the first row that can be predicted, and, for it and those after it, predictions
+        of the next `horizon` rows, an array of shape (n_windows, horizon, n_targets).
+        """
+        past = self.last_window_ if self._follows_training(X) else series[:0]
+        first = self.window - len(past)
+        # Nothing but exogenous columns has to be known for the predicted rows.
+        n_ahead = 0 if len(self.exogenous_) else self.horizon - 1
+        needed = first + self.horizon - n_ahead
+        if len(series) < needed:
+            raise ValueError(self._explain_length(len(series), needed))
+        whole = np.concatenate([past, series, np.repeat(series[-1:], n_ahead, axis=0)])
+        return first, self._predict_windows(whole)
+
+    def _target_names(self, columns: list) -> list:
+        return [columns[i] for i in self.target_]
+
+    def _explain_length(self, n_samples: int, needed: int) -> str:
+        return (
+            f"A series of at least {needed} rows is needed with window={self.window} and "
+            f"horizon={self.horizon}, got n_samples={n_samples}."
+        )
+
+    def _predict_windows(self, series: np.ndarray) -> np.ndarray:
+        """Predict what follows each window, an array of shape (n_windows, horizon, n_targets)."""
+        predicted = self.estimator_.predict(self.windows_.transform(self._scale(series)))
+        shape = -1, self.horizon, len(self.target_)
+        return self._unscale(np.asarray(predicted, dtype=np.float64).reshape(shape))
+
+    # Forecasts.
+
+    def _run_freely(self, past: np.ndarray, future: np.ndarray, n_rows: int) -> np.ndarray:
+        """Predict block by block, each from the rows before it and the blocks before it."""
+        rows = np.concatenate([past, np.repeat(past[-1:], n_rows, axis=0)])
+        rows[self.window :, self.exogenous_] = future
+        for start in range(0, n_rows, self.horizon):
+            end = start + self.window
+            block = self._predict_windows(rows[start : end + self.horizon])[0]
+            if not np.isfinite(block).all():
+                raise ValueError(f"The forecast diverged after {start} steps.")
+            rows[end : end + self.horizon, self.target_] = block
+        return rows[self.window :, self.target_]
+
+    def _check_history(self, history):
+        """Check a series to go on from; return its last rows, and its timeline if it has one."""
+        series = self._check(history)
+        if len(series) < self.window:
+            raise ValueError(
+                f"history must have at least window={self.window} rows, got {len(series)}."
+            )
+        return series[-self.window :], Timeline(history) if is_pandas(history) else None
+
+    def _check_known_ahead(self, n_steps: int) -> None:
+        known = {*self.target_, *self.exogenous_}
+        unknown = [i for i in range(self.n_features_in_) if i not in known]
+        if unknown and n_steps > self.horizon:
+            raise ValueError(
+                f"n_steps={n_steps} is more than horizon={self.horizon}, but the next values of "
+                f"{self._describe(unknown)} are neither predicted nor known: add them to target or "
+                "to exogenous, or make the horizon longer."
+            )
+
+    def _describe(self, columns) -> str:
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return f"columns {[names[i] for i in columns]}"
+
+    def _check_exogenous(self, exogenous, n_rows: int) -> np.ndarray:
+        """Check future values of exogenous columns, an array of shape (n_rows, n_exogenous)."""
+        n_columns = len(self.exogenous_)
+        if (exogenous is None) != (n_columns == 0):
+            wanted = f"{n_rows} rows of {self._describe(self.exogenous_)}" if n_columns else "None"
+            raise ValueError(f"exogenous must be {wanted}, got {type(exogenous).__name__}.")
+        if exogenous is None:
+            return np.empty((n_rows, 0))
+        if hasattr(exogenous, "columns") and hasattr(self, "feature_names_in_"):
+            exogenous = pick(exogenous, self.feature_names_in_[self.exogenous_])
+        values = check_array(exogenous, dtype=np.float64, ensure_2d=False, input_name="exogenous")
+        values = values[:, None] if values.ndim == 1 else values
+        if len(values) < n_rows or values.shape[1] != n_columns:
+            raise ValueError(
+                f"exogenous must have at least {n_rows} rows of {n_columns} columns, "
+                f"got shape {values.shape}."
+            )
+        return values[:n_rows]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+
+def clone_or_none(estimator):
+    """Clone an estimator, unless there is none."""
+    return None if estimator is None else clone(estimator)
+
+
+def pick(frame, names):
+    """Pick columns of a data frame by name.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise ValueError(f"exogenous lacks the columns {missing}, it has {list(frame.columns)}.")
+    return frame[list(names)]

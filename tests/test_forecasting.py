@@ -1,0 +1,447 @@
+"""A forecaster is autoregression by hand, knows no future, and keeps the index of its series."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer
+from sklearn.svm import SVR
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sknn_basics import Forecaster, MLPRegressor
+from sknn_basics.datasets import make_sum_of_sines
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+IN_TIME = "a prediction needs the rows before it, in the order of time"
+
+
+@parametrize_with_checks(
+    [
+        Forecaster(Ridge(), window=3),
+        Forecaster(LinearRegression(), window=2, horizon=2, scaler=None),
+        Forecaster(MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0), window=2),
+    ],
+    expected_failed_checks=lambda estimator: {
+        "check_methods_sample_order_invariance": IN_TIME,
+        "check_methods_subset_invariance": IN_TIME,
+        "check_fit1d": "a series of one feature has one dimension",
+    },
+)
+@pytest.mark.filterwarnings("ignore")
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def regress(X, y):
+    """Fit least squares with an intercept, and return the function that predicts."""
+    solve = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y)[0]
+    return lambda X: np.column_stack([X, np.ones(len(X))]) @ solve
+
+
+def linear(window, **options):
+    return Forecaster(LinearRegression(), window, **options)
+
+
+# Against least squares by hand.
+
+
+@pytest.mark.parametrize("scaler", ["standard", None, MinMaxScaler()])
+def test_linear_forecaster_is_autoregression_by_least_squares(sunspots, scaler):
+    series, w = sunspots.to_numpy(), 9
+    train, test = series[:220], series[220:]
+    lags = sliding_window_view(series, w)
+    model = regress(lags[: 220 - w], train[w:])
+
+    forecaster = linear(w, scaler=scaler).fit(train)
+
+    predicted = forecaster.predict(test)
+    np.testing.assert_allclose(predicted[w:], model(sliding_window_view(test, w)[:-1]))
+    assert np.isnan(predicted[:w]).all()
+    assert forecaster.score(test) == pytest.approx(r2_score(test[w:], predicted[w:]))
+
+
+def test_forecast_feeds_predictions_back(sunspots):
+    series, w = sunspots.to_numpy(), 9
+    model = regress(sliding_window_view(series, w)[:-1], series[w:])
+    expected = list(series)
+    for _ in range(30):
+        expected.extend(model([expected[-w:]]))
+
+    forecaster = linear(w).fit(series)
+
+    np.testing.assert_allclose(forecaster.forecast(30), expected[-30:])
+
+
+def test_several_features_are_vector_autoregression(waves):
+    X = sliding_window_view(waves.ravel(), 6)[::3][:-1]
+    model = regress(X, waves[2:])
+    expected = waves
+    for _ in range(10):
+        expected = np.vstack([expected, model(expected[-2:].reshape(1, -1))])
+
+    forecaster = linear(2).fit(waves)
+
+    np.testing.assert_allclose(forecaster.predict(waves)[2:], model(X), atol=1e-12)
+    np.testing.assert_allclose(forecaster.forecast(10), expected[-10:], atol=1e-12)
+
+
+def test_exogenous_columns_are_known_at_the_predicted_row(waves):
+    both, plan = waves[:, :2], waves[:, 2:]
+    X = np.hstack([both[:-2], both[1:-1], plan[1:-1], plan[2:]])
+    model = regress(X, both[2:])
+    future = np.linspace(-1, 1, 10)[:, None]
+    plans, expected = np.vstack([plan, future]), both
+    for t in range(120, 130):
+        row = np.hstack([expected[t - 2], expected[t - 1], plans[t - 1], plans[t]])
+        expected = np.vstack([expected, model(row[None])])
+
+    forecaster = linear(2, exogenous=2).fit(waves)
+
+    np.testing.assert_allclose(forecaster.predict(waves)[2:], model(X), atol=1e-12)
+    np.testing.assert_allclose(
+        forecaster.forecast(10, exogenous=future), expected[-10:], atol=1e-12
+    )
+
+
+def test_horizon_is_predicted_at_once_and_forecast_in_blocks(sunspots):
+    series, w, h = sunspots.to_numpy(), 9, 4
+    lags, following = sliding_window_view(series, w), sliding_window_view(series[w:], h)
+    model = regress(lags[:-h], following)
+    expected = series
+    for _ in range(3):
+        expected = np.append(expected, model(expected[None, -w:]))
+
+    forecaster = linear(w, horizon=h).fit(series)
+
+    np.testing.assert_allclose(forecaster.forecast(10), expected[len(series) :][:10])
+    np.testing.assert_allclose(forecaster.predict(series)[w:], model(lags[:-1])[:, 0])
+    assert forecaster.score(series) == pytest.approx(r2_score(following, model(lags[:-h])))
+
+
+def test_horizon_and_exogenous_columns_go_together(waves):
+    series = waves[:, [0, 2]]
+    known = sliding_window_view(series[:, 1], 3)
+    X = np.hstack([sliding_window_view(series[:, 0], 3)[:-2], known[2:]])
+    model = regress(X, sliding_window_view(series[3:, 0], 2))
+    future = [0.5, -0.5, 0.25, 1.0]
+    load, plan = list(series[:, 0]), [*series[:, 1], *future]
+    for t in (120, 122):
+        load.extend(model([load[t - 3 : t] + plan[t - 1 : t + 2]])[0])
+
+    forecaster = linear(3, horizon=2, exogenous=1).fit(series)
+
+    np.testing.assert_allclose(forecaster.forecast(3, exogenous=future), load[-4:-1])
+    predicted = forecaster.predict(series)
+    np.testing.assert_allclose(predicted[3:-1], model(X)[:, 0])
+    assert np.isnan(predicted[-1])
+
+
+def test_one_target_is_predicted_from_all_columns(waves):
+    X = sliding_window_view(waves.ravel(), 6)[::3][:-1]
+
+    predicted = linear(2, target=1).fit(waves).predict(waves)
+
+    np.testing.assert_allclose(predicted[2:], regress(X, waves[2:, 1])(X), atol=1e-12)
+
+
+def test_step_trains_on_fewer_windows_and_predicts_all(sunspots):
+    series, w = sunspots.to_numpy(), 9
+    lags = sliding_window_view(series, w)[:-1]
+    model = regress(lags[::4], series[w::4])
+
+    np.testing.assert_allclose(linear(w, step=4).fit(series).predict(series)[w:], model(lags))
+
+
+def test_sample_weights_are_those_of_the_predicted_rows(sunspots):
+    series, w = sunspots.to_numpy(), 3
+    weight = np.linspace(0, 1, len(series))
+    root = np.sqrt(weight[w:, None])
+    X = np.column_stack([sliding_window_view(series, w)[:-1], np.ones(len(series) - w)])
+    solve = np.linalg.lstsq(X * root, series[w:] * root[:, 0])[0]
+
+    forecaster = linear(w).fit(series, sample_weight=weight)
+
+    np.testing.assert_allclose(forecaster.predict(series)[w:], X @ solve)
+    assert forecaster.score(series, sample_weight=weight) == pytest.approx(
+        r2_score(series[w:], X @ solve, sample_weight=weight[w:])
+    )
+
+
+def test_history_replaces_the_end_of_the_training_series(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+
+    np.testing.assert_array_equal(
+        forecaster.forecast(5, history=sunspots[:200]), forecaster.forecast(5)
+    )
+    np.testing.assert_allclose(
+        forecaster.forecast(1, history=sunspots[:250]), forecaster.predict(sunspots[241:251])[-1:]
+    )
+
+
+# No future.
+
+
+@pytest.mark.parametrize("options", [{}, {"horizon": 3}, {"target": 0}, {"exogenous": 2}])
+def test_predictions_do_not_change_with_what_comes_later(waves, options):
+    forecaster = linear(4, **options).fit(waves[:60])
+    changed = waves.copy()
+    changed[90:, :2] = 1e3
+    if "exogenous" not in options:
+        changed[90:, 2] = -1e3
+
+    before, after = forecaster.predict(waves), forecaster.predict(changed)
+
+    np.testing.assert_array_equal(after[:91], before[:91])
+    assert not np.array_equal(after[91:], before[91:])
+
+
+def test_scales_are_those_of_the_training_series(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+
+    assert forecaster.scaler_.mean_ == pytest.approx(sunspots[:200].mean())
+
+
+def test_test_folds_do_not_change_the_scale(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+    before = forecaster.scaler_.mean_.copy()
+    forecaster.predict(sunspots[200:])
+
+    np.testing.assert_array_equal(forecaster.scaler_.mean_, before)
+
+
+# The past of a test fold.
+
+
+def test_a_series_that_goes_on_is_predicted_from_its_first_row(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+
+    pd.testing.assert_series_equal(
+        forecaster.predict(sunspots[200:]), forecaster.predict(sunspots)[200:]
+    )
+
+
+@pytest.mark.parametrize("start", [0, 150, 199, 201])
+def test_a_series_that_begins_elsewhere_is_not(sunspots, start):
+    predicted = linear(9).fit(sunspots[:200]).predict(sunspots[start:])
+
+    np.testing.assert_array_equal(predicted.isna(), np.arange(len(predicted)) < 9)
+
+
+def test_arrays_follow_the_training_series_when_told(sunspots):
+    values = sunspots.to_numpy()
+    told = linear(9, follows_training=True).fit(values[:200])
+
+    np.testing.assert_allclose(told.predict(values[200:]), told.predict(values)[200:])
+
+
+def test_a_series_that_goes_on_is_not_taken_to_when_told(sunspots):
+    told = linear(9, follows_training=False).fit(sunspots[:200])
+
+    assert told.predict(sunspots[200:]).isna().sum() == 9
+
+
+def test_folds_of_a_series_score_all_their_rows(sunspots):
+    expected = []
+    for train, test in TimeSeriesSplit(4).split(sunspots):
+        predicted = linear(9).fit(sunspots.iloc[train]).predict(sunspots)
+        expected.append(r2_score(sunspots.iloc[test], predicted.iloc[test]))
+
+    np.testing.assert_allclose(
+        cross_val_score(linear(9), sunspots, cv=TimeSeriesSplit(4)), expected
+    )
+
+
+def test_a_fold_shorter_than_the_window_is_scored(sunspots):
+    folds = TimeSeriesSplit(3, test_size=4)
+
+    assert np.isfinite(cross_val_score(linear(30), sunspots, cv=folds)).all()
+
+
+def test_other_metrics_work_where_all_rows_are_predicted(sunspots):
+    scores = cross_val_score(
+        linear(9), sunspots, sunspots, scoring="neg_mean_absolute_error", cv=TimeSeriesSplit(3)
+    )
+
+    assert np.isfinite(scores).all()
+
+
+# Search.
+
+
+def test_grid_search_goes_over_windows_and_networks(sunspots):
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=3, random_state=0)
+    grid = {"window": [2, 9], "estimator__hidden_layer_sizes": [(2,), (3,)]}
+    folds = TimeSeriesSplit(2)
+
+    search = GridSearchCV(Forecaster(network), grid, cv=folds).fit(sunspots)
+
+    assert len(search.cv_results_["params"]) == 4
+    best = clone(search.estimator).set_params(**search.best_params_)
+    assert search.best_score_ == cross_val_score(best, sunspots, cv=folds).mean()
+    assert len(search.best_estimator_.forecast(3)) == 3
+
+
+def test_stacked_search_scores_as_one_by_one(sunspots):
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=3, random_state=0)
+    grid = {"estimator__alpha": [1e-4, 1e-1]}
+    search = GridSearchCV(Forecaster(network, 3), grid, cv=TimeSeriesSplit(2), refit=False)
+
+    alone = search.fit(sunspots).cv_results_["mean_test_score"]
+    with joblib.parallel_config(backend="stacked"):
+        together = search.fit(sunspots).cv_results_["mean_test_score"]
+
+    np.testing.assert_allclose(together, alone)
+
+
+# What the estimator is given.
+
+
+class Watcher(RegressorMixin, BaseEstimator):
+    """Remembers the shape of X, and predicts the last value of its first feature."""
+
+    def __init__(self, three_d=False):
+        self.three_d = three_d
+
+    def fit(self, X, y):
+        self.shape_ = X.shape
+        return self
+
+    def predict(self, X):
+        return X[:, -1, 0] if X.ndim == 3 else X[:, -1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = self.three_d
+        return tags
+
+
+@pytest.mark.parametrize(
+    ("three_d", "options", "shape"),
+    [
+        (False, {}, (116, 12)),
+        (True, {}, (116, 4, 3)),
+        (True, {"input": "rows"}, (116, 12)),
+        (False, {"input": "sequences"}, (116, 4, 3)),
+    ],
+)
+def test_tags_or_input_decide_on_rows_or_sequences(waves, three_d, options, shape):
+    forecaster = Forecaster(Watcher(three_d), 4, target=0, **options).fit(waves)
+
+    assert forecaster.estimator_.shape_ == shape
+
+
+def test_sequences_end_with_the_last_known_row(waves):
+    predicted = Forecaster(Watcher(three_d=True), 4, target=0).fit(waves).predict(waves)
+
+    np.testing.assert_allclose(predicted[4:], waves[3:-1, 0])
+
+
+@pytest.mark.parametrize(
+    "scaler", [PowerTransformer(), FunctionTransformer(np.sqrt, np.square, check_inverse=False)]
+)
+def test_targets_are_scaled_back(sunspots, scaler):
+    persistence = Forecaster(Watcher(), 4, scaler=scaler).fit(sunspots)
+
+    np.testing.assert_allclose(persistence.predict(sunspots)[4:], sunspots[3:-1], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        HistGradientBoostingRegressor(max_iter=30),
+        SVR(),
+        make_pipeline(MinMaxScaler(), Ridge()),
+        GridSearchCV(Ridge(), {"alpha": [0.1, 1]}, cv=2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_regressors_of_scikit_learn_forecast(sunspots, estimator):
+    forecaster = Forecaster(estimator).fit(sunspots)
+
+    assert forecaster.score(sunspots) > 0.7
+    assert np.isfinite(forecaster.forecast(20)).all()
+
+
+def test_a_network_forecasts_sines():
+    network = MLPRegressor(hidden_layer_sizes=(10,), solver="lbfgs", random_state=0)
+    forecaster = Forecaster(network, window=5).fit(make_sum_of_sines(200))
+
+    assert forecaster.score(make_sum_of_sines(200, skip=400)) > 0.99
+
+
+def test_the_same_random_state_forecasts_the_same_bits(sunspots):
+    def forecast():
+        network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0)
+        return Forecaster(network).fit(sunspots).forecast(5)
+
+    pd.testing.assert_series_equal(forecast(), forecast(), check_exact=True)
+
+
+# Containers and copies.
+
+
+@pytest.mark.parametrize("convert", [list, torch.tensor, pl.Series, lambda s: s[:, None]])
+def test_other_containers_give_the_same_predictions(convert):
+    series = make_sum_of_sines(60, kind="busy")
+    expected = linear(3).fit(series).predict(series)
+
+    np.testing.assert_allclose(linear(3).fit(convert(series)).predict(convert(series)), expected)
+
+
+def test_read_only_and_mapped_series_are_read(tmp_path):
+    series = make_sum_of_sines(60)
+    np.save(tmp_path / "series.npy", series)
+    mapped = np.load(tmp_path / "series.npy", mmap_mode="r")
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, random_state=0)
+
+    np.testing.assert_array_equal(
+        Forecaster(network).fit(mapped).predict(mapped),
+        Forecaster(network).fit(series).predict(series),
+    )
+
+
+def test_clone_and_pickle_forecast_the_same(frame):
+    forecaster = linear(2, exogenous=["plan"], scaler=MinMaxScaler()).fit(frame[:100])
+    expected = forecaster.forecast(5, exogenous=frame[100:])
+
+    for copy in (clone(forecaster).fit(frame[:100]), pickle.loads(pickle.dumps(forecaster))):
+        pd.testing.assert_frame_equal(copy.forecast(5, exogenous=frame[100:]), expected)
+
+
+def test_parameters_of_estimator_and_scaler_are_set_by_name():
+    forecaster = Forecaster(Ridge(), scaler=MinMaxScaler())
+    forecaster.set_params(estimator__alpha=3.0, scaler__clip=True, window=4)
+
+    assert (forecaster.estimator.alpha, forecaster.scaler.clip, forecaster.window) == (3.0, True, 4)
+
+
+def test_fit_changes_neither_estimator_nor_scaler(sunspots):
+    estimator, scaler = LinearRegression(), MinMaxScaler()
+    Forecaster(estimator, scaler=scaler).fit(sunspots)
+
+    assert not hasattr(estimator, "coef_")
+    assert not hasattr(scaler, "scale_")
+
+
+def test_weights_are_routed_to_the_estimator(sunspots):
+    weight = np.linspace(0, 1, len(sunspots))
+    expected = Forecaster(Ridge()).fit(sunspots, sample_weight=weight).forecast(3)
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        asking = Forecaster(Ridge().set_fit_request(sample_weight=True))
+        pd.testing.assert_series_equal(
+            asking.fit(sunspots, sample_weight=weight).forecast(3), expected
+        )
