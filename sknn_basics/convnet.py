@@ -250,6 +250,11 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     True
     """
 
+    _parameter_constraints: dict = {
+        **NeuralClassifier._parameter_constraints,
+        **ConvNetEstimator._parameter_constraints,
+    }
+
     def __init__(
         self,
         filters=(16, 32),
@@ -349,6 +354,11 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     >>> model.fit(images[:1500], centre[:1500]).score(images[1500:], centre[1500:]) > 0.8
     True
     """
+
+    _parameter_constraints: dict = {
+        **NeuralRegressor._parameter_constraints,
+        **ConvNetEstimator._parameter_constraints,
+    }
 
     def __init__(
         self,

@@ -495,6 +495,7 @@ def test_an_initialized_network_predicts_without_training(images):
         ({"kernel_size": 9, "padding": "valid"}, r"block1_conv1: a kernel of size \(9, 9\)"),
         ({"filters": (4,) * 5, "downsample": "max"}, r"block4_pool: a pool of size \(2, 2\)"),
         ({"pool_size": 20, "downsample": "max"}, r"block1_pool: .* the image, \(8, 8\)"),
+        ({"loss": "hinge"}, "The 'loss' parameter"),
         ({"filters": ()}, "filters must give a convolution"),
         ({"filters": ((4, 0),)}, "filters must be integers > 0"),
         ({"kernel_size": [3]}, "kernel_size must be one value or one for each of the 2 blocks"),
