@@ -6,12 +6,15 @@ from sknn_basics import architectures, parallel
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
+from sknn_basics.rnn import RNNClassifier, RNNRegressor
 
 __all__ = [
     "ConvNetClassifier",
     "ConvNetRegressor",
     "MLPClassifier",
     "MLPRegressor",
+    "RNNClassifier",
+    "RNNRegressor",
     "architectures",
     "from_json",
     "parallel",

@@ -5,16 +5,10 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from sknn_basics.modules.cells import CELLS, MERGE_MODES, RecurrentLayer, reverse
 from sknn_basics.modules.initialisers import initialise
 from sknn_basics.modules.layers import seed_random_layers
-from sknn_basics.modules.recurrent import (
-    CELLS,
-    MERGE_MODES,
-    RecurrentLayer,
-    RecurrentNetwork,
-    TimeDistributed,
-    reverse,
-)
+from sknn_basics.modules.recurrent import RecurrentNetwork, TimeDistributed
 from sknn_basics.modules.summary import count_parameters
 
 REFERENCES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
