@@ -139,7 +139,10 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         check_is_fitted(self)
         if not (isinstance(k, Integral) and 1 <= k <= len(self.classes_)):
             raise ValueError(f"k must be an integer from 1 to {len(self.classes_)}, got {k!r}.")
-        probability = self.predict_proba(X)
+        return self._rank(self.predict_proba(X), k)
+
+    def _rank(self, probability: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the `k` most probable classes, and their probabilities."""
         best = np.argsort(-probability, axis=-1, kind="stable")[..., :k]
         return self.classes_[best], np.take_along_axis(probability, best, axis=-1)
 

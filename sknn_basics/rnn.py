@@ -106,7 +106,7 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
             self.module_.initialise(scheme, generator)
 
     def _kind_of_net(self):
-        return StatefulNet if self.stateful else super()._kind_of_net()
+        return StatefulNet if self._structure_["stateful"] else super()._kind_of_net()
 
     def _make_net(self, batch_size: int | None = None, rng=None):
         if batch_size is not None:
@@ -204,7 +204,8 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
       height, width), or a list of such sequences.
 
-    Predictions take sequences of any length, except for rows.
+    Predictions take sequences of any length, except for rows. `n_features_in_` is the number of
+    features of a step; of rows, that of columns.
 
     A loss of several steps is their mean, so that each sequence weighs the same, however long it
     is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
@@ -331,6 +332,12 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         with np.errstate(divide="ignore"):
             return self._in_steps(lambda output: np.log(self._probabilities(output)), X)
 
+    def _rank(self, probability, k: int) -> tuple:
+        if not isinstance(probability, list):
+            return super()._rank(probability, k)
+        ranked = [super(RNNClassifier, self)._rank(rows, k) for rows in probability]
+        return tuple(map(list, zip(*ranked)))
+
 
 @documented(RECURRENT_PARAMETERS)
 class RNNRegressor(RecurrentEstimator, NeuralRegressor):
@@ -362,7 +369,8 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
       height, width), or a list of such sequences.
 
-    Predictions take sequences of any length, except for rows.
+    Predictions take sequences of any length, except for rows. `n_features_in_` is the number of
+    features of a step; of rows, that of columns.
 
     A loss of several steps is their mean, so that each sequence weighs the same, however long it
     is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as

@@ -100,30 +100,36 @@ class SequenceInputs:
     """
 
     def _check_X(self, X, reset: bool):
-        if is_list_of_sequences(X):
+        is_list = is_list_of_sequences(X)
+        if is_list:
             steps, lengths = join_sequences(X, "X")
-            return self._check_steps(pad_sequences(check_steps(steps), lengths, np.nan), reset)
+            X = pad_sequences(check_steps(steps), lengths, np.nan)
+            X = X[:, :, np.newaxis] if X.ndim == 2 else X
         X = X if hasattr(X, "shape") else np.asarray(X)
-        if len(X.shape) <= 2 and (reset or len(self._sample_shape_) == 1):
+        is_row = len(X.shape) == 2 and (reset or len(self._sample_shape_) == 1)
+        if is_row or len(X.shape) < 2:
             return check_samples(self, X, reset)
-        X = validate_data(self, X, reset=reset, allow_nd=True, ensure_2d=False)
+        X = validate_data(
+            self, X, reset=reset, allow_nd=True, ensure_2d=False, ensure_all_finite=not is_list
+        )
         check_numeric(X, "X")
-        return self._check_steps(X[:, :, np.newaxis] if X.ndim == 2 else X, reset)
-
-    def _check_steps(self, X: np.ndarray, reset: bool) -> np.ndarray:
-        """Learn the shape of the steps, or compare it with what was learnt."""
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
-        shape = X.shape[1:]
+        self._check_shape(X.shape[1:], reset)
+        return X
+
+    def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
+        """Learn the shape of sequences, or compare that of their steps with what was learnt."""
         if 0 in shape:
             raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
         if reset:
             self.n_features_in_, self._sample_shape_ = prod(shape[1:]), shape
-        elif shape[1:] != tuple(self._sample_shape_[1:]):
+            return
+        n_steps, *fitted = self._sample_shape_
+        if shape[1:] != tuple(fitted):
+            what = f"steps of shape {tuple(fitted)}" if fitted else f"rows of {n_steps} steps"
             raise ValueError(
-                f"X has steps of shape {shape[1:]}, but {type(self).__name__} was fitted to steps "
-                f"of shape {tuple(self._sample_shape_[1:])}."
+                f"X has steps of shape {shape[1:]}, but {type(self).__name__} was fitted to {what}."
             )
-        return X
 
 
 def check_steps(steps: np.ndarray) -> np.ndarray:
@@ -174,7 +180,7 @@ class SequenceTargets:
         """Put the targets of all steps one after another, and tell their numbers."""
         if is_list_of_sequences(y):
             steps, lengths = join_sequences(y, "y")
-            shape = f"sequences of shape (n_steps, {', '.join(map(str, steps.shape[1:]))})"
+            shape = f"{len(lengths)} sequences of {lengths.min()} to {lengths.max()} steps"
         else:
             y = np.asarray(as_array(y))
             shape = f"shape {y.shape}"
