@@ -189,7 +189,7 @@ _ROWS = [
     Row(
         name="images-memory",
         title="fit a uint8 memory map of 60,000 images, strided network, 1 epoch: anonymous memory",
-        detail="Beyond that of the same fit to 600 images, which needs the same network and layers; "
+        detail="Beyond that of the same fit to 600 images, which needs the same network; "
         "three batches have 2.4 MB. The allocator gives back at once what is freed, so that the "
         "peak is of what is in use.",
         measure=measure.growth_in_use,

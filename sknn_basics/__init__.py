@@ -7,6 +7,7 @@ from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.forecasting import Forecaster
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
+from sknn_basics.rnn import RNNClassifier, RNNRegressor
 
 __all__ = [
     "ConvNetClassifier",
@@ -14,6 +15,8 @@ __all__ = [
     "Forecaster",
     "MLPClassifier",
     "MLPRegressor",
+    "RNNClassifier",
+    "RNNRegressor",
     "architectures",
     "from_json",
     "parallel",

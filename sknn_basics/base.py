@@ -490,10 +490,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     def _make_net(self, batch_size: int = 1, rng=None) -> Net:
         """Make the net that trains and evaluates the network."""
-        kind = Net
-        if self.solver == "lbfgs":
-            kind = partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
-        return kind(
+        return self._kind_of_net()(
             self.module_,
             self._make_criterion(),
             partial(make_optimiser, **self._optimiser_),
@@ -504,6 +501,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             rng=rng if self.shuffle else None,
             predict_nonlinearity=OUTPUT_ACTIVATIONS[self.out_activation_],
         )
+
+    def _kind_of_net(self):
+        """Choose what makes the net."""
+        if self.solver == "lbfgs":
+            return partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
+        return Net
 
     def _clip_batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":

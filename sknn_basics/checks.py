@@ -115,7 +115,8 @@ def check_range(array, dtype: str, name: str) -> None:
     ):
         return
     limit = np.finfo(dtype).max
-    if values.max() > limit or values.min() < -limit:
+    # Unlike `max`, these pass over the padding of sequences.
+    if np.fmax.reduce(values, axis=None) > limit or np.fmin.reduce(values, axis=None) < -limit:
         raise ValueError(
             f"Input {name} contains a value too large for dtype('{dtype}'): "
             "scale it, or set dtype='float64'."

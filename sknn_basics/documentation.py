@@ -163,6 +163,40 @@ What changes each training batch of images, before `preprocessing`: see
 run with torch's global random state seeded, which is restored behind it.""",
 }
 
+RECURRENT_PARAMETERS = {
+    "hidden_layer_sizes": """array-like of int, default=(32,)
+Number of cells of each recurrent layer.""",
+    "cell": """{'lstm', 'gru', 'rnn'}, default='lstm'
+Kind of the cells: long short-term memory, gated recurrent units, or plain ones with tanh.""",
+    "bidirectional": """bool, default=False
+Whether each layer has as many cells again that read the sequences from their end.""",
+    "merge_mode": """{'concat', 'sum', 'average', 'product'}, default='concat'
+How the outputs of both directions become one.""",
+    "dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping an output of a recurrent layer in training; one value, or one a layer.""",
+    "recurrent_dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping a cell's output on its way to the next step in training, the same cells at
+all steps of a sequence; one value, or one a layer.""",
+    "stateful": """bool, default=False
+Whether each sample goes on with the states in which the same row of the preceding batch has ended,
+so that with ``batch_size=1`` samples are parts of one long sequence. Samples keep their order,
+whatever `shuffle` says; `early_stopping` holds out the last ones; states begin anew every epoch.
+Predictions are made in batches of the same size, and go on with the states of those before, until
+`reset_states` is called. States are not saved.""",
+    "n_steps_out": """int or None, default=None
+Number of further steps to predict behind the end of each sequence, for which y has shape
+(n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then takes so many
+steps more, without inputs. None predicts one target a sequence or one a step, as y has.""",
+    "filters": """int or array-like of int, default=()
+Number of filters of each convolution, each followed by a rectifier, that is applied to every frame
+of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels, height,
+width). Without one, frames are flattened.""",
+    "kernel_size": """int, default=5
+Width and height of the filters; zeros around keep the size of the frames at stride 1.""",
+    "strides": """int, default=2
+How far the filters move.""",
+}
+
 ATTRIBUTES = {
     "module_": """nn.Module
 The network.""",

@@ -88,7 +88,10 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             Columns are in the order of `classes_`. For multi-label targets, each column is the
             probability of its label.
         """
-        output = self._activated_outputs(X)
+        return self._probabilities(self._activated_outputs(X))
+
+    def _probabilities(self, output) -> np.ndarray:
+        """Turn activated outputs into one probability for each class or label."""
         if self._target_type_ != "classes" or output.shape[1] > 1:
             return output
         if len(self.classes_) == 1:
@@ -136,9 +139,12 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         check_is_fitted(self)
         if not (isinstance(k, Integral) and 1 <= k <= len(self.classes_)):
             raise ValueError(f"k must be an integer from 1 to {len(self.classes_)}, got {k!r}.")
-        probability = self.predict_proba(X)
-        best = np.argsort(-probability, axis=1, kind="stable")[:, :k]
-        return self.classes_[best], np.take_along_axis(probability, best, axis=1)
+        return self._rank(self.predict_proba(X), k)
+
+    def _rank(self, probability: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the `k` most probable classes, and their probabilities."""
+        best = np.argsort(-probability, axis=-1, kind="stable")[..., :k]
+        return self.classes_[best], np.take_along_axis(probability, best, axis=-1)
 
     def score(self, X, y, sample_weight=None) -> float:
         """Compute the accuracy of the predictions for X.
@@ -220,7 +226,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def _check_same_targets(self, target) -> None:
         if self._target_type_ != "classes":
             return
-        seen = np.unique(self._decode_target(target))
+        # Negative and missing ones are the padding of sequences.
+        seen = self.classes_[np.unique(target[target >= 0]).astype(np.intp)]
         if len(seen) != len(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
@@ -232,9 +239,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     def _describe_output(self, target) -> tuple[int, str]:
         if self._target_type_ == "probabilities":
-            return target.shape[1], "softmax"
+            return target.shape[-1], "softmax"
         if self._target_type_ == "labels":
-            return target.shape[1], "logistic"
+            return target.shape[-1], "logistic"
         return (1, "logistic") if self._has_one_output() else (len(self.classes_), "softmax")
 
     def _make_criterion(self) -> CrossEntropy | BinaryCrossEntropy:
@@ -246,11 +253,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if self.class_weight is None:
             return weight
         by_class = self._weigh_classes(target)
-        if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
-            raise ValueError(
-                "class_weight must be finite, not negative and not zero for all classes of y, "
-                f"got {self.class_weight}."
-            )
+        check_class_weight(by_class, self.class_weight)
         return by_class if weight is None else weight * by_class
 
     def _weigh_classes(self, target) -> np.ndarray:
@@ -364,7 +367,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         return y
 
     def _describe_output(self, target) -> tuple[int, str]:
-        return target.shape[1], "exp" if self.loss == "poisson" else "identity"
+        return target.shape[-1], "exp" if self.loss == "poisson" else "identity"
 
     def _make_criterion(self):
         return REGRESSION_LOSSES[self.loss](self.n_outputs_)
@@ -398,6 +401,21 @@ def check_given(y, estimator) -> None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, "
             "but the target y is None."
+        )
+
+
+def check_class_weight(weights: np.ndarray, class_weight) -> None:
+    """Check what was computed from ``class_weight``.
+
+    Raises
+    ------
+    ValueError
+        If a weight cannot be used, or none is positive.
+    """
+    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.any()):
+        raise ValueError(
+            "class_weight must be finite, not negative and not zero for all classes of y, "
+            f"got {class_weight}."
         )
 
 

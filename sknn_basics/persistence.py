@@ -34,6 +34,9 @@ ARCHITECTURE = (
     "_frozen_",
     "_dtype_",
     "_target_type_",
+    "_target_axes_",
+    "_step_weights_",
+    "_batch_size_",
 )
 
 

@@ -3,7 +3,14 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknn_basics import ConvNetClassifier, ConvNetRegressor, MLPClassifier, MLPRegressor
+from sknn_basics import (
+    ConvNetClassifier,
+    ConvNetRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    RNNClassifier,
+    RNNRegressor,
+)
 from sknn_basics.preprocessing import FilterBank, ImageReader, PixelScaler
 
 EXACT_MODES = [
@@ -22,16 +29,32 @@ WEIGHT_CHECKS = (
 INEXACT_MODES = {
     "dropout": ({"dropout": 0.5}, "masks are random"),
     "normalization": ({"normalization": "batch"}, "batch statistics have no weights"),
+    "recurrent_dropout": ({"recurrent_dropout": 0.2}, "masks are random"),
     "early_stopping": ({"early_stopping": True}, "the hold-out split counts samples"),
 }
 
 # What the families have in common is checked in every mode of the fastest one.
-ALL_MODES = [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
+ALL_MODES = [
+    *EXACT_MODES,
+    *(INEXACT_MODES[name][0] for name in ("dropout", "normalization", "early_stopping")),
+]
+SMALL_RNN = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.03, "max_iter": 40}
 ESTIMATORS = {
     MLPClassifier: ALL_MODES,
     MLPRegressor: ALL_MODES,
     ConvNetClassifier: [{}, {"normalization": "layer", "solver": "lbfgs"}],
     ConvNetRegressor: [{}, {"normalization": "layer", "solver": "lbfgs"}],
+    RNNClassifier: [
+        SMALL_RNN,
+        {**SMALL_RNN, "cell": "gru"},
+        {**SMALL_RNN, "solver": "lbfgs", "max_iter": 15},
+        {**SMALL_RNN, "recurrent_dropout": 0.2},
+        {**SMALL_RNN, "early_stopping": True},
+    ],
+    RNNRegressor: [
+        SMALL_RNN,
+        {**SMALL_RNN, "cell": "rnn", "bidirectional": True, "merge_mode": "product"},
+    ],
 }
 
 

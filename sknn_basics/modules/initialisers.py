@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import init
 from torch.nn.modules.conv import _ConvNd
 
@@ -70,10 +70,21 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
     generator : torch.Generator
         Source of the draws.
     """
-    draw = INITIALISERS[scheme] if isinstance(scheme, str) else scheme
     for layer in weight_layers(module):
-        draw(layer.weight.data.fill_(torch.nan), generator=generator)
-        if not layer.weight.isfinite().all():
-            raise ValueError(f"weight_init={scheme!r} must fill a weight with finite numbers.")
+        draw_weight(layer.weight.data, scheme, generator)
         if layer.bias is not None:
             layer.bias.data.zero_()
+
+
+def draw_weight(weight: Tensor, scheme: str | Callable, generator: torch.Generator) -> None:
+    """Fill a weight by a scheme, see `initialise`.
+
+    Raises
+    ------
+    ValueError
+        If the scheme leaves a value that is not finite.
+    """
+    draw = INITIALISERS[scheme] if isinstance(scheme, str) else scheme
+    draw(weight.fill_(torch.nan), generator=generator)
+    if not weight.isfinite().all():
+        raise ValueError(f"weight_init={scheme!r} must fill a weight with finite numbers.")

@@ -1,5 +1,7 @@
 """Losses: (output, target) -> one value a sample, summed over its outputs."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -98,6 +100,37 @@ class Poisson(Loss):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         deviance = torch.xlogy(target, target) - target * output - target + output.exp()
         return deviance.sum(1)
+
+
+class SequenceLoss(Loss):
+    """Mean of a loss over the steps of a sequence that have a target.
+
+    Takes outputs of shape (n_samples, n_steps, n_outputs), and targets of shape (n_samples,
+    n_steps) or (n_samples, n_steps, n_outputs): class indices, where negative ones are missing, or
+    floats, where NaN is.
+
+    Parameters
+    ----------
+    step_loss : Loss
+        Loss of a step.
+    class_weight : sequence of float or None
+        Weight of each class in the mean; None weighs all steps the same.
+    """
+
+    def __init__(self, step_loss: Loss, class_weight: Sequence[float] | None = None):
+        super().__init__()
+        self.step_loss, self.class_weight = step_loss, class_weight
+        self.reported_share = step_loss.reported_share
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        is_index = not target.is_floating_point()
+        has_target = target >= 0 if is_index else target[..., 0].isnan().logical_not()
+        filled = target.clamp(min=0) if is_index else target.nan_to_num(nan=0.0)
+        losses = self.step_loss(output.flatten(0, 1), filled.flatten(0, 1)).view_as(has_target)
+        if self.class_weight is not None:
+            index = filled if is_index else filled[..., 0].long()
+            losses = losses * losses.new_tensor(self.class_weight)[index]
+        return losses.where(has_target, 0.0).sum(1) / has_target.sum(1)
 
 
 REGRESSION_LOSSES = {

@@ -202,7 +202,11 @@ class Net(NeuralNet):
         """Cut a dataset into shuffled training batches, or into large ones to evaluate."""
         if training:
             return Batches(dataset, self.batch_size, self.rng)
-        return Batches(dataset, evaluation_batch_size(dataset, self.module_))
+        return Batches(dataset, self.rows_of_evaluation(dataset))
+
+    def rows_of_evaluation(self, dataset: ArrayDataset) -> int:
+        """Tell how many samples are evaluated at once."""
+        return evaluation_batch_size(dataset, self.module_)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Take a pair of training and validation dataset as it is."""
@@ -356,7 +360,7 @@ class Net(NeuralNet):
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
         dataset = self.get_dataset(X)
-        size = evaluation_batch_size(dataset, self.module_)
+        size = self.rows_of_evaluation(dataset)
         with torch.inference_mode():
             activated = [
                 self.activate(self.evaluation_step(dataset[start : start + size]))

@@ -1,0 +1,322 @@
+"""Sequences of one length or of several, as X and as y."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from sknn_basics.checks import check_numeric, check_samples
+from sknn_basics.heads import check_class_weight
+from sknn_basics.training.devices import as_array
+from sknn_basics.training.losses import SequenceLoss
+
+
+def is_list_of_sequences(values) -> bool:
+    """Tell whether values are several arrays rather than one.
+
+    They are, in a list, tuple or array of objects, if one of them has two or more dimensions, or
+    if their lengths differ.
+    """
+    is_list = isinstance(values, list | tuple) or (
+        isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1
+    )
+    if not is_list or not all(hasattr(v, "__len__") and not isinstance(v, str) for v in values):
+        return False
+    if any(len(getattr(value, "shape", ())) > 1 for value in values):
+        return True
+    return len({len(value) for value in values}) > 1
+
+
+def join_sequences(sequences: Sequence, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Put sequences one after another.
+
+    Parameters
+    ----------
+    sequences : sequence of array-like of shape (n_steps, ...)
+        Sequences whose numbers of steps may differ.
+    name : str
+        What error messages call them.
+
+    Returns
+    -------
+    steps : ndarray of shape (n_steps of all together, ...)
+        Their steps.
+    lengths : ndarray of shape (n_samples,)
+        Their numbers of steps.
+
+    Raises
+    ------
+    ValueError
+        If a sequence is empty, or their steps have several shapes.
+    """
+    arrays = [np.asarray(as_array(sequence)) for sequence in sequences]
+    for i, array in enumerate(arrays):
+        if array.shape[1:] != arrays[0].shape[1:]:
+            raise ValueError(
+                f"{name}[{i}] has steps of shape {array.shape[1:]}, but {name}[0] has steps of "
+                f"shape {arrays[0].shape[1:]}."
+            )
+        if not array.size:
+            raise ValueError(f"{name}[{i}] is empty: its shape is {array.shape}.")
+    return np.concatenate(arrays), np.array([len(array) for array in arrays])
+
+
+def pad_sequences(steps: np.ndarray, lengths: np.ndarray, padding: float) -> np.ndarray:
+    """Cut joined sequences apart, and fill them up to the longest.
+
+    Returns
+    -------
+    sequences : ndarray of shape (n_samples, n_steps, ...)
+        Sequences that are followed by `padding`.
+    """
+    shape = (len(lengths), lengths.max(), *steps.shape[1:])
+    padded = np.full(shape, padding, np.result_type(steps.dtype, type(padding)))
+    padded[np.arange(shape[1]) < lengths[:, None]] = steps
+    return padded
+
+
+def has_input(X) -> np.ndarray:
+    """Tell at which steps checked X of shape (n_samples, n_steps, ...) is no padding."""
+    if X.ndim == 2 or X.dtype.kind != "f":
+        return np.ones(X.shape[:2], bool)
+    return ~np.isnan(X.reshape(*X.shape[:2], -1)[:, :, 0])
+
+
+def has_target(target: np.ndarray) -> np.ndarray:
+    """Tell at which steps there is a target, as `SequenceLoss` does."""
+    return target >= 0 if target.ndim == 2 else ~np.isnan(target[:, :, 0])
+
+
+class SequenceInputs:
+    """Checks of X for estimators of sequences.
+
+    X is an array of shape (n_samples, n_steps, ...), rows of shape (n_samples, n_steps) with one
+    number a step, or a list of arrays of shape (n_steps, ...) whose lengths may differ. Predictions
+    take another number of steps than `fit`, except for rows.
+    """
+
+    def _check_X(self, X, reset: bool):
+        is_list = is_list_of_sequences(X)
+        if is_list:
+            steps, lengths = join_sequences(X, "X")
+            X = pad_sequences(check_steps(steps), lengths, np.nan)
+            X = X[:, :, np.newaxis] if X.ndim == 2 else X
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        is_row = len(X.shape) == 2 and (reset or len(self._sample_shape_) == 1)
+        if is_row or len(X.shape) < 2:
+            return check_samples(self, X, reset)
+        X = validate_data(
+            self, X, reset=reset, allow_nd=True, ensure_2d=False, ensure_all_finite=not is_list
+        )
+        check_numeric(X, "X")
+        X = X[:, :, np.newaxis] if X.ndim == 2 else X
+        self._check_shape(X.shape[1:], reset)
+        return X
+
+    def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
+        """Learn the shape of sequences, or compare that of their steps with what was learnt."""
+        if 0 in shape:
+            raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
+        if reset:
+            self.n_features_in_, self._sample_shape_ = prod(shape[1:]), shape
+            return
+        n_steps, *fitted = self._sample_shape_
+        if shape[1:] != tuple(fitted):
+            what = f"steps of shape {tuple(fitted)}" if fitted else f"rows of {n_steps} steps"
+            raise ValueError(
+                f"X has steps of shape {shape[1:]}, but {type(self).__name__} was fitted to {what}."
+            )
+
+
+def check_steps(steps: np.ndarray) -> np.ndarray:
+    """Check the joined sequences of X."""
+    check_numeric(steps, "X")
+    return check_array(steps, allow_nd=True, ensure_2d=False, input_name="X")
+
+
+class SequenceTargets:
+    """What estimators of sequences make of y: one target a sample, or one for each of its steps.
+
+    It stands before a head, which is given all steps of all samples as if they were samples.
+
+    Attributes
+    ----------
+    _target_axes_ : int
+        Number of dimensions of a sample's targets if these have steps, else 0.
+    _step_weights_ : list of float or None
+        Weight of each class, where steps have classes.
+    """
+
+    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+        if y is None:
+            return super()._encode_y(y, reset, classes)
+        y = y if is_list_of_sequences(y) or hasattr(y, "shape") else np.asarray(y)
+        if reset:
+            self._target_axes_, self._step_weights_ = self._find_axes(y), None
+        if not self._target_axes_:
+            return super()._encode_y(y, reset, classes)
+        steps, lengths = self._join_targets(y)
+        target = super()._encode_y(steps, reset, classes)
+        return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)
+
+    def _find_axes(self, y) -> int:
+        """Find the number of dimensions of a sample's targets if these have steps, else 0."""
+        if is_list_of_sequences(y):
+            return max(np.ndim(values) for values in y)
+        if self.n_steps_out is not None:
+            return max(1, y.ndim - 1)
+        n_steps, *step_shape = self._sample_shape_
+        if len(y.shape) != 2 or not is_classifier(self):
+            return len(y.shape) - 1 if len(y.shape) > 2 else 0
+        # Rows are often tables, whose columns of zeros and ones are labels.
+        may_be_labels = not step_shape and np.isin(y, (0, 1)).all()
+        return int(y.shape[1] == n_steps > 1 and not may_be_labels)
+
+    def _join_targets(self, y) -> tuple[np.ndarray, np.ndarray]:
+        """Put the targets of all steps one after another, and tell their numbers."""
+        if is_list_of_sequences(y):
+            steps, lengths = join_sequences(y, "y")
+            shape = f"{len(lengths)} sequences of {lengths.min()} to {lengths.max()} steps"
+        else:
+            y = np.asarray(as_array(y))
+            shape = f"shape {y.shape}"
+            steps = y.reshape(-1, *y.shape[2:]) if y.ndim > 1 else y[np.newaxis]
+            lengths = np.full(len(y), y.shape[1] if y.ndim > 1 else 0)
+        n_out = self.n_steps_out
+        if steps.ndim != self._target_axes_ or not np.isin(lengths, (n_out or lengths)).all():
+            wanted = f"(n_samples, {n_out or 'n_steps'}"
+            raise ValueError(f"y must have shape {wanted}) or {wanted}, n_outputs), got {shape}.")
+        return (steps[:, 0] if steps.shape[1:] == (1,) else steps), lengths
+
+    def _decode_target(self, target):
+        if not self._target_axes_:
+            return super()._decode_target(target)
+        mask = has_target(target)
+        return self._cut(super()._decode_target(target[mask]), mask.sum(axis=1))
+
+    def _cut(self, steps: np.ndarray, lengths: np.ndarray):
+        """Cut joined targets apart: to an array where all lengths are the same, else to a list."""
+        if self._target_axes_ == 2 and steps.ndim == 1:
+            steps = steps[:, np.newaxis]
+        if (lengths == lengths[0]).all():
+            return steps.reshape(len(lengths), -1, *steps.shape[1:])
+        return np.split(steps, np.cumsum(lengths)[:-1])
+
+    def _strata(self, target) -> np.ndarray | None:
+        return None if self._target_axes_ else super()._strata(target)
+
+    def _weigh_classes(self, target) -> np.ndarray:
+        if not self._target_axes_:
+            return super()._weigh_classes(target)
+        if self._target_type_ != "classes":
+            raise ValueError("class_weight needs a y of one class a step, not of several columns.")
+        index = target[has_target(target)].ravel().astype(np.intp)
+        weights = self._weights_of_classes(np.bincount(index, minlength=len(self.classes_)))
+        check_class_weight(weights[np.unique(index)], self.class_weight)
+        # They weigh the steps in the loss, not the samples.
+        self._step_weights_ = weights.tolist()
+        return np.ones(len(target))
+
+    def _make_criterion(self):
+        criterion = super()._make_criterion()
+        return SequenceLoss(criterion, self._step_weights_) if self._target_axes_ else criterion
+
+    def _make_dataset(self, X, target=None, weight=None):
+        if self._target_axes_ and self._structure_["steps_out"] == "each" and target is not None:
+            check_same_steps(has_input(X).sum(axis=1), has_target(target).sum(axis=1))
+        return super()._make_dataset(X, target, weight)
+
+    def _make_score(self, X, target, weight):
+        is_padded = not (hasattr(X, "columns") or has_input(X).all())
+        named = [row[mask] for row, mask in zip(X, has_input(X))] if is_padded else X
+        return super()._make_score(named, target, weight)
+
+    def _score_output(self, output, target, weight) -> float:
+        if not self._target_axes_:
+            return super()._score_output(output, target, weight)
+        mask = has_target(target)
+        weight = None if weight is None else np.repeat(weight, mask.sum(axis=1))
+        return super()._score_output(output[mask], target[mask], weight)
+
+    def predict(self, X):
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, ...) or list of ndarray
+            Predicted targets, shaped as the y of `fit`. If there is one target a step, sequences
+            in a list get theirs in a list.
+        """
+        return self._in_steps(self._decode, X, is_shaped_as_y=True)
+
+    def _in_steps(self, decode: Callable, X, is_shaped_as_y: bool = False):
+        """Decode the outputs for X, those of each step if y has steps."""
+        output = self._activated_outputs(X)
+        if not self._target_axes_:
+            return decode(output)
+        decoded = decode(output.reshape(-1, output.shape[2]))
+        if is_shaped_as_y and self._target_axes_ == 2 and decoded.ndim == 1:
+            decoded = decoded[:, np.newaxis]
+        decoded = decoded.reshape(*output.shape[:2], *decoded.shape[1:])
+        if self._structure_["steps_out"] == "each" and is_list_of_sequences(X):
+            return [values[: len(x)] for values, x in zip(decoded, X)]
+        return decoded
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Compute the accuracy, or the coefficient of determination, of the predictions for X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+        y : array-like of shape (n_samples, ...) or list of array-like
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            Share of right predictions of a classifier, R² of a regressor. If y has steps, each
+            step counts as a sample.
+        """
+        check_is_fitted(self)
+        if not self._target_axes_:
+            return super().score(X, y, sample_weight)
+        true, lengths = self._join_targets(y)
+        predicted, predicted_lengths = self._join_targets(self.predict(X))
+        check_same_steps(predicted_lengths, lengths)
+        if sample_weight is not None:
+            check_consistent_length(lengths, sample_weight)
+            sample_weight = np.repeat(as_array(sample_weight), lengths)
+        if getattr(self, "_target_type_", None) == "probabilities":
+            true = self.classes_[true.argmax(axis=1)]
+        metric = accuracy_score if is_classifier(self) else r2_score
+        return metric(true, predicted, sample_weight=sample_weight)
+
+
+def check_same_steps(lengths: np.ndarray, target_lengths: np.ndarray) -> None:
+    """Check that sequences have as many targets as steps.
+
+    Raises
+    ------
+    ValueError
+        If one has not; the message says which.
+    """
+    check_consistent_length(lengths, target_lengths)
+    differing = np.flatnonzero(lengths != target_lengths)
+    if len(differing):
+        i = differing[0]
+        raise ValueError(
+            f"Each step of X needs a target, but X[{i}] has {lengths[i]} steps and y[{i}] has "
+            f"{target_lengths[i]}. Set n_steps_out for targets that follow the sequence."
+        )
