@@ -3,11 +3,13 @@
 __version__ = "0.1.0"
 
 from sknn_basics import architectures, parallel
+from sknn_basics.autoencoder import Autoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 
 __all__ = [
+    "Autoencoder",
     "ConvNetClassifier",
     "ConvNetRegressor",
     "MLPClassifier",

@@ -87,6 +87,11 @@ def check_samples(estimator, X, reset: bool):
     return X
 
 
+def count_dimensions(array) -> int:
+    """Count the dimensions of an array, or of anything that can be turned into one."""
+    return len(array.shape) if hasattr(array, "shape") else np.asarray(array).ndim
+
+
 def check_numeric(array, name: str) -> None:
     """Check that an array holds numbers, not dates.
 
@@ -168,3 +173,8 @@ def check_choice(value, choices: Sequence, name: str) -> None:
     """
     if not any(value is choice or (value == choice) is True for choice in choices):
         raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+
+
+def value_range(array) -> tuple[float, float]:
+    """Tell the smallest and the largest value of an array or a sparse matrix."""
+    return float(array.min()), float(array.max())

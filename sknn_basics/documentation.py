@@ -198,6 +198,15 @@ Activation of the outputs.""",
 }
 
 
+AUTOENCODER_PARAMETERS = {
+    "n_components": """int, default=20
+Number of latents of a sample.""",
+    "decoder_layer_sizes": """array-like of int or None, default=None
+Number of units of each hidden layer of the decoder; None mirrors the encoder.""",
+    "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
+Activation of the reconstruction; 'auto' is what `loss` asks for.""",
+}
+
 DENSE_ATTRIBUTES = {
     "coefs_": """list of ndarray of shape (n_inputs, n_units)
 Weights of each layer.""",

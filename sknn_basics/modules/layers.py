@@ -91,6 +91,24 @@ class GaussianNoise(RandomLayer):
         return f"std={self.std}"
 
 
+class ClippedNoise(GaussianNoise):
+    """Add normal noise of standard deviation `std` while training, within [`low`, `high`]."""
+
+    def __init__(self, std: float, low: float, high: float):
+        super().__init__(std)
+        self.low, self.high = low, high
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return (x + drawn).clamp(self.low, self.high)
+
+
+class MaskingNoise(Dropout):
+    """Set each value to zero with probability `p` while training, and leave the others alone."""
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x * drawn
+
+
 class RReLU(RandomLayer):
     """Leaky rectifier whose slope is drawn from [`lower`, `upper`) while training."""
 

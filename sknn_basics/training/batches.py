@@ -78,14 +78,50 @@ class ArrayDataset(Dataset):
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Read a batch: inputs, targets and weights of `rows` (a slice or an index array)."""
-        if isinstance(rows, int):
-            rows = slice(rows, rows + 1)
-        if self.rows is not None:
-            rows = self.rows[rows]
+        rows = self.rows_of_whole(rows)
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         targets = None if self.targets is None else self.targets[index]
         weights = None if self.weights is None else self.weights[index]
         return self.read(rows), targets, weights
+
+    def rows_of_whole(self, rows):
+        """Turn rows of this dataset into rows of the data that it shares with others."""
+        if isinstance(rows, int):
+            rows = slice(rows, rows + 1)
+        return rows if self.rows is None else self.rows[rows]
+
+
+class ReconstructionDataset(ArrayDataset):
+    """Inputs and what they are reconstructed as, both read batch by batch.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        Inputs.
+    y : ndarray or CSR matrix of the same shape
+        What they should become. If it is X, the same object, a batch is its own target.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights.
+    dtype : torch.dtype
+        Data type of the network.
+    device : torch.device
+        Where batches are wanted.
+    """
+
+    def __init__(self, X, y, weight=None, *, dtype: torch.dtype, device: torch.device):
+        super().__init__(X, None, weight, dtype=dtype, device=device)
+        self.y = y
+        self.read = _make_reader(X, dtype, device, is_read_again=True)
+        self.read_target = self.read if y is X else _make_reader(y, dtype, device, True)
+
+    def equals(self, other: ArrayDataset) -> bool:
+        same = getattr(other, "y", None) is self.y or (self.y is self.X and other.y is other.X)
+        return same and super().equals(other)
+
+    def __getitem__(self, rows) -> tuple[Tensor, Tensor, Tensor | None]:
+        X, _, weights = super().__getitem__(rows)
+        targets = X if self.y is self.X else self.read_target(self.rows_of_whole(rows))
+        return X, targets, weights
 
 
 class Batches:

@@ -100,12 +100,56 @@ class Poisson(Loss):
         return deviance.sum(1)
 
 
+class LogisticSquaredError(Loss):
+    """Half of the squared error of the logistic function of each output."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return 0.5 * (torch.sigmoid(output) - target).square().sum(1)
+
+
+class Reconstruction(Loss):
+    """Loss of a reconstruction, and an L1 penalty on the latents that follow it in the output.
+
+    Parameters
+    ----------
+    loss : Loss
+        Compares a reconstruction with its target; the reported loss is its mean over features.
+    n_features : int
+        Number of values of a sample, of whatever shape.
+    sparsity : float, default=0.0
+        Strength of the penalty; the output ends with the reconstruction if it is 0.
+    """
+
+    def __init__(self, loss: Loss, n_features: int, sparsity: float = 0.0):
+        super().__init__()
+        self.loss, self.n_features, self.sparsity = loss, n_features, sparsity
+        self.reported_share = 1 / n_features
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        losses = self.loss(output[:, : self.n_features], target.flatten(1))
+        if self.sparsity:
+            losses = losses + self.sparsity * output[:, self.n_features :].abs().sum(1)
+        return losses
+
+
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "poisson": Poisson,
 }
+
+
+RECONSTRUCTION_LOSSES = {
+    ("binary_cross_entropy", "logistic"): BinaryCrossEntropy,
+    ("squared_error", "logistic"): LogisticSquaredError,
+    ("squared_error", "identity"): SquaredError,
+}
+
+
+def mean_squared_difference(reconstruction: Tensor, target: Tensor) -> Tensor:
+    """Compute each sample's squared error, averaged over its values."""
+    return (reconstruction - target.flatten(1)).square().mean(1)
 
 
 def identity(output: Tensor) -> Tensor:

@@ -355,14 +355,20 @@ class Net(NeuralNet):
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
-        dataset = self.get_dataset(X)
+        return self.map_batches(
+            lambda batch: self.activate(self.evaluation_step(batch)), self.get_dataset(X)
+        )
+
+    def map_batches(self, function: Callable, dataset: ArrayDataset) -> np.ndarray:
+        """Join the arrays that a function makes of batches, in evaluation without gradients."""
         size = evaluation_batch_size(dataset, self.module_)
+        if self.module_.training:
+            self._set_training(False)
         with torch.inference_mode():
-            activated = [
-                self.activate(self.evaluation_step(dataset[start : start + size]))
-                for start in range(0, len(dataset), size)
+            parts = [
+                function(dataset[start : start + size]) for start in range(0, len(dataset), size)
             ]
-        return activated[0] if len(activated) == 1 else np.concatenate(activated)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def activate(self, output: Tensor) -> np.ndarray:
         """Apply the output activation."""
