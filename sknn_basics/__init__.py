@@ -7,6 +7,7 @@ from sknn_basics.autoencoder import Autoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
+from sknn_basics.variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
@@ -14,6 +15,7 @@ __all__ = [
     "ConvNetRegressor",
     "MLPClassifier",
     "MLPRegressor",
+    "VariationalAutoencoder",
     "architectures",
     "from_json",
     "parallel",

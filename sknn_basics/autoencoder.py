@@ -25,6 +25,8 @@ class DenseAutoencoder(NeuralTransformer):
         ],
     }
 
+    _stochastic_only = ("dropout", "max_norm", "clip_grad_norm")
+
     def _check_X(self, X, reset: bool):
         X = check_samples(self, X, reset)
         if X.ndim != 2:
@@ -61,20 +63,9 @@ class Autoencoder(DenseAutoencoder):
 
     Parameters
     ----------
-    hidden_layer_sizes : array-like of int, default=(512, 256)
-        Number of units of each hidden layer of the encoder; ``()`` for none.
-
-    n_components : int, default=20
-        Number of latents of a sample.
-
     %(parameters)s
     latent_activation : str or nn.Module class, default='identity'
         Activation of the latents, of the same kinds as `activation`.
-
-    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
-        What is minimised, summed over features: the binary cross-entropy of a logistic output, or
-        half of the squared error of a linear one. 'auto' takes the former where all values of X
-        (or of a y of its shape) lie in [0, 1], the latter otherwise.
 
     noise : {'gaussian', 'mask'} or None, default=None
         What corrupts X in training, while the uncorrupted X remains the target: normal noise,
@@ -141,7 +132,7 @@ class Autoencoder(DenseAutoencoder):
         "tied_weights": ["boolean"],
     }
 
-    _stochastic_only = ("dropout", "noise", "max_norm", "clip_grad_norm")
+    _stochastic_only = ("noise", *DenseAutoencoder._stochastic_only)
 
     def __init__(
         self,

@@ -199,6 +199,15 @@ Activation of the outputs.""",
 
 
 AUTOENCODER_PARAMETERS = {
+    "hidden_layer_sizes": """array-like of int, default=(512, 256)
+Number of units of each hidden layer of the encoder; ``()`` for none.""",
+    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
+the squared error of a linear one. 'auto' takes the former where all values of X (or of a y of its
+shape) lie in [0, 1], the latter otherwise.""",
+    "beta": """float, default=1.0
+Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
+reconstructs better.""",
     "n_components": """int, default=20
 Number of latents of a sample.""",
     "decoder_layer_sizes": """array-like of int or None, default=None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sknn_basics.modules.dense import DenseNetwork
-from sknn_basics.modules.layers import ClippedNoise, MaskingNoise, make_activation
+from sknn_basics.modules.layers import ClippedNoise, MaskingNoise, NormalSampling, make_activation
 
 NOISES = {"gaussian": ClippedNoise, "mask": MaskingNoise}
 
@@ -55,6 +55,41 @@ class AutoencoderNetwork(nn.Module):
         return torch.cat([reconstruction, latents], 1) if self.appends_latents else reconstruction
 
 
+class VariationalNetwork(nn.Module):
+    """Encoder of normal distributions, and decoder of draws from them.
+
+    (n_samples, ...) -> (n_samples, n_features + 2 * n_latents): the flattened reconstruction, the
+    means and the log-variances.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Maps inputs to means and log-variances of the latents, (n_samples, 2 * n_latents).
+    decoder : nn.Module
+        Maps latents to raw outputs of shape (n_samples, n_features).
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module):
+        super().__init__()
+        self.encoder, self.sampling, self.decoder = encoder, NormalSampling(), decoder
+
+    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute means and log-variances of the latents."""
+        return self.encoder(x).chunk(2, dim=1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Compute the means of the latents."""
+        return self.distribution(x)[0]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Compute raw outputs of shape (n_samples, n_features)."""
+        return self.decoder(latents)
+
+    def forward(self, x: Tensor) -> Tensor:
+        distribution = self.encoder(x)
+        return torch.cat([self.decode(self.sampling(distribution)), distribution], 1)
+
+
 class TiedLinear(nn.Module):
     """Linear layer with the transposed weight of another one, and a bias of its own.
 
@@ -80,21 +115,60 @@ class TiedLinear(nn.Module):
 
 
 def dense_autoencoder(
+    *,
+    latent_activation: str | type[nn.Module],
+    noise: Sequence | None,
+    tied_weights: bool,
+    appends_latents: bool,
+    **structure,
+) -> AutoencoderNetwork:
+    """Make an autoencoder of dense networks, with unset weights.
+
+    Parameters
+    ----------
+    latent_activation : str or nn.Module class
+        Activation of the latents.
+    noise : sequence of (str, float, ...) or None
+        Name in `NOISES` and arguments of what corrupts the inputs.
+    tied_weights : bool
+        Whether the decoder has the transposed weights of the encoder.
+    appends_latents : bool
+        Whether the output goes on with the latents.
+    **structure
+        Arguments of `dense_halves`.
+    """
+    encoder, decoder = dense_halves(**structure)
+    encoder.add_module("output_activation", make_activation(latent_activation))
+    if tied_weights:
+        tie(encoder, decoder)
+    noise = None if noise is None else NOISES[noise[0]](*noise[1:])
+    return measured(AutoencoderNetwork(encoder, decoder, noise, appends_latents))
+
+
+def dense_variational(**structure) -> VariationalNetwork:
+    """Make a variational autoencoder of dense networks, with unset weights.
+
+    Parameters
+    ----------
+    **structure
+        Arguments of `dense_halves`.
+    """
+    return measured(VariationalNetwork(*dense_halves(**structure, n_heads=2)))
+
+
+def dense_halves(
     n_features: int,
     hidden_layer_sizes: Sequence[int],
     n_components: int,
     decoder_layer_sizes: Sequence[int],
     *,
     activation: str | type[nn.Module],
-    latent_activation: str | type[nn.Module],
     normalization: str | None,
     dropout: Sequence[float],
     max_norm: float | None,
-    noise: Sequence | None,
-    tied_weights: bool,
-    appends_latents: bool,
-) -> AutoencoderNetwork:
-    """Make an autoencoder of dense networks, with unset weights.
+    n_heads: int = 1,
+) -> tuple[DenseNetwork, DenseNetwork]:
+    """Make a dense encoder and a dense decoder.
 
     Parameters
     ----------
@@ -102,48 +176,37 @@ def dense_autoencoder(
         Number of features and of latents.
     hidden_layer_sizes, decoder_layer_sizes : sequence of int
         Number of units of each hidden layer, of the encoder and of the decoder.
-    activation, latent_activation : str or nn.Module class
-        Activation of the hidden layers, and of the latents.
+    activation : str or nn.Module class
+        Activation of the hidden layers.
     normalization : {'batch', 'layer'} or None
         Normalization between a hidden layer's linear part and its activation.
     dropout : sequence of float
         Dropout probability after each hidden layer, the encoder's first.
     max_norm : float or None
         Largest norm of the weights into a hidden unit.
-    noise : sequence of (str, float, ...) or None
-        Name in `NOISES` and arguments of what corrupts the inputs.
-    tied_weights : bool
-        Whether the decoder has the transposed weights of the encoder.
-    appends_latents : bool
-        Whether the output goes on with the latents.
+    n_heads : int, default=1
+        Number of values that the encoder computes for each latent.
     """
     n_hidden = len(hidden_layer_sizes)
     options = {"activation": activation, "normalization": normalization, "max_norm": max_norm}
+    n_outputs = n_heads * n_components
     encoder = DenseNetwork(
-        n_features, hidden_layer_sizes, n_components, dropout=dropout[:n_hidden], **options
+        n_features, hidden_layer_sizes, n_outputs, dropout=dropout[:n_hidden], **options
     )
-    encoder.add_module("output_activation", make_activation(latent_activation))
     decoder = DenseNetwork(
         n_components, decoder_layer_sizes, n_features, dropout=dropout[n_hidden:], **options
     )
-    if tied_weights:
-        tie(encoder, decoder)
-    network = AutoencoderNetwork(encoder, decoder, make_noise(noise), appends_latents)
-    network.n_multiplications = count_multiplications(network)
-    # Latents are small, but not what they are decoded into.
-    network.largest_output = max([n_features, *hidden_layer_sizes, *decoder_layer_sizes])
-    return network
+    return encoder, decoder
 
 
-def count_multiplications(network: nn.Module) -> int:
-    """Count the multiplications a sample of dense layers; tied ones use a weight again."""
+def measured(network: nn.Module) -> nn.Module:
+    """Tell a dense autoencoder what its passes take."""
+    # Tied layers use a weight again.
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | TiedLinear)]
-    return sum(layer.weight.numel() for layer in layers)
-
-
-def make_noise(noise: Sequence | None) -> nn.Module | None:
-    """Make a layer of noise from its name in `NOISES` and its arguments."""
-    return None if noise is None else NOISES[noise[0]](*noise[1:])
+    network.n_multiplications = sum(layer.weight.numel() for layer in layers)
+    # Latents are small, but not what they are decoded into.
+    network.largest_output = max(len(layer.bias) for layer in layers)
+    return network
 
 
 def tie(encoder: nn.Sequential, decoder: nn.Sequential) -> None:
