@@ -2,9 +2,10 @@
 
 __version__ = "0.1.0"
 
-from sknn_basics import architectures, parallel
+from sknn_basics import architectures, inspection, parallel
 from sknn_basics.autoencoder import Autoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
+from sknn_basics.decoder import Decoder
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 from sknn_basics.variational import VariationalAutoencoder
@@ -13,10 +14,12 @@ __all__ = [
     "Autoencoder",
     "ConvNetClassifier",
     "ConvNetRegressor",
+    "Decoder",
     "MLPClassifier",
     "MLPRegressor",
     "VariationalAutoencoder",
     "architectures",
     "from_json",
+    "inspection",
     "parallel",
 ]

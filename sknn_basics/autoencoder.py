@@ -25,6 +25,7 @@ class DenseAutoencoder(NeuralTransformer):
         ],
     }
 
+    _decoder_kind = "dense"
     _stochastic_only = ("dropout", "max_norm", "clip_grad_norm")
 
     def _check_X(self, X, reset: bool):

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 
@@ -178,3 +179,17 @@ def check_choice(value, choices: Sequence, name: str) -> None:
 def value_range(array) -> tuple[float, float]:
     """Tell the smallest and the largest value of an array or a sparse matrix."""
     return float(array.min()), float(array.max())
+
+
+def check_latents(Z, n_components: int, dtype: str) -> np.ndarray:
+    """Check latents that are to be decoded.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite numbers, or have another number of columns than `n_components`.
+    """
+    Z = check_array(Z, dtype=dtype, input_name="Z")
+    if Z.shape[1] != n_components:
+        raise ValueError(f"Z must have {n_components} columns, one a latent, got {Z.shape[1]}.")
+    return Z

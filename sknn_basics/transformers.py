@@ -11,7 +11,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import check_numeric, check_range, count_dimensions, value_range
+from sknn_basics.checks import (
+    check_latents,
+    check_numeric,
+    check_range,
+    count_dimensions,
+    value_range,
+)
+from sknn_basics.decoder import Decoder, normal_distribution
+from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.training.batches import ReconstructionDataset
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
@@ -207,6 +215,39 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         scores = self._score_samples(X, self._check_target(X, as_array(y)))
         return float(np.average(scores, weights=self._weigh(sample_weight, X, X)))
 
+    def extract_decoder(self, X=None) -> Decoder:
+        """Copy the decoder into an object of its own, to save and use without the encoder.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...), default=None
+            Inputs whose latents tell the decoder's `sample` how those of new samples are
+            distributed: normally, with their mean and covariance.
+
+        Returns
+        -------
+        decoder : Decoder
+            It has `inverse_transform` and `sample`.
+        """
+        check_is_fitted(self)
+        mean, scale = self._describe_latents(X)
+        return Decoder(
+            self._decoder_kind,
+            self._structure_,
+            own_weights_as_arrays(self.module_.decoder),
+            n_components=self._n_features_out,
+            sample_shape=tuple(self._sample_shape_),
+            out_activation=self.out_activation_,
+            dtype=self._dtype_,
+            device=self.device,
+            latent_mean=mean,
+            latent_scale=scale,
+        )
+
+    def _describe_latents(self, X) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Tell mean and scale of the latents of new samples, if they are known."""
+        return (None, None) if X is None else normal_distribution(self._encode(X))
+
     # Targets.
 
     def _encode_target(self, X, y, reset: bool, classes=None):
@@ -310,20 +351,6 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         # Latents have the data type of the network.
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def check_latents(Z, n_components: int, dtype: str) -> np.ndarray:
-    """Check latents that are to be decoded.
-
-    Raises
-    ------
-    ValueError
-        If they are not finite numbers, or have another number of columns than `n_components`.
-    """
-    Z = check_array(Z, dtype=dtype, input_name="Z")
-    if Z.shape[1] != n_components:
-        raise ValueError(f"Z must have {n_components} columns, one a latent, got {Z.shape[1]}.")
-    return Z
 
 
 def check_unit_range(target) -> None:

@@ -1,13 +1,12 @@
 """Variational autoencoders."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sknn_basics.autoencoder import DenseAutoencoder
 from sknn_basics.documentation import AUTOENCODER_PARAMETERS, documented
@@ -149,10 +148,12 @@ class VariationalMixin:
             Samples of the shape of those that were fitted to: means of the features, such as
             probabilities of pixels.
         """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        rng = check_random_state(random_state)
-        return self.inverse_transform(rng.standard_normal((n_samples, self._n_features_out)))
+        return self.extract_decoder().sample(n_samples, random_state)
+
+    def _describe_latents(self, X) -> tuple[np.ndarray, np.ndarray | None]:
+        if X is None:
+            return np.zeros(self._n_features_out), None
+        return super()._describe_latents(X)
 
     def _check_options(self) -> None:
         if self.solver == "lbfgs":

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -193,10 +194,33 @@ def dense_halves(
     encoder = DenseNetwork(
         n_features, hidden_layer_sizes, n_outputs, dropout=dropout[:n_hidden], **options
     )
-    decoder = DenseNetwork(
-        n_components, decoder_layer_sizes, n_features, dropout=dropout[n_hidden:], **options
+    decoder = dense_decoder(
+        n_features, n_components, decoder_layer_sizes, dropout=dropout, **options
     )
     return encoder, decoder
+
+
+def dense_decoder(
+    n_features: int,
+    n_components: int,
+    decoder_layer_sizes: Sequence[int],
+    *,
+    dropout: Sequence[float],
+    activation: str | type[nn.Module],
+    normalization: str | None,
+    max_norm: float | None,
+    **structure,
+) -> DenseNetwork:
+    """Make the decoder alone, of the arguments of a whole autoencoder."""
+    return DenseNetwork(
+        n_components,
+        decoder_layer_sizes,
+        n_features,
+        dropout=dropout[len(dropout) - len(decoder_layer_sizes) :],
+        activation=activation,
+        normalization=normalization,
+        max_norm=max_norm,
+    )
 
 
 def measured(network: nn.Module) -> nn.Module:
@@ -215,3 +239,16 @@ def tie(encoder: nn.Sequential, decoder: nn.Sequential) -> None:
     names = [name for name, layer in decoder.named_children() if isinstance(layer, nn.Linear)]
     for name, source in zip(names, reversed(sources), strict=True):
         setattr(decoder, name, TiedLinear(source))
+
+
+def own_weights_as_arrays(decoder: nn.Module) -> dict[str, np.ndarray]:
+    """Copy the parameters and buffers of a decoder, those that it shares with its encoder too."""
+    tensors = decoder.state_dict()
+    for name, layer in decoder.named_modules():
+        if isinstance(layer, TiedLinear):
+            tensors[f"{name}.weight"] = layer.weight
+    return {name: tensor.numpy(force=True).copy() for name, tensor in tensors.items()}
+
+
+# Makers of decoders alone, by the kind of autoencoder.
+DECODERS = {"dense": dense_decoder}

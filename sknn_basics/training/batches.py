@@ -1,6 +1,6 @@
 """Batches as slices of whole arrays, never sample by sample."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cache
 from itertools import repeat
@@ -185,15 +185,28 @@ class Batches:
 
 
 def evaluation_batch_size(dataset: ArrayDataset, module: nn.Module) -> int:
-    """Choose the number of samples a batch for passes without gradients.
+    """Choose the number of samples a batch for passes without gradients."""
+    return samples_a_batch(module, dataset.sample_bytes)
+
+
+def samples_a_batch(module: nn.Module, sample_bytes: int) -> int:
+    """Choose the number of samples of a given size for a pass without gradients.
 
     A network whose layers blow up their inputs has an attribute ``largest_output``.
     """
-    size = EVALUATION_BATCH_BYTES // dataset.sample_bytes
+    size = EVALUATION_BATCH_BYTES // sample_bytes
     if n_values := getattr(module, "largest_output", 0):
         itemsize = next(module.parameters()).element_size()
         size = min(size, EVALUATION_OUTPUT_BYTES // (n_values * itemsize))
     return max(1, size)
+
+
+def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> np.ndarray:
+    """Join the arrays that a function makes of batches, without gradients."""
+    starts = range(0, len(dataset), batch_size)
+    with torch.inference_mode():
+        parts = [function(dataset[start : start + batch_size]) for start in starts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):

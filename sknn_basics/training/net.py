@@ -12,7 +12,12 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.history import History
 from torch import Tensor, nn
 
-from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batch_size
+from sknn_basics.training.batches import (
+    ArrayDataset,
+    Batches,
+    evaluation_batch_size,
+    map_batches,
+)
 from sknn_basics.training.callbacks import (
     DECISIONS,
     StopWithoutProgress,
@@ -361,14 +366,9 @@ class Net(NeuralNet):
 
     def map_batches(self, function: Callable, dataset: ArrayDataset) -> np.ndarray:
         """Join the arrays that a function makes of batches, in evaluation without gradients."""
-        size = evaluation_batch_size(dataset, self.module_)
         if self.module_.training:
             self._set_training(False)
-        with torch.inference_mode():
-            parts = [
-                function(dataset[start : start + size]) for start in range(0, len(dataset), size)
-            ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return map_batches(function, dataset, evaluation_batch_size(dataset, self.module_))
 
     def activate(self, output: Tensor) -> np.ndarray:
         """Apply the output activation."""
