@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from sknn_basics import architectures, inspection, parallel
 from sknn_basics.autoencoder import Autoencoder
+from sknn_basics.conv_autoencoder import ConvAutoencoder, VariationalConvAutoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
 from sknn_basics.decoder import Decoder
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
@@ -12,12 +13,14 @@ from sknn_basics.variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
+    "ConvAutoencoder",
     "ConvNetClassifier",
     "ConvNetRegressor",
     "Decoder",
     "MLPClassifier",
     "MLPRegressor",
     "VariationalAutoencoder",
+    "VariationalConvAutoencoder",
     "architectures",
     "from_json",
     "inspection",

@@ -11,6 +11,44 @@ from sknn_basics.modules.layers import ACTIVATIONS
 from sknn_basics.training.losses import Reconstruction
 from sknn_basics.transformers import NeuralTransformer
 
+CODE_CONSTRAINTS = {
+    "latent_activation": [StrOptions(set(ACTIVATIONS)), callable],
+    "noise": [StrOptions(set(NOISES)), None],
+    "noise_amount": [Interval(Real, 0, None, closed="left")],
+    "sparsity": [Interval(Real, 0, None, closed="left")],
+}
+
+
+class CodeMixin:
+    """What autoencoders share whose latents are numbers, not distributions."""
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.noise == "mask" and self.noise_amount >= 1:
+            raise ValueError(
+                "noise='mask' needs a noise_amount in [0, 1), the share of values that are set "
+                f"to zero, got {self.noise_amount}."
+            )
+
+    def _describe_code(self) -> dict:
+        """Collect the arguments of a network that concern latents and noise."""
+        return {
+            "latent_activation": self.latent_activation,
+            "noise": self._describe_noise(),
+            "appends_latents": self.sparsity > 0,
+        }
+
+    def _describe_noise(self) -> list | None:
+        """Name what corrupts X, and collect its arguments."""
+        if self.noise is None:
+            return None
+        limits = self._input_range_ if self.noise == "gaussian" else []
+        return [self.noise, float(self.noise_amount), *limits]
+
+    def _make_criterion(self) -> Reconstruction:
+        loss = self._make_reconstruction_loss()
+        return Reconstruction(loss, self.n_outputs_, self.sparsity)
+
 
 class DenseAutoencoder(NeuralTransformer):
     """What autoencoders of dense networks share: tabular X, and the sizes of layers."""
@@ -54,7 +92,7 @@ class DenseAutoencoder(NeuralTransformer):
 
 
 @documented(AUTOENCODER_PARAMETERS)
-class Autoencoder(DenseAutoencoder):
+class Autoencoder(CodeMixin, DenseAutoencoder):
     """Autoencoder of dense networks.
 
     An encoder maps each sample to a few latents, and a decoder maps these back; both are trained
@@ -65,21 +103,6 @@ class Autoencoder(DenseAutoencoder):
     Parameters
     ----------
     %(parameters)s
-    latent_activation : str or nn.Module class, default='identity'
-        Activation of the latents, of the same kinds as `activation`.
-
-    noise : {'gaussian', 'mask'} or None, default=None
-        What corrupts X in training, while the uncorrupted X remains the target: normal noise,
-        clipped to the range of all values of X, or zeros in place of values.
-
-    noise_amount : float, default=0.2
-        Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets to
-        zero.
-
-    sparsity : float, default=0.0
-        Strength of an L1 penalty on the latents: what the sum of their absolute values, averaged
-        over samples, is multiplied with.
-
     tied_weights : bool, default=False
         Whether the decoder has the transposed weights of the encoder, and only biases of its own.
 
@@ -126,10 +149,7 @@ class Autoencoder(DenseAutoencoder):
 
     _parameter_constraints: dict = {
         **DenseAutoencoder._parameter_constraints,
-        "latent_activation": [StrOptions(set(ACTIVATIONS)), callable],
-        "noise": [StrOptions(set(NOISES)), None],
-        "noise_amount": [Interval(Real, 0, None, closed="left")],
-        "sparsity": [Interval(Real, 0, None, closed="left")],
+        **CODE_CONSTRAINTS,
         "tied_weights": ["boolean"],
     }
 
@@ -188,11 +208,6 @@ class Autoencoder(DenseAutoencoder):
 
     def _check_options(self) -> None:
         super()._check_options()
-        if self.noise == "mask" and self.noise_amount >= 1:
-            raise ValueError(
-                "noise='mask' needs a noise_amount in [0, 1), the share of values that are set "
-                f"to zero, got {self.noise_amount}."
-            )
         if self.tied_weights and self.decoder_layer_sizes is not None:
             raise ValueError(
                 "tied_weights=True mirrors the encoder: decoder_layer_sizes must be None, got "
@@ -202,22 +217,9 @@ class Autoencoder(DenseAutoencoder):
     def _describe_module(self, n_outputs: int) -> dict:
         return {
             **super()._describe_module(n_outputs),
-            "latent_activation": self.latent_activation,
-            "noise": self._describe_noise(),
+            **self._describe_code(),
             "tied_weights": bool(self.tied_weights),
-            "appends_latents": self.sparsity > 0,
         }
-
-    def _describe_noise(self) -> list | None:
-        """Name what corrupts X, and collect its arguments."""
-        if self.noise is None:
-            return None
-        limits = self._input_range_ if self.noise == "gaussian" else []
-        return [self.noise, float(self.noise_amount), *limits]
 
     def _make_module(self, structure: dict) -> AutoencoderNetwork:
         return dense_autoencoder(**structure)
-
-    def _make_criterion(self) -> Reconstruction:
-        loss = self._make_reconstruction_loss()
-        return Reconstruction(loss, self.n_outputs_, self.sparsity)

@@ -4,12 +4,16 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from sknn_basics.checks import check_latents
-from sknn_basics.modules.autoencoder import DECODERS
+from sknn_basics.modules.autoencoder import dense_decoder
+from sknn_basics.modules.conv_autoencoder import ConvDecoder
 from sknn_basics.persistence import check_version, package_version
 from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
 from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.saving import load_weights
+
+# Networks by the kind of autoencoder.
+DECODERS = {"dense": dense_decoder, "convolutional": ConvDecoder}
 
 
 class Decoder:
@@ -22,7 +26,7 @@ class Decoder:
     Parameters
     ----------
     kind : str
-        Kind of network, in `sknn_basics.modules.autoencoder.DECODERS`.
+        Kind of network, in `DECODERS`.
     structure : dict
         Arguments of the network.
     weights : dict of str to ndarray

@@ -3,7 +3,16 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknn_basics import ConvNetClassifier, ConvNetRegressor, MLPClassifier, MLPRegressor
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    ConvNetClassifier,
+    ConvNetRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    VariationalAutoencoder,
+    VariationalConvAutoencoder,
+)
 from sknn_basics.preprocessing import FilterBank, ImageReader, PixelScaler
 
 EXACT_MODES = [
@@ -27,11 +36,24 @@ INEXACT_MODES = {
 
 # What the families have in common is checked in every mode of the fastest one.
 ALL_MODES = [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
+DENSE = {"hidden_layer_sizes": (10,), "n_components": 2}
+CONVOLUTIONAL = {"filters": (4, 4), "n_components": 2}
 ESTIMATORS = {
     MLPClassifier: ALL_MODES,
     MLPRegressor: ALL_MODES,
     ConvNetClassifier: [{}, {"normalization": "layer", "solver": "lbfgs"}],
     ConvNetRegressor: [{}, {"normalization": "layer", "solver": "lbfgs"}],
+    Autoencoder: [
+        DENSE,
+        {**DENSE, "solver": "lbfgs", "latent_activation": "relu", "sparsity": 0.1},
+        {**DENSE, "tied_weights": True, "normalization": "layer"},
+    ],
+    VariationalAutoencoder: [DENSE, {**DENSE, "beta": 4.0, "normalization": "layer"}],
+    ConvAutoencoder: [
+        CONVOLUTIONAL,
+        {**CONVOLUTIONAL, "filters": 4, "n_components": None, "latent_filters": 2},
+    ],
+    VariationalConvAutoencoder: [CONVOLUTIONAL],
 }
 
 

@@ -248,7 +248,3 @@ def own_weights_as_arrays(decoder: nn.Module) -> dict[str, np.ndarray]:
         if isinstance(layer, TiedLinear):
             tensors[f"{name}.weight"] = layer.weight
     return {name: tensor.numpy(force=True).copy() for name, tensor in tensors.items()}
-
-
-# Makers of decoders alone, by the kind of autoencoder.
-DECODERS = {"dense": dense_decoder}

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import init
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 INITIALISERS = {
     "uniform": partial(init.uniform_, a=-0.01, b=0.01),
@@ -55,7 +55,7 @@ def glorot_uniform_with_bias(
         # scikit-learn stores inputs by outputs, so the draw is transposed.
         draw = rng.uniform(-bound, bound, (*weight.shape[1:], weight.shape[0]))
         weight.data.copy_(torch.from_numpy(np.moveaxis(draw, -1, 0)))
-        layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, weight.shape[0])))
+        layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, len(layer.bias))))
 
 
 def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Generator) -> None:
@@ -72,8 +72,13 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
     """
     draw = INITIALISERS[scheme] if isinstance(scheme, str) else scheme
     for layer in weight_layers(module):
-        draw(layer.weight.data.fill_(torch.nan), generator=generator)
-        if not layer.weight.isfinite().all():
+        # Transposed convolutions have inputs by outputs, where others have outputs by inputs.
+        swapped = isinstance(layer, _ConvTransposeNd)
+        weight = layer.weight.data.transpose(0, 1) if swapped else layer.weight.data
+        drawn = torch.full_like(weight, torch.nan, memory_format=torch.contiguous_format)
+        draw(drawn, generator=generator)
+        weight.copy_(drawn)
+        if not weight.isfinite().all():
             raise ValueError(f"weight_init={scheme!r} must fill a weight with finite numbers.")
         if layer.bias is not None:
             layer.bias.data.zero_()
