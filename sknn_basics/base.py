@@ -614,7 +614,8 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         return summarise(self.module_, self._sample_shape_)
 
     def _activated_outputs(self, X) -> np.ndarray:
-        return self.net_.predict_proba(self._check_new(X))
+        X = self._check_new(X)
+        return self.net_.predict_proba(X)
 
     def _check_new(self, X):
         """Check X that a fitted network is given."""

@@ -325,9 +325,10 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return self._structure_["n_components"]
 
     def _encode(self, X) -> np.ndarray:
-        dataset = self.net_.get_dataset(self._check_new(X))
+        X = self._check_new(X)
         return self.net_.map_batches(
-            lambda batch: self.module_.encode(batch[0]).numpy(force=True), dataset
+            lambda batch: self.module_.encode(batch[0]).numpy(force=True),
+            self.net_.get_dataset(X),
         )
 
     def _decode(self, Z: np.ndarray) -> np.ndarray:

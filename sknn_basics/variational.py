@@ -106,9 +106,10 @@ class VariationalMixin:
         std : ndarray of shape (n_samples, n_components)
             Their standard deviations.
         """
-        dataset = self.net_.get_dataset(self._check_new(X))
+        X = self._check_new(X)
         encoded = self.net_.map_batches(
-            lambda batch: self.module_.encoder(batch[0]).numpy(force=True), dataset
+            lambda batch: self.module_.encoder(batch[0]).numpy(force=True),
+            self.net_.get_dataset(X),
         )
         mean, log_variance = np.split(encoded, 2, axis=1)
         return mean, np.exp(log_variance / 2)

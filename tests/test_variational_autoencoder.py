@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
+from sklearn.exceptions import NotFittedError
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
@@ -198,6 +199,25 @@ def test_partial_fit_draws_anew(images):
 def test_wrong_parameters_raise(images, parameters, message):
     with pytest.raises(ValueError, match=message):
         small(**parameters).fit(images)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, X: model.transform(X),
+        lambda model, X: model.inverse_transform(X[:, :3]),
+        lambda model, X: model.reconstruct(X),
+        lambda model, X: model.score_samples(X),
+        lambda model, X: model.score(X),
+        lambda model, X: model.extract_decoder(),
+        lambda model, X: model.latent_distribution(X),
+        lambda model, X: model.sample_latents(X),
+        lambda model, X: model.sample(),
+    ],
+)
+def test_use_before_a_fit_raises(images, use):
+    with pytest.raises(NotFittedError):
+        use(small(), images)
 
 
 def test_number_of_samples_must_be_positive(images):
