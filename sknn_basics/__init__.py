@@ -2,22 +2,32 @@
 
 __version__ = "0.1.0"
 
-from sknn_basics import architectures, parallel
+from sknn_basics import architectures, inspection, parallel
+from sknn_basics.autoencoder import Autoencoder
+from sknn_basics.conv_autoencoder import ConvAutoencoder, VariationalConvAutoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
+from sknn_basics.decoder import Decoder
 from sknn_basics.forecasting import Forecaster
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 from sknn_basics.rnn import RNNClassifier, RNNRegressor
+from sknn_basics.variational import VariationalAutoencoder
 
 __all__ = [
+    "Autoencoder",
+    "ConvAutoencoder",
     "ConvNetClassifier",
     "ConvNetRegressor",
+    "Decoder",
     "Forecaster",
     "MLPClassifier",
     "MLPRegressor",
     "RNNClassifier",
     "RNNRegressor",
+    "VariationalAutoencoder",
+    "VariationalConvAutoencoder",
     "architectures",
     "from_json",
+    "inspection",
     "parallel",
 ]

@@ -4,6 +4,9 @@ Each is a mapping of parameters, or a function that makes one; `Regressor` takes
 of a mapping expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
 [0, 255]. What you add comes behind them: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
 
+`POOLED_AUTOENCODER`, `POOLED_DENOISER` and `STRIDED_DENOISER` are for `ConvAutoencoder` instead,
+and expect images in [0, 1].
+
 References
 ----------
 Chollet. "Deep learning with Python." Manning, 2017, chapter 5.
@@ -37,6 +40,14 @@ TWO_BLOCKS = {
     "filters": (30, 16),
     "kernel_size": (5, 3),
     "hidden_layer_sizes": (128, 64),
+}
+AUTOENCODING = {**TRAINING, "n_components": None, "max_iter": 50}
+DENOISING = {
+    **AUTOENCODING,
+    "filters": (32, 32),
+    "noise": "gaussian",
+    "noise_amount": 0.5,
+    "max_iter": 100,
 }
 
 # Two convolutions, one pool: 1,199,882 parameters for 28 x 28 pixels and ten classes.
@@ -84,6 +95,22 @@ NORMALIZED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "normalizat
 DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
 # The same with strides in place of pools.
 DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
+
+# Three channels of 7 x 7 as latents of 28 x 28 pixels.
+POOLED_AUTOENCODER = MappingProxyType(
+    {
+        **AUTOENCODING,
+        "filters": (16, 8),
+        "latent_filters": 3,
+        "latent_activation": "relu",
+        "decoder_filters": (16,),
+        "downsample": "max",
+    }
+)
+# Clean images of noisy ones; 32 channels as latents.
+POOLED_DENOISER = MappingProxyType({**DENOISING, "downsample": "max"})
+# The same with strides and transposed convolutions in place of pools and repeated pixels.
+STRIDED_DENOISER = MappingProxyType({**DENOISING, "downsample": "stride"})
 
 # Numbers of torchvision's layers, from image to output.
 TORCHVISION_LAYERS = {

@@ -58,7 +58,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     """Base of all neural estimators.
 
     A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
-    `NeuralRegressor`) says what y means.
+    `NeuralRegressor`, `NeuralTransformer`) says what the network learns.
     """
 
     _parameter_constraints: dict = {
@@ -132,8 +132,11 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     # What heads define.
 
     @abstractmethod
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
-        """Check y, and return what the loss expects; learn what y means if `reset`."""
+    def _encode_target(self, X, y, reset: bool, classes=None):
+        """Check y, and return what the loss expects; learn what y means if `reset`.
+
+        X was checked already; a head whose target is X returns this object.
+        """
 
     @abstractmethod
     def _describe_output(self, target: np.ndarray) -> tuple[int, str]:
@@ -142,10 +145,6 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     @abstractmethod
     def _make_criterion(self) -> torch.nn.Module:
         """Make the loss."""
-
-    @abstractmethod
-    def _decode(self, output: np.ndarray) -> np.ndarray:
-        """Turn activated outputs into predictions."""
 
     @abstractmethod
     def _score_output(self, output: np.ndarray, target: np.ndarray, weight) -> float:
@@ -185,6 +184,10 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
+        return self._fit_epochs(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def _fit_epochs(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Train until a callback decides to stop, or for all epochs."""
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
@@ -196,7 +199,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
@@ -272,7 +275,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
-        target = self._encode_y(y, reset=not continued, classes=classes)
+        target = self._encode_target(inputs, y, reset=not continued, classes=classes)
         check_consistent_length(inputs, target)
         if continued and not incremental:
             self._check_same_targets(target)
@@ -419,7 +422,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
     def _check_validation(self, X_val, y_val, weight_val):
         """Make the dataset of the given validation data, and its score."""
         inputs = self._check_X(X_val, reset=False)
-        target = self._encode_y(y_val, reset=False)
+        target = self._encode_target(inputs, y_val, reset=False)
         check_consistent_length(inputs, target)
         check_range(inputs, self._dtype_, "X")
         weight = self._weigh(weight_val, inputs, target)
@@ -434,7 +437,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
         """Split row numbers for training and validation, by class where that is possible."""
-        n_samples = len(target)
+        n_samples = target.shape[0]
         n_valid = max(2, int(np.ceil(self.validation_fraction * n_samples)))
         if self.validation_fraction == 0 or n_valid >= n_samples:
             raise ValueError(
@@ -515,7 +518,7 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             warnings.warn(
                 f"Got `batch_size`={self.batch_size} larger than the sample size {n_samples}. "
                 "It is going to be clipped.",
-                stacklevel=4,
+                stacklevel=5,
             )
         return int(min(self.batch_size, n_samples))
 
@@ -613,27 +616,17 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
         check_is_fitted(self)
         return summarise(self.module_, self._sample_shape_)
 
-    def predict(self, X) -> np.ndarray:
-        """Predict the targets of X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted targets.
-        """
-        return self._decode(self._activated_outputs(X))
-
     def _activated_outputs(self, X) -> np.ndarray:
+        X = self._check_new(X)
+        return self.net_.predict_proba(X)
+
+    def _check_new(self, X):
+        """Check X that a fitted network is given."""
         if not self.__sklearn_is_fitted__():  # `check_is_fitted` alone is slow on one row
             check_is_fitted(self)
         X = self._check_X(as_array(X), reset=False)
         check_range(X, self._dtype_, "X")
-        return self.net_.predict_proba(X)
+        return X
 
     def __sklearn_is_fitted__(self) -> bool:
         return "module_" in vars(self)

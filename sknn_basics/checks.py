@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 
@@ -85,6 +86,11 @@ def check_samples(estimator, X, reset: bool):
             f"samples of shape {tuple(estimator._sample_shape_)}."
         )
     return X
+
+
+def count_dimensions(array) -> int:
+    """Count the dimensions of an array, or of anything that can be turned into one."""
+    return len(array.shape) if hasattr(array, "shape") else np.asarray(array).ndim
 
 
 def check_numeric(array, name: str) -> None:
@@ -169,3 +175,22 @@ def check_choice(value, choices: Sequence, name: str) -> None:
     """
     if not any(value is choice or (value == choice) is True for choice in choices):
         raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+
+
+def value_range(array) -> tuple[float, float]:
+    """Tell the smallest and the largest value of an array or a sparse matrix."""
+    return float(array.min()), float(array.max())
+
+
+def check_latents(Z, n_components: int, dtype: str) -> np.ndarray:
+    """Check latents that are to be decoded.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite numbers, or have another number of columns than `n_components`.
+    """
+    Z = check_array(Z, dtype=dtype, input_name="Z")
+    if Z.shape[1] != n_components:
+        raise ValueError(f"Z must have {n_components} columns, one a latent, got {Z.shape[1]}.")
+    return Z

@@ -28,60 +28,11 @@ NORMALIZATIONS = ("batch", "layer", None)
 CHANNEL_AXES = {"channels_first": 0, "channels_last": -1, "no_channels": None}
 
 
-class ConvNetEstimator(NeuralEstimator):
-    """What the convolutional networks share: images as X, and blocks of convolutions."""
-
-    _parameter_constraints: dict = {
-        **NeuralEstimator._parameter_constraints,
-        "filters": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "strides": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "padding": [
-            "array-like",
-            StrOptions({"same", "valid"}),
-            Interval(Integral, 0, None, closed="left"),
-        ],
-        "downsample": ["array-like", StrOptions({"max", "average", "stride"}), None],
-        "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "normalization": ["array-like", StrOptions({"batch", "layer"}), None],
-        "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
-        "max_norm": ["array-like", Interval(Real, 0, None, closed="neither"), None],
-        "hidden_dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
-        "hidden_max_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "features": [callable, None],
-        "image_shape": [StrOptions({"auto"}), "array-like"],
-        "data_format": [StrOptions({"auto", *CHANNEL_AXES})],
-        "preprocessing": [StrOptions(set(PIXEL_SCALES)), callable, None],
-        "augmentation": [callable, None],
-    }
-
-    _stochastic_only = (
-        *NeuralEstimator._stochastic_only,
-        "hidden_dropout",
-        "hidden_max_norm",
-        "augmentation",
-    )
+class ImageEstimator(NeuralEstimator):
+    """What networks of images share: images as X, and the arguments of blocks."""
 
     def _check_X(self, X, reset: bool):
         return check_samples(self, X, reset)
-
-    def _describe_module(self, n_outputs: int) -> dict:
-        shape, channel_axis = self._describe_images()
-        sizes = hidden_sizes(self.hidden_layer_sizes)
-        activations = one_a_block(self.activation, self._n_blocks(), "activation")
-        return {
-            "image_shape": shape,
-            "channel_axis": channel_axis,
-            "blocks": self._describe_blocks(len(shape) - (channel_axis is not None)),
-            "features": self.features,
-            "hidden_layer_sizes": sizes,
-            "n_outputs": n_outputs,
-            "hidden_activation": activations[-1],
-            "hidden_dropout": one_a_layer(self.hidden_dropout, len(sizes), "hidden_dropout"),
-            "hidden_max_norm": self.hidden_max_norm,
-            "preprocessing": self.preprocessing,
-            "input_noise": self.input_noise,
-        }
 
     def _n_blocks(self) -> int:
         return 1 if isinstance(self.filters, Integral) else len(self.filters)
@@ -130,6 +81,59 @@ class ConvNetEstimator(NeuralEstimator):
             block["dropout"] = dropout[i]
             blocks.append(block)
         return blocks
+
+
+class ConvNetEstimator(ImageEstimator):
+    """What the convolutional networks share: images as X, and blocks of convolutions."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "filters": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "strides": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "padding": [
+            "array-like",
+            StrOptions({"same", "valid"}),
+            Interval(Integral, 0, None, closed="left"),
+        ],
+        "downsample": ["array-like", StrOptions({"max", "average", "stride"}), None],
+        "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "normalization": ["array-like", StrOptions({"batch", "layer"}), None],
+        "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
+        "max_norm": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+        "hidden_dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "hidden_max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "features": [callable, None],
+        "image_shape": [StrOptions({"auto"}), "array-like"],
+        "data_format": [StrOptions({"auto", *CHANNEL_AXES})],
+        "preprocessing": [StrOptions(set(PIXEL_SCALES)), callable, None],
+        "augmentation": [callable, None],
+    }
+
+    _stochastic_only = (
+        *NeuralEstimator._stochastic_only,
+        "hidden_dropout",
+        "hidden_max_norm",
+        "augmentation",
+    )
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        shape, channel_axis = self._describe_images()
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        return {
+            "image_shape": shape,
+            "channel_axis": channel_axis,
+            "blocks": self._describe_blocks(len(shape) - (channel_axis is not None)),
+            "features": self.features,
+            "hidden_layer_sizes": sizes,
+            "n_outputs": n_outputs,
+            "hidden_activation": activations[-1],
+            "hidden_dropout": one_a_layer(self.hidden_dropout, len(sizes), "hidden_dropout"),
+            "hidden_max_norm": self.hidden_max_norm,
+            "preprocessing": self.preprocessing,
+            "input_noise": self.input_noise,
+        }
 
     def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
         if not continued and self.features is not None:

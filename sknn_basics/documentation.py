@@ -232,6 +232,63 @@ Activation of the outputs.""",
 }
 
 
+AUTOENCODER_PARAMETERS = {
+    "hidden_layer_sizes": """array-like of int, default=(512, 256)
+Number of units of each hidden layer of the encoder; ``()`` for none.""",
+    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
+the squared error of a linear one. 'auto' takes the former where all values of X (or of a y of its
+shape) lie in [0, 1], the latter otherwise.""",
+    "latent_activation": """str or nn.Module class, default='identity'
+Activation of the latents, of the same kinds as `activation`.""",
+    "noise": """{'gaussian', 'mask'} or None, default=None
+What corrupts X in training, while the uncorrupted X remains the target: normal noise,
+clipped to the range of all values of X, or zeros in place of values.""",
+    "noise_amount": """float, default=0.2
+Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets to
+zero.""",
+    "sparsity": """float, default=0.0
+Strength of an L1 penalty on the latents: what the sum of their absolute values, averaged
+over samples, is multiplied with.""",
+    "beta": """float, default=1.0
+Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
+reconstructs better.""",
+    "n_components": """int, default=20
+Number of latents of a sample.""",
+    "decoder_layer_sizes": """array-like of int or None, default=None
+Number of units of each hidden layer of the decoder; None mirrors the encoder.""",
+    "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
+Activation of the reconstruction; 'auto' is what `loss` asks for.""",
+}
+
+CONV_AUTOENCODER_PARAMETERS = {
+    **AUTOENCODER_PARAMETERS,
+    "filters": """int or sequence of int, default=(16, 32)
+Number of filters of the convolution of each block of the encoder.""",
+    "n_components": """int or None, default=20
+Number of latents, which a dense layer computes; None takes the images of the last convolution as
+latents, flattened.""",
+    "latent_filters": """int or None, default=None
+Number of filters of one more convolution behind the blocks of the encoder.""",
+    "decoder_filters": """int, sequence of int or None, default=None
+Number of filters of the convolution of each block of the decoder, which makes its images larger
+behind it; None mirrors the encoder. One fewer than the encoder has, where images grow first (not
+with 'stride'). A last convolution makes the channels of X.""",
+    "kernel_size": """int or sequence, default=3
+Size of the kernels: one value for all blocks, or one a block, which the decoder mirrors. A block's
+value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images keep their size.""",
+    "downsample": """{'max', 'average', 'stride'}, None or sequence of them, default='stride'
+How a block of the encoder makes its images smaller: by a pool, or by a convolution that moves by
+`pool_size`. The decoder makes them larger by repeated pixels, or by a transposed convolution.""",
+    "pool_size": CONVNET_PARAMETERS["pool_size"],
+    "normalization": CONVNET_PARAMETERS["normalization"],
+    "activation": """str, nn.Module class or sequence of them, default='relu'
+Activation of the convolutions, one for all blocks or one a block, which the decoder mirrors.""",
+    "dropout": CONVNET_PARAMETERS["dropout"],
+    "image_shape": CONVNET_PARAMETERS["image_shape"],
+    "data_format": CONVNET_PARAMETERS["data_format"],
+}
+
 DENSE_ATTRIBUTES = {
     "coefs_": """list of ndarray of shape (n_inputs, n_units)
 Weights of each layer.""",

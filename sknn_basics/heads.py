@@ -1,5 +1,6 @@
 """What classifiers and regressors make of y."""
 
+from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
@@ -23,7 +24,37 @@ from sknn_basics.training.losses import (
 )
 
 
-class NeuralClassifier(ClassifierMixin, NeuralEstimator):
+class NeuralPredictor(NeuralEstimator):
+    """What neural classifiers and regressors share: predictions of y."""
+
+    @abstractmethod
+    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+        """Check y, and return what the loss expects; learn what y means if `reset`."""
+
+    @abstractmethod
+    def _decode(self, output: np.ndarray) -> np.ndarray:
+        """Turn activated outputs into predictions."""
+
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
+        return self._encode_y(y, reset, classes)
+
+    def predict(self, X) -> np.ndarray:
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted targets.
+        """
+        return self._decode(self._activated_outputs(X))
+
+
+class NeuralClassifier(ClassifierMixin, NeuralPredictor):
     """What neural classifiers share: classes, probabilities, class weights."""
 
     _parameter_constraints: dict = {
@@ -316,7 +347,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return tags
 
 
-class NeuralRegressor(RegressorMixin, NeuralEstimator):
+class NeuralRegressor(RegressorMixin, NeuralPredictor):
     """What neural regressors share: losses and real targets."""
 
     _parameter_constraints: dict = {

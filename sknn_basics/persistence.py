@@ -24,6 +24,7 @@ from sknn_basics.training.saving import (
 ARCHITECTURE = (
     "n_features_in_",
     "_sample_shape_",
+    "_input_range_",
     "feature_names_in_",
     "classes_",
     "n_outputs_",

@@ -90,7 +90,139 @@ def slid_size(size: Size, window: Size, stride: Size, padding: Size) -> Size:
     )
 
 
-class ConvNetwork(nn.Sequential):
+class ConvStack(nn.Sequential):
+    """Layers of images, which know how large their images are.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of channels of the images so far.
+    size : sequence of int
+        Size of the images so far.
+
+    Attributes
+    ----------
+    n_multiplications : int
+        Number of multiplications a sample of a forward pass.
+    largest_output : int
+        Number of values a sample of the largest layer output.
+    """
+
+    def __init__(self, n_channels: int, size: Sequence[int]):
+        super().__init__()
+        self.n_channels, self.size = n_channels, tuple(size)
+        self.n_multiplications, self.largest_output = 0, n_channels * prod(size)
+
+    def add_block(
+        self,
+        name: str,
+        *,
+        filters: Sequence[int],
+        kernel_size: Sequence[Size],
+        strides: Sequence[Size],
+        padding: str | int,
+        downsample: str | None,
+        pool_size: Size,
+        normalization: str | None,
+        activation: str | type[nn.Module],
+        dropout: float,
+        max_norm: float | None,
+    ) -> None:
+        """Add a block: convolutions, then pooling and dropout.
+
+        Parameters
+        ----------
+        name : str
+            What its layers' names begin with.
+        filters : sequence of int
+            Number of filters of each convolution.
+        kernel_size, strides : sequence of tuple of int
+            Of each convolution, in each dimension.
+        padding : {'same', 'valid'} or int
+            Zeros around the images of each convolution: as many as keep the size at stride 1,
+            none, or that many on each side.
+        downsample : {'max', 'average', 'stride'} or None
+            How the block ends: with a pool of `pool_size`, or with a last convolution that moves
+            by `pool_size`.
+        pool_size : tuple of int
+            See `downsample`.
+        normalization, activation, max_norm
+            Of each convolution.
+        dropout : float
+            Probability of dropping a value at the block's end.
+        """
+        strides = list(strides)
+        if downsample == "stride":
+            strides[-1] = pool_size
+        for i, (n_filters, kernel, stride) in enumerate(zip(filters, kernel_size, strides), 1):
+            layer = f"{name}_conv{i}"
+            self.add_convolution(layer, n_filters, kernel, stride, padding)
+            getattr(self, layer).max_norm = max_norm
+            self.add_activation(layer, normalization, activation)
+        if downsample in POOLINGS:
+            self.add_pooling(f"{name}_pool", downsample, pool_size)
+        if dropout:
+            self.add_module(f"{name}_dropout", Dropout(dropout))
+
+    def add_activation(
+        self, name: str, normalization: str | None, activation: str | type[nn.Module]
+    ) -> None:
+        """Add what follows a convolution."""
+        if normalization is not None:
+            normalize = BatchNorm if normalization == "batch" else _layer_norm
+            self.add_module(f"{name}_normalization", normalize(self.n_channels))
+        self.add_module(f"{name}_activation", make_activation(activation))
+
+    def add_convolution(
+        self, name: str, n_filters: int, kernel: Size, stride: Size, padding: str | int
+    ) -> None:
+        """Add a convolution.
+
+        Raises
+        ------
+        ValueError
+            If the kernel is larger than the padded image.
+        """
+        if padding == "same":
+            total = tuple(k - 1 for k in kernel)
+        else:
+            total = tuple(2 * (0 if padding == "valid" else padding) for _ in kernel)
+        self.check_fits(name, "kernel", kernel, total)
+        is_even = all(t % 2 == 0 for t in total)
+        if not is_even:
+            self.add_module(f"{name}_padding", Pad(total))
+        each_side = tuple(t // 2 for t in total) if is_even else 0
+        kind = CONVOLUTIONS[len(self.size)]
+        layer = kind(self.n_channels, n_filters, kernel, stride, each_side)
+        self.add_module(name, layer)
+        self.n_channels, self.size = n_filters, slid_size(self.size, kernel, stride, total)
+        self.n_multiplications += prod(self.size) * layer.weight.numel()
+        self.largest_output = max(self.largest_output, n_filters * prod(self.size))
+
+    def add_pooling(self, name: str, kind: str, pool_size: Size) -> None:
+        """Add a pool.
+
+        Raises
+        ------
+        ValueError
+            If it is larger than the image.
+        """
+        no_padding = (0,) * len(pool_size)
+        self.check_fits(name, "pool", pool_size, no_padding)
+        self.add_module(name, POOLINGS[kind][len(pool_size)](pool_size))
+        self.size = slid_size(self.size, pool_size, pool_size, no_padding)
+
+    def check_fits(self, name: str, what: str, window: Size, padding: Size) -> None:
+        """Check that a kernel or pool is not larger than the padded image."""
+        if any(w > n + p for w, n, p in zip(window, self.size, padding)):
+            padded = f", padded by {padding}" if any(padding) else ""
+            raise ValueError(
+                f"{name}: a {what} of size {window} is larger than what is left of the image, "
+                f"{self.size}{padded}."
+            )
+
+
+class ConvNetwork(ConvStack):
     """Convolutional network: (n_samples, *image_shape) -> (n_samples, n_outputs).
 
     Layout and preprocessing of images, then blocks of convolution -> normalization -> activation,
@@ -115,13 +247,6 @@ class ConvNetwork(nn.Sequential):
         What happens to every batch first, see `make_preprocessing`.
     input_noise : float
         Standard deviation of normal noise on the preprocessed images.
-
-    Attributes
-    ----------
-    n_multiplications : int
-        Number of multiplications a sample of a forward pass, in convolutions and dense layers.
-    largest_output : int
-        Number of values a sample of the largest layer output.
     """
 
     def __init__(
@@ -139,11 +264,9 @@ class ConvNetwork(nn.Sequential):
         preprocessing: str | nn.Module | Callable | None = None,
         input_noise: float = 0.0,
     ):
-        super().__init__()
-        self.add_module("input", ImageInput(image_shape, channel_axis))
-        self.n_channels, *size = self.input.output_shape
-        self.size = tuple(size)
-        self.n_multiplications, self.largest_output = 0, prod(image_shape)
+        layout = ImageInput(image_shape, channel_axis)
+        super().__init__(layout.output_shape[0], layout.output_shape[1:])
+        self.add_module("input", layout)
         if preprocessing is not None:
             self.add_preprocessing(preprocessing)
         if input_noise:
@@ -209,108 +332,6 @@ class ConvNetwork(nn.Sequential):
         finally:
             for layer, mode in modes.items():
                 layer.training = mode
-
-    def add_block(
-        self,
-        name: str,
-        *,
-        filters: Sequence[int],
-        kernel_size: Sequence[Size],
-        strides: Sequence[Size],
-        padding: str | int,
-        downsample: str | None,
-        pool_size: Size,
-        normalization: str | None,
-        activation: str | type[nn.Module],
-        dropout: float,
-        max_norm: float | None,
-    ) -> None:
-        """Add a block: convolutions, then pooling and dropout.
-
-        Parameters
-        ----------
-        name : str
-            What its layers' names begin with.
-        filters : sequence of int
-            Number of filters of each convolution.
-        kernel_size, strides : sequence of tuple of int
-            Of each convolution, in each dimension.
-        padding : {'same', 'valid'} or int
-            Zeros around the images of each convolution: as many as keep the size at stride 1,
-            none, or that many on each side.
-        downsample : {'max', 'average', 'stride'} or None
-            How the block ends: with a pool of `pool_size`, or with a last convolution that moves
-            by `pool_size`.
-        pool_size : tuple of int
-            See `downsample`.
-        normalization, activation, max_norm
-            Of each convolution.
-        dropout : float
-            Probability of dropping a value at the block's end.
-        """
-        strides = list(strides)
-        if downsample == "stride":
-            strides[-1] = pool_size
-        for i, (n_filters, kernel, stride) in enumerate(zip(filters, kernel_size, strides), 1):
-            layer = f"{name}_conv{i}"
-            self.add_convolution(layer, n_filters, kernel, stride, padding)
-            getattr(self, layer).max_norm = max_norm
-            if normalization is not None:
-                normalize = BatchNorm if normalization == "batch" else _layer_norm
-                self.add_module(f"{layer}_normalization", normalize(n_filters))
-            self.add_module(f"{layer}_activation", make_activation(activation))
-        if downsample in POOLINGS:
-            self.add_pooling(f"{name}_pool", downsample, pool_size)
-        if dropout:
-            self.add_module(f"{name}_dropout", Dropout(dropout))
-
-    def add_convolution(
-        self, name: str, n_filters: int, kernel: Size, stride: Size, padding: str | int
-    ) -> None:
-        """Add a convolution.
-
-        Raises
-        ------
-        ValueError
-            If the kernel is larger than the padded image.
-        """
-        if padding == "same":
-            total = tuple(k - 1 for k in kernel)
-        else:
-            total = tuple(2 * (0 if padding == "valid" else padding) for _ in kernel)
-        self.check_fits(name, "kernel", kernel, total)
-        is_even = all(t % 2 == 0 for t in total)
-        if not is_even:
-            self.add_module(f"{name}_padding", Pad(total))
-        each_side = tuple(t // 2 for t in total) if is_even else 0
-        kind = CONVOLUTIONS[len(self.size)]
-        layer = kind(self.n_channels, n_filters, kernel, stride, each_side)
-        self.add_module(name, layer)
-        self.n_channels, self.size = n_filters, slid_size(self.size, kernel, stride, total)
-        self.n_multiplications += prod(self.size) * layer.weight.numel()
-        self.largest_output = max(self.largest_output, n_filters * prod(self.size))
-
-    def add_pooling(self, name: str, kind: str, pool_size: Size) -> None:
-        """Add a pool.
-
-        Raises
-        ------
-        ValueError
-            If it is larger than the image.
-        """
-        no_padding = (0,) * len(pool_size)
-        self.check_fits(name, "pool", pool_size, no_padding)
-        self.add_module(name, POOLINGS[kind][len(pool_size)](pool_size))
-        self.size = slid_size(self.size, pool_size, pool_size, no_padding)
-
-    def check_fits(self, name: str, what: str, window: Size, padding: Size) -> None:
-        """Check that a kernel or pool is not larger than the padded image."""
-        if any(w > n + p for w, n, p in zip(window, self.size, padding)):
-            padded = f", padded by {padding}" if any(padding) else ""
-            raise ValueError(
-                f"{name}: a {what} of size {window} is larger than what is left of the image, "
-                f"{self.size}{padded}."
-            )
 
 
 def _layer_norm(n_channels: int) -> nn.GroupNorm:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import init
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 INITIALISERS = {
     "uniform": partial(init.uniform_, a=-0.01, b=0.01),
@@ -55,7 +55,7 @@ def glorot_uniform_with_bias(
         # scikit-learn stores inputs by outputs, so the draw is transposed.
         draw = rng.uniform(-bound, bound, (*weight.shape[1:], weight.shape[0]))
         weight.data.copy_(torch.from_numpy(np.moveaxis(draw, -1, 0)))
-        layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, weight.shape[0])))
+        layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, len(layer.bias))))
 
 
 def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Generator) -> None:
@@ -71,7 +71,12 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
         Source of the draws.
     """
     for layer in weight_layers(module):
-        draw_weight(layer.weight.data, scheme, generator)
+        # Transposed convolutions have inputs by outputs, where others have outputs by inputs.
+        swapped = isinstance(layer, _ConvTransposeNd)
+        weight = layer.weight.data.transpose(0, 1) if swapped else layer.weight.data
+        drawn = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        draw_weight(drawn, scheme, generator)
+        weight.copy_(drawn)
         if layer.bias is not None:
             layer.bias.data.zero_()
 

@@ -91,6 +91,46 @@ class GaussianNoise(RandomLayer):
         return f"std={self.std}"
 
 
+class ClippedNoise(GaussianNoise):
+    """Add normal noise of standard deviation `std` while training, within [`low`, `high`]."""
+
+    def __init__(self, std: float, low: float, high: float):
+        super().__init__(std)
+        self.low, self.high = low, high
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return (x + drawn).clamp(self.low, self.high)
+
+
+class MaskingNoise(Dropout):
+    """Set each value to zero with probability `p` while training, and leave the others alone."""
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x * drawn
+
+
+class NormalSampling(RandomLayer):
+    """Draw from independent normals while training, given their means and log-variances.
+
+    (n_samples, 2 * n) -> (n_samples, n); in evaluation, the means.
+
+    References
+    ----------
+    Kingma and Welling. "Auto-encoding variational Bayes." ICLR 2014.
+    """
+
+    def draw(self, x: Tensor) -> Tensor:
+        shape = (len(x), x.shape[1] // 2)
+        return torch.randn(shape, generator=self.generator, dtype=x.dtype, device=x.device)
+
+    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
+        mean, log_variance = x.chunk(2, dim=1)
+        return mean + torch.exp(0.5 * log_variance) * drawn
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if self.training else x.chunk(2, dim=1)[0]
+
+
 class RReLU(RandomLayer):
     """Leaky rectifier whose slope is drawn from [`lower`, `upper`) while training."""
 

@@ -1,6 +1,6 @@
 """Batches as slices of whole arrays, never sample by sample."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cache
 from itertools import repeat
@@ -78,14 +78,50 @@ class ArrayDataset(Dataset):
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Read a batch: inputs, targets and weights of `rows` (a slice or an index array)."""
-        if isinstance(rows, int):
-            rows = slice(rows, rows + 1)
-        if self.rows is not None:
-            rows = self.rows[rows]
+        rows = self.rows_of_whole(rows)
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         targets = None if self.targets is None else self.targets[index]
         weights = None if self.weights is None else self.weights[index]
         return self.read(rows), targets, weights
+
+    def rows_of_whole(self, rows):
+        """Turn rows of this dataset into rows of the data that it shares with others."""
+        if isinstance(rows, int):
+            rows = slice(rows, rows + 1)
+        return rows if self.rows is None else self.rows[rows]
+
+
+class ReconstructionDataset(ArrayDataset):
+    """Inputs and what they are reconstructed as, both read batch by batch.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        Inputs.
+    y : ndarray or CSR matrix of the same shape
+        What they should become. If it is X, the same object, a batch is its own target.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights.
+    dtype : torch.dtype
+        Data type of the network.
+    device : torch.device
+        Where batches are wanted.
+    """
+
+    def __init__(self, X, y, weight=None, *, dtype: torch.dtype, device: torch.device):
+        super().__init__(X, None, weight, dtype=dtype, device=device)
+        self.y = y
+        self.read = _make_reader(X, dtype, device, is_read_again=True)
+        self.read_target = self.read if y is X else _make_reader(y, dtype, device, True)
+
+    def equals(self, other: ArrayDataset) -> bool:
+        same = getattr(other, "y", None) is self.y or (self.y is self.X and other.y is other.X)
+        return same and super().equals(other)
+
+    def __getitem__(self, rows) -> tuple[Tensor, Tensor, Tensor | None]:
+        X, _, weights = super().__getitem__(rows)
+        targets = X if self.y is self.X else self.read_target(self.rows_of_whole(rows))
+        return X, targets, weights
 
 
 class Batches:
@@ -154,15 +190,28 @@ def number_rows(n_rows: int) -> np.ndarray:
 
 
 def evaluation_batch_size(dataset: ArrayDataset, module: nn.Module) -> int:
-    """Choose the number of samples a batch for passes without gradients.
+    """Choose the number of samples a batch for passes without gradients."""
+    return samples_a_batch(module, dataset.sample_bytes)
+
+
+def samples_a_batch(module: nn.Module, sample_bytes: int) -> int:
+    """Choose the number of samples of a given size for a pass without gradients.
 
     A network whose layers blow up their inputs has an attribute ``largest_output``.
     """
-    size = EVALUATION_BATCH_BYTES // dataset.sample_bytes
+    size = EVALUATION_BATCH_BYTES // sample_bytes
     if n_values := getattr(module, "largest_output", 0):
         itemsize = next(module.parameters()).element_size()
         size = min(size, EVALUATION_OUTPUT_BYTES // (n_values * itemsize))
     return max(1, size)
+
+
+def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> np.ndarray:
+    """Join the arrays that a function makes of batches, without gradients."""
+    starts = range(0, len(dataset), batch_size)
+    with torch.inference_mode():
+        parts = [function(dataset[start : start + batch_size]) for start in starts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):

@@ -1,6 +1,7 @@
 """Losses: (output, target) -> one value a sample, summed over its outputs."""
 
 from collections.abc import Sequence
+from math import log, pi
 
 import torch
 from torch import Tensor, nn
@@ -133,12 +134,106 @@ class SequenceLoss(Loss):
         return losses.where(has_target, 0.0).sum(1) / has_target.sum(1)
 
 
+class LogisticSquaredError(Loss):
+    """Half of the squared error of the logistic function of each output."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return 0.5 * (torch.sigmoid(output) - target).square().sum(1)
+
+
+class Reconstruction(Loss):
+    """Loss of a reconstruction, and an L1 penalty on the latents that follow it in the output.
+
+    Parameters
+    ----------
+    loss : Loss
+        Compares a reconstruction with its target; the reported loss is its mean over features.
+    n_features : int
+        Number of values of a sample, of whatever shape.
+    sparsity : float, default=0.0
+        Strength of the penalty; the output ends with the reconstruction if it is 0.
+    """
+
+    def __init__(self, loss: Loss, n_features: int, sparsity: float = 0.0):
+        super().__init__()
+        self.loss, self.n_features, self.sparsity = loss, n_features, sparsity
+        self.reported_share = 1 / n_features
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        losses = self.loss(output[:, : self.n_features], target.flatten(1))
+        if self.sparsity:
+            losses = losses + self.sparsity * output[:, self.n_features :].abs().sum(1)
+        return losses
+
+
+class VariationalLoss(Loss):
+    """Negative evidence lower bound of an output of reconstruction, means and log-variances.
+
+    It lacks the constants of `log_normaliser`.
+
+    Parameters
+    ----------
+    loss : Loss
+        Compares a reconstruction with its target: a negative log-likelihood.
+    n_features : int
+        Number of values of a sample, of whatever shape.
+    beta : float, default=1.0
+        Weight of the divergence.
+    """
+
+    def __init__(self, loss: Loss, n_features: int, beta: float = 1.0):
+        super().__init__()
+        self.loss, self.n_features, self.beta = loss, n_features, beta
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        mean, log_variance = output[:, self.n_features :].chunk(2, dim=1)
+        losses = self.loss(output[:, : self.n_features], target.flatten(1))
+        return losses + self.beta * divergence_from_unit_normal(mean, log_variance)
+
+    def bound(self, network: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:
+        """Estimate the evidence lower bound of each sample, with a `beta` of 1.
+
+        The expectation over latents is a mean over the rows of `noise`, draws of a unit normal
+        of shape (n_draws, n_latents) that all samples share.
+        """
+        mean, log_variance = network.distribution(x)
+        target, deviation = target.flatten(1), torch.exp(0.5 * log_variance)
+        losses = sum(self.loss(network.decode(mean + deviation * row), target) for row in noise)
+        expected = losses / len(noise) + divergence_from_unit_normal(mean, log_variance)
+        return log_normaliser(self.loss) * self.n_features - expected
+
+
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "poisson": Poisson,
 }
+
+
+RECONSTRUCTION_LOSSES = {
+    ("binary_cross_entropy", "logistic"): BinaryCrossEntropy,
+    ("squared_error", "logistic"): LogisticSquaredError,
+    ("squared_error", "identity"): SquaredError,
+}
+
+
+def mean_squared_difference(reconstruction: Tensor, target: Tensor) -> Tensor:
+    """Compute each sample's squared error, averaged over its values."""
+    return (reconstruction - target.flatten(1)).square().mean(1)
+
+
+def divergence_from_unit_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Compute the Kullback-Leibler divergence of independent normals from unit ones, a sample."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+def log_normaliser(loss: Loss) -> float:
+    """Tell what a feature's log-likelihood has besides the negative loss.
+
+    The squared error is that of a normal distribution of unit variance.
+    """
+    return 0.0 if isinstance(loss, BinaryCrossEntropy) else -0.5 * log(2 * pi)
 
 
 def identity(output: Tensor) -> Tensor:

@@ -12,7 +12,12 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.history import History
 from torch import Tensor, nn
 
-from sknn_basics.training.batches import ArrayDataset, Batches, evaluation_batch_size
+from sknn_basics.training.batches import (
+    ArrayDataset,
+    Batches,
+    evaluation_batch_size,
+    map_batches,
+)
 from sknn_basics.training.callbacks import (
     DECISIONS,
     StopWithoutProgress,
@@ -359,14 +364,15 @@ class Net(NeuralNet):
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
-        dataset = self.get_dataset(X)
-        size = self.rows_of_evaluation(dataset)
-        with torch.inference_mode():
-            activated = [
-                self.activate(self.evaluation_step(dataset[start : start + size]))
-                for start in range(0, len(dataset), size)
-            ]
-        return activated[0] if len(activated) == 1 else np.concatenate(activated)
+        return self.map_batches(
+            lambda batch: self.activate(self.evaluation_step(batch)), self.get_dataset(X)
+        )
+
+    def map_batches(self, function: Callable, dataset: ArrayDataset) -> np.ndarray:
+        """Join the arrays that a function makes of batches, in evaluation without gradients."""
+        if self.module_.training:
+            self._set_training(False)
+        return map_batches(function, dataset, self.rows_of_evaluation(dataset))
 
     def activate(self, output: Tensor) -> np.ndarray:
         """Apply the output activation."""

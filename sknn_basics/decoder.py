@@ -1,0 +1,164 @@
+"""The second half of an autoencoder, alone."""
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state, check_scalar
+
+from sknn_basics.checks import check_latents
+from sknn_basics.modules.autoencoder import dense_decoder
+from sknn_basics.modules.conv_autoencoder import ConvDecoder
+from sknn_basics.persistence import check_version, package_version
+from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
+from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
+from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
+from sknn_basics.training.saving import load_weights
+
+# Networks by the kind of autoencoder.
+DECODERS = {"dense": dense_decoder, "convolutional": ConvDecoder}
+
+
+class Decoder:
+    """Decoder of a fitted autoencoder, which needs neither the encoder nor the estimator.
+
+    `extract_decoder` of an autoencoder makes it. It is saved and loaded as any object, by pickle,
+    joblib or skops, with half of the weights of the whole, and computes on the device that its
+    autoencoder was given.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of network, in `DECODERS`.
+    structure : dict
+        Arguments of the network.
+    weights : dict of str to ndarray
+        Its weights.
+    n_components : int
+        Number of latents.
+    sample_shape : tuple of int
+        Shape of a decoded sample.
+    out_activation : {'logistic', 'identity'}
+        Activation of the outputs.
+    dtype : {'float32', 'float64'}
+        Data type of the network.
+    device : str or torch.device, default='auto'
+        Where to compute.
+    latent_mean : ndarray of shape (n_components,) or None, default=None
+        Mean of the latents that `sample` decodes; None if they have no known distribution.
+    latent_scale : ndarray of shape (n_components, n_components) or None, default=None
+        What draws of a unit normal are multiplied with, before the mean is added; None leaves them.
+
+    Attributes
+    ----------
+    module : nn.Module
+        The network.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from sklearn.datasets import load_digits
+    >>> from sknn_basics import Autoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = Autoencoder((32,), 5, max_iter=5, random_state=0).fit(X / 16)
+    >>> decoder = pickle.loads(pickle.dumps(model.extract_decoder(X / 16)))
+    >>> decoder.sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    def __init__(
+        self,
+        kind,
+        structure,
+        weights,
+        *,
+        n_components,
+        sample_shape,
+        out_activation,
+        dtype,
+        device="auto",
+        latent_mean=None,
+        latent_scale=None,
+    ):
+        self.__setstate__({k: v for k, v in locals().items() if k != "self"})
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Decode latents.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components)
+            Latents.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, ...)
+            Reconstructions.
+
+        Raises
+        ------
+        ValueError
+            If Z has another number of columns.
+        """
+        Z = check_latents(Z, self.n_components, self.dtype)
+        weight = next(self.module.parameters())
+        activate = OUTPUT_ACTIVATIONS[self.out_activation]
+        output = map_batches(
+            lambda batch: activate(self.module(batch[0])).numpy(force=True),
+            ArrayDataset(Z, dtype=weight.dtype, device=weight.device),
+            samples_a_batch(self.module, self.n_components * Z.itemsize),
+        )
+        return output.reshape(len(Z), *self.sample_shape)
+
+    def sample(self, n_samples: int = 1, random_state=None) -> np.ndarray:
+        """Make new samples: decode latents drawn from their distribution.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, ...)
+            Decoded draws: of the unit normal for a variational autoencoder, else of the normal
+            distribution with the mean and covariance of the latents that `extract_decoder` saw.
+
+        Raises
+        ------
+        ValueError
+            If the distribution of the latents is not known.
+        """
+        if self.latent_mean is None:
+            raise ValueError(
+                "These latents follow no known distribution: give extract_decoder the X whose "
+                "latents new ones shall resemble."
+            )
+        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
+        rng = check_random_state(random_state)
+        noise = rng.standard_normal((n_samples, self.n_components))
+        if self.latent_scale is not None:
+            noise = noise @ self.latent_scale.T
+        return self.inverse_transform(noise + self.latent_mean)
+
+    def __repr__(self) -> str:
+        return f"Decoder(n_components={self.n_components}, sample_shape={self.sample_shape})"
+
+    def __getstate__(self) -> dict:
+        state = {name: value for name, value in vars(self).items() if name != "module"}
+        return {**state, "sknn_basics_version": package_version()}
+
+    def __setstate__(self, state: dict) -> None:
+        state = dict(state)
+        check_version(state.pop("sknn_basics_version", package_version()), "Decoder")
+        vars(self).update(state)
+        self.module = DECODERS[self.kind](**self.structure)
+        device = resolve_device_or_cpu(self.device)
+        self.module.to(device=device, dtype=DTYPES[self.dtype]).eval()
+        load_weights(self.module, self.weights)
+
+
+def normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the mean of latents, and the scale whose square is their covariance."""
+    Z = check_array(Z, dtype=np.float64)
+    values, vectors = np.linalg.eigh(np.cov(Z, rowvar=False, bias=True).reshape(2 * [Z.shape[1]]))
+    return Z.mean(axis=0), vectors * np.sqrt(np.maximum(values, 0))

@@ -1,0 +1,5 @@
+"""Looking inside fitted models."""
+
+from sknn_basics.inspection.latents import blend, interpolate, latent_grid, latent_path, perturb
+
+__all__ = ["blend", "interpolate", "latent_grid", "latent_path", "perturb"]

@@ -1,0 +1,231 @@
+"""What lies between, around and beyond the latents of samples.
+
+These functions take anything that has `transform` and `inverse_transform`: autoencoders, `PCA`, a
+pipeline that ends in one.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length, check_random_state, check_scalar
+
+
+def interpolate(model, a, b, n_steps: int = 6) -> np.ndarray:
+    """Go from samples to others, on straight lines between their latents.
+
+    Parameters
+    ----------
+    model : object
+        Fitted transformer with `inverse_transform`.
+    a, b : array-like of shape (n_pairs, ...)
+        Samples where the lines begin and end.
+    n_steps : int, default=6
+        Number of samples on each line, its ends among them.
+
+    Returns
+    -------
+    X : ndarray of shape (n_pairs, n_steps, ...)
+        Decoded latents; the first and last ones are the reconstructions of `a` and `b`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import interpolate
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> interpolate(PCA(5).fit(X), X[:3], X[3:6], n_steps=4).shape
+    (3, 4, 64)
+    """
+    check_n_steps(n_steps)
+    return _between(model, a, b, np.linspace(0, 1, n_steps))
+
+
+def blend(model, a, b, share: float = 0.5) -> np.ndarray:
+    """Blend samples with others, as the weighted means of their latents.
+
+    Parameters
+    ----------
+    model : object
+        Fitted transformer with `inverse_transform`.
+    a, b : array-like of shape (n_pairs, ...)
+        Samples.
+    share : float, default=0.5
+        Share of `b`; beyond 0 and 1, the line through both latents goes on.
+
+    Returns
+    -------
+    X : ndarray of shape (n_pairs, ...)
+        Decoded latents.
+    """
+    check_scalar(share, "share", Real)
+    return _between(model, a, b, np.array([share]))[:, 0]
+
+
+def perturb(
+    model,
+    X,
+    amount: float,
+    *,
+    relative: bool = False,
+    components: int | Sequence[int] | None = None,
+    random_state=None,
+) -> np.ndarray:
+    """Add normal noise to the latents of samples.
+
+    Parameters
+    ----------
+    model : object
+        Fitted transformer with `inverse_transform`.
+    X : array-like of shape (n_samples, ...)
+        Samples.
+    amount : float
+        Standard deviation of the noise.
+    relative : bool, default=False
+        Whether `amount` is a share of each latent's value: 0.1 changes it by 10 %.
+    components : int, sequence of int or None, default=None
+        Numbers of the latents to change; None changes all.
+    random_state : int, RandomState instance or None, default=None
+        Source of the noise.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, ...)
+        Decoded latents.
+
+    Raises
+    ------
+    ValueError
+        If `amount` is negative, or there is no such latent.
+    """
+    check_scalar(amount, "amount", Real, min_val=0)
+    Z = _latents(model, X)
+    noise = amount * check_random_state(random_state).standard_normal(Z.shape)
+    chosen = np.zeros(Z.shape[1], dtype=bool)
+    if components is None:
+        chosen[:] = True
+    else:
+        chosen[check_components(components, Z.shape[1])] = True
+    return model.inverse_transform(Z + np.where(chosen, noise * Z if relative else noise, 0))
+
+
+def latent_grid(
+    model,
+    n_steps: int = 10,
+    *,
+    low: float = -3.0,
+    high: float = 3.0,
+    components: Sequence[int] = (0, 1),
+    center=None,
+) -> np.ndarray:
+    """Decode a grid over the plane of two latents.
+
+    Parameters
+    ----------
+    model : object
+        Anything fitted with `inverse_transform`, a `Decoder` too.
+    n_steps : int, default=10
+        Number of values of each latent.
+    low, high : float or pair of float, default=-3.0 and 3.0
+        Range of the values: one for both latents, or one each.
+    components : pair of int, default=(0, 1)
+        Numbers of the two latents.
+    center : array-like of shape (n_components,), default=None
+        Values of the other latents; None for a model that has no others.
+
+    Returns
+    -------
+    X : ndarray of shape (n_steps, n_steps, ...)
+        Decoded latents. As in a plot, the first latent grows from left to right, along the second
+        axis, and the second one grows from bottom to top.
+
+    Raises
+    ------
+    ValueError
+        If there are no such latents.
+    """
+    check_n_steps(n_steps)
+    center = np.zeros(2) if center is None else check_array([center], input_name="center")[0]
+    first, second = check_components(components, len(center), n_wanted=2)
+    x, y = np.linspace(*np.broadcast_arrays(low, high, [0, 0])[:2], n_steps).T
+    Z = np.tile(center.astype(np.float64), (n_steps, n_steps, 1))
+    Z[..., first], Z[..., second] = x, y[::-1, np.newaxis]
+    return _unflatten(model.inverse_transform(Z.reshape(-1, len(center))), (n_steps, n_steps))
+
+
+def latent_path(model, points, n_steps: int = 10) -> np.ndarray:
+    """Decode a path of straight lines between latents.
+
+    Parameters
+    ----------
+    model : object
+        Anything fitted with `inverse_transform`, a `Decoder` too.
+    points : array-like of shape (n_points, n_components)
+        Latents where the lines meet.
+    n_steps : int, default=10
+        Number of steps on each line.
+
+    Returns
+    -------
+    X : ndarray of shape ((n_points - 1) * n_steps + 1, ...)
+        Decoded latents, those of the points among them.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two points.
+    """
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    points = check_array(points, dtype=np.float64, input_name="points")
+    if len(points) < 2:
+        raise ValueError("points must be two or more latents, got one.")
+    places = np.linspace(0, len(points) - 1, (len(points) - 1) * n_steps + 1)
+    corners = np.arange(len(points))
+    Z = np.column_stack([np.interp(places, corners, column) for column in points.T])
+    return model.inverse_transform(Z)
+
+
+def check_n_steps(n_steps: int) -> None:
+    """Check the number of values between two ends.
+
+    Raises
+    ------
+    ValueError
+        If it is less than 2.
+    """
+    check_scalar(n_steps, "n_steps", Integral, min_val=2)
+
+
+def check_components(components, n_components: int, n_wanted: int | None = None) -> list[int]:
+    """Check numbers of latents.
+
+    Raises
+    ------
+    ValueError
+        If there is no such latent, or another number of them is wanted.
+    """
+    chosen = [components] if isinstance(components, Integral) else list(components)
+    valid = all(isinstance(i, Integral) and -n_components <= i < n_components for i in chosen)
+    if not valid or len(set(chosen)) != (n_wanted or len(chosen)):
+        raise ValueError(
+            f"components must be {n_wanted or ''} different integers of {n_components} latents, "
+            f"counted from 0, got {components!r}.".replace("  ", " ")
+        )
+    return chosen
+
+
+def _latents(model, X) -> np.ndarray:
+    return np.asarray(model.transform(X))
+
+
+def _between(model, a, b, shares: np.ndarray) -> np.ndarray:
+    check_consistent_length(a, b)
+    start, stop = _latents(model, a)[:, np.newaxis], _latents(model, b)[:, np.newaxis]
+    shares = shares.astype(start.dtype)[:, np.newaxis]
+    Z = (1 - shares) * start + shares * stop
+    return _unflatten(model.inverse_transform(Z.reshape(-1, Z.shape[-1])), Z.shape[:2])
+
+
+def _unflatten(X, shape: tuple[int, int]) -> np.ndarray:
+    X = np.asarray(X)
+    return X.reshape(*shape, *X.shape[1:])

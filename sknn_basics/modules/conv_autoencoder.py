@@ -1,0 +1,270 @@
+"""Convolutional autoencoders."""
+
+from collections.abc import Sequence
+from math import prod
+
+from torch import Tensor, nn
+
+from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, VariationalNetwork
+from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
+from sknn_basics.modules.images import ImageInput
+from sknn_basics.modules.layers import Dropout, Linear, make_activation
+
+
+class ConvTranspose1d(nn.ConvTranspose1d):
+    """One-dimensional transposed convolution with unset weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """Two-dimensional transposed convolution with unset weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class ConvTranspose3d(nn.ConvTranspose3d):
+    """Three-dimensional transposed convolution with unset weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+TRANSPOSED = {1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d}
+
+
+class Crop(nn.Module):
+    """Cut images to a size, at their ends."""
+
+    def __init__(self, size: Size):
+        super().__init__()
+        self.size = tuple(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[(..., *(slice(n) for n in self.size))]
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}"
+
+
+class ImageOutput(nn.Module):
+    """Flatten images (n_samples, n_channels, *size) in the order of values that samples have."""
+
+    def __init__(self, channel_axis: int | None):
+        super().__init__()
+        self.channel_axis = channel_axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.movedim(1, -1) if self.channel_axis == -1 else x).flatten(1)
+
+
+class ConvEncoder(ConvStack):
+    """Convolutional encoder: (n_samples, ...) -> (n_samples, n_heads * n_components).
+
+    Blocks of a convolution each, a further convolution to few channels and a dense layer where they
+    are wanted; the result is flattened.
+
+    Parameters
+    ----------
+    image_shape, channel_axis
+        Layout of a sample, see `ImageInput`.
+    blocks : sequence of dict
+        What `ConvStack.add_block` takes.
+    latent_filters : int or None
+        Number of filters of a last convolution.
+    n_components : int
+        Number of latents.
+    is_dense : bool
+        Whether a dense layer computes them.
+    n_heads : int, default=1
+        Number of values that are computed for each latent.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int],
+        channel_axis: int | None,
+        blocks: Sequence[dict],
+        latent_filters: int | None,
+        n_components: int,
+        is_dense: bool,
+        n_heads: int = 1,
+    ):
+        layout = ImageInput(image_shape, channel_axis)
+        super().__init__(layout.output_shape[0], layout.output_shape[1:])
+        self.add_module("input", layout)
+        for number, block in enumerate(blocks, start=1):
+            self.add_block(f"block{number}", **block)
+        if latent_filters is not None:
+            n_filters = latent_filters * (1 if is_dense else n_heads)
+            (kernel,), one = blocks[-1]["kernel_size"], (1,) * len(self.size)
+            self.add_convolution("latent", n_filters, kernel, one, "same")
+        self.add_module("flatten", nn.Flatten())
+        if is_dense:
+            layer = Linear(self.n_channels * prod(self.size), n_heads * n_components)
+            self.add_module("output", layer)
+            self.n_multiplications += layer.weight.numel()
+
+
+class ConvDecoder(ConvStack):
+    """Convolutional decoder: (n_samples, n_components) -> (n_samples, n_features).
+
+    Parameters
+    ----------
+    latent_shape : sequence of int
+        Shape (n_channels, *size) of the images that the first block takes.
+    n_components : int
+        Number of latents.
+    is_dense : bool
+        Whether a dense layer makes these images.
+    decoder_blocks : sequence of dict
+        What `add_decoder_block` takes.
+    image_shape, channel_axis
+        Layout of a sample, see `ImageInput`.
+    **structure
+        The rest of an autoencoder's arguments, which a decoder does not need.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_shape: Sequence[int],
+        n_components: int,
+        is_dense: bool,
+        decoder_blocks: Sequence[dict],
+        image_shape: Sequence[int],
+        channel_axis: int | None,
+        **structure,
+    ):
+        n_channels, *size = latent_shape
+        super().__init__(n_channels, size)
+        if is_dense:
+            self.add_module("input", Linear(n_components, prod(latent_shape)))
+            self.add_module("input_activation", make_activation(decoder_blocks[0]["activation"]))
+            self.n_multiplications += n_components * prod(latent_shape)
+        self.add_module("unflatten", nn.Unflatten(1, tuple(latent_shape)))
+        for number, block in enumerate(decoder_blocks, start=1):
+            self.add_decoder_block(f"block{number}", **block)
+        n_outputs = ImageInput(image_shape, channel_axis).output_shape[0]
+        kernel, one = decoder_blocks[-1]["kernel_size"], (1,) * len(size)
+        self.add_convolution("output", n_outputs, kernel, one, "same")
+        self.add_module("output_layout", ImageOutput(channel_axis))
+
+    def add_decoder_block(
+        self,
+        name: str,
+        *,
+        filters: int | None,
+        kernel_size: Size,
+        upsample: str | None,
+        pool_size: Size,
+        size: Size,
+        normalization: str | None,
+        activation: str | type[nn.Module],
+        dropout: float,
+    ) -> None:
+        """Add a block: a convolution, then larger images.
+
+        Parameters
+        ----------
+        name : str
+            What its layers' names begin with.
+        filters : int or None
+            Number of filters; None for no convolution.
+        kernel_size : tuple of int
+            Size of the kernel.
+        upsample : {'repeat', 'stride'} or None
+            How images grow: their pixels are repeated, or the convolution is a transposed one.
+        pool_size : tuple of int
+            How many times they grow in each dimension.
+        size : tuple of int
+            Size to which they are cut then.
+        normalization, activation
+            Of the convolution.
+        dropout : float
+            Probability of dropping a value at the block's end.
+        """
+        if upsample == "stride":
+            self.add_transposed(f"{name}_conv1", filters, kernel_size, pool_size)
+        elif filters is not None:
+            one = (1,) * len(self.size)
+            self.add_convolution(f"{name}_conv1", filters, kernel_size, one, "same")
+        if filters is not None:
+            self.add_activation(f"{name}_conv1", normalization, activation)
+        if upsample == "repeat":
+            self.add_module(f"{name}_repeat", nn.Upsample(scale_factor=tuple(pool_size)))
+            self.size = tuple(n * s for n, s in zip(self.size, pool_size))
+        if self.size != tuple(size):
+            self.add_module(f"{name}_crop", Crop(size))
+            self.size = tuple(size)
+        self.largest_output = max(self.largest_output, self.n_channels * prod(self.size))
+        if dropout:
+            self.add_module(f"{name}_dropout", Dropout(dropout))
+
+    def add_transposed(self, name: str, n_filters: int, kernel: Size, stride: Size) -> None:
+        """Add a transposed convolution, whose images are exactly `stride` times as large."""
+        padding = tuple(max(0, -((s - k) // 2)) for k, s in zip(kernel, stride))
+        extra = tuple(s - k + 2 * p for k, s, p in zip(kernel, stride, padding))
+        kind = TRANSPOSED[len(self.size)]
+        layer = kind(self.n_channels, n_filters, kernel, stride, padding, extra)
+        self.add_module(name, layer)
+        self.n_multiplications += prod(self.size) * layer.weight.numel()
+        self.size = tuple(n * s for n, s in zip(self.size, stride))
+        self.n_channels = n_filters
+
+
+def conv_autoencoder(
+    *,
+    latent_activation: str | type[nn.Module],
+    noise: Sequence | None,
+    appends_latents: bool,
+    **structure,
+) -> AutoencoderNetwork:
+    """Make a convolutional autoencoder, with unset weights.
+
+    Parameters
+    ----------
+    latent_activation : str or nn.Module class
+        Activation of the latents.
+    noise : sequence of (str, float, ...) or None
+        Name in `NOISES` and arguments of what corrupts the inputs.
+    appends_latents : bool
+        Whether the output goes on with the latents.
+    **structure
+        Arguments of `ConvEncoder` and `ConvDecoder`.
+    """
+    encoder, decoder = conv_halves(**structure)
+    encoder.add_module("output_activation", make_activation(latent_activation))
+    noise = None if noise is None else NOISES[noise[0]](*noise[1:])
+    return conv_measured(AutoencoderNetwork(encoder, decoder, noise, appends_latents))
+
+
+def conv_variational(**structure) -> VariationalNetwork:
+    """Make a convolutional variational autoencoder, with unset weights.
+
+    Parameters
+    ----------
+    **structure
+        Arguments of `ConvEncoder` and `ConvDecoder`.
+    """
+    return conv_measured(VariationalNetwork(*conv_halves(**structure, n_heads=2)))
+
+
+def conv_halves(
+    latent_shape: Sequence[int], decoder_blocks: Sequence[dict], n_heads: int = 1, **shared
+) -> tuple[ConvEncoder, ConvDecoder]:
+    """Make a convolutional encoder and a convolutional decoder."""
+    encoder = ConvEncoder(**shared, n_heads=n_heads)
+    return encoder, ConvDecoder(**shared, latent_shape=latent_shape, decoder_blocks=decoder_blocks)
+
+
+def conv_measured(network: nn.Module) -> nn.Module:
+    """Tell a convolutional autoencoder what its passes take, and lay it in memory."""
+    halves = network.encoder, network.decoder
+    network.n_multiplications = sum(half.n_multiplications for half in halves)
+    network.largest_output = max(half.largest_output for half in halves)
+    memory_format = MEMORY_FORMATS.get(len(network.encoder.size))
+    return network if memory_format is None else network.to(memory_format=memory_format)

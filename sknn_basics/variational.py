@@ -1,0 +1,298 @@
+"""Variational autoencoders."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
+
+from sknn_basics.autoencoder import DenseAutoencoder
+from sknn_basics.documentation import AUTOENCODER_PARAMETERS, documented
+from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
+from sknn_basics.training.losses import VariationalLoss
+from sknn_basics.transformers import NeuralTransformer
+
+# Draws over which the evidence lower bound is averaged.
+N_DRAWS = 16
+
+
+class VariationalMixin:
+    """What variational autoencoders share: normally distributed latents, and new samples."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_val=None, y_val=None):
+        """Fit the network to reconstruct X, or y from X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
+            Inputs. They are cast to the network's data type batch by batch.
+        y : array-like of shape (n_samples,) or of the shape of X, default=None
+            With the shape of X, what X should be reconstructed as. One-dimensional, it is ignored,
+            so that a pipeline can pass the labels that its last step needs.
+        X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, ...), default=None
+            Inputs to validate on after every epoch, in place of a part of X.
+        y_val : array-like of shape (n_val,) or of the shape of X_val, default=None
+            What they should be reconstructed as, with the same meaning as y.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If an input cannot be used, or the training diverged.
+        """
+        if X_val is None and y_val is not None:
+            raise ValueError("y_val needs X_val.")
+        return self._fit_epochs(X, y, None, X_val, y_val, None)
+
+    @available_if(NeuralTransformer._has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train for one epoch on the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
+            Inputs. Those of the first call decide what 'auto' parameters are.
+        y : array-like of shape (n_samples,) or of the shape of X, default=None
+            What X should be reconstructed as, or labels that are ignored, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If an input cannot be used, or the training diverged.
+        """
+        return self._partial_fit(X, y, None)
+
+    def score_samples(self, X) -> np.ndarray:
+        """Estimate the evidence lower bound of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        score : ndarray of shape (n_samples,)
+            Bounds of the log-likelihoods, in nats. Higher is better: what lies below a threshold
+            is an anomaly.
+        """
+        return super().score_samples(X)
+
+    def latent_distribution(self, X) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the distribution of each sample's latents.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components)
+            Means of the independent normal latents, which `transform` returns.
+        std : ndarray of shape (n_samples, n_components)
+            Their standard deviations.
+        """
+        X = self._check_new(X)
+        encoded = self.net_.map_batches(
+            lambda batch: self.module_.encoder(batch[0]).numpy(force=True),
+            self.net_.get_dataset(X),
+        )
+        mean, log_variance = np.split(encoded, 2, axis=1)
+        return mean, np.exp(log_variance / 2)
+
+    def sample_latents(self, X, random_state=None) -> np.ndarray:
+        """Draw the latents of each sample from their distribution.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
+            Inputs.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Latents; `transform` returns their means.
+        """
+        mean, std = self.latent_distribution(X)
+        noise = check_random_state(random_state).standard_normal(mean.shape)
+        return mean + std * noise.astype(mean.dtype)
+
+    def sample(self, n_samples: int = 1, random_state=None) -> np.ndarray:
+        """Make new samples: decode draws of the unit normal.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, ...)
+            Samples of the shape of those that were fitted to: means of the features, such as
+            probabilities of pixels.
+        """
+        return self.extract_decoder().sample(n_samples, random_state)
+
+    def _describe_latents(self, X) -> tuple[np.ndarray, np.ndarray | None]:
+        if X is None:
+            return np.zeros(self._n_features_out), None
+        return super()._describe_latents(X)
+
+    def _check_options(self) -> None:
+        if self.solver == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' needs the same loss of the same weights, but latents are drawn at "
+                "random: choose a stochastic solver such as 'adam'."
+            )
+        super()._check_options()
+
+    def _make_criterion(self) -> VariationalLoss:
+        return VariationalLoss(self._make_reconstruction_loss(), self.n_outputs_, self.beta)
+
+    def _make_score(self, X, target, weight):
+        if self.scoring is not None:
+            return super()._make_score(X, target, weight)
+        inputs = self._check_X(X, reset=False)
+        return lambda net: float(np.mean(self._score_samples(inputs, target)))
+
+    def _score_samples(self, X, target) -> np.ndarray:
+        dataset = self._make_dataset(X, target)
+        draws = antithetic_draws(N_DRAWS, self._n_features_out)
+        noise, _, _ = self.net_.get_dataset(draws)[:N_DRAWS]
+        bound = self.net_.criterion_.bound
+        return self.net_.map_batches(
+            lambda batch: bound(self.module_, *batch[:2], noise).numpy(force=True), dataset
+        )
+
+
+def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
+    """Draw from a unit normal, always the same: vectors and their negatives."""
+    half = np.random.RandomState(0).standard_normal((n_draws // 2, n_dims))
+    return np.concatenate([half, -half])
+
+
+@documented(AUTOENCODER_PARAMETERS)
+class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
+    """Variational autoencoder of dense networks.
+
+    An encoder maps each sample to a normal distribution of latents, and a decoder maps draws from
+    it back. The distributions are kept close to the unit normal, whose draws therefore decode to
+    samples that resemble the data: `sample` makes new ones.
+
+    Parameters
+    ----------
+    %(parameters)s
+    Attributes
+    ----------
+    %(attributes)s
+    See Also
+    --------
+    Autoencoder : An autoencoder whose latents have no distribution.
+
+    Notes
+    -----
+    The loss is the negative evidence lower bound of a sample, in nats: the reconstruction loss
+    of one draw, summed over features, plus `beta` times the Kullback-Leibler divergence of the
+    latents' distribution from the unit normal, summed over latents. As a negative log-likelihood,
+    the squared error is that of normal features of unit variance, without the constant
+    ``log(2 * pi) / 2`` a feature; the cross-entropy is that of binary features, and no normalised
+    likelihood where values lie between 0 and 1.
+
+    `score_samples` and `score` are the bound itself: with that constant, with a `beta` of 1, and
+    averaged over 16 draws that are the same for all samples and models. On validation data,
+    'valid_loss' decodes the means; 'valid_score' is `score`.
+
+    `fit` takes no sample weights: each sample's latents are drawn at random, so that a weight of 2
+    would not be the same as the sample twice. Repeat samples instead.
+
+    References
+    ----------
+    Kingma and Welling. "Auto-encoding variational Bayes." ICLR 2014.
+
+    Higgins et al. "beta-VAE: learning basic visual concepts with a constrained variational
+    framework." ICLR 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sknn_basics import VariationalAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = VariationalAutoencoder(
+    ...     hidden_layer_sizes=(64,), n_components=2, max_iter=20, random_state=0
+    ... )
+    >>> model.fit(X / 16).sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **DenseAutoencoder._parameter_constraints,
+        "beta": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(512, 256),
+        n_components=20,
+        activation="relu",
+        *,
+        beta=1.0,
+        decoder_layer_sizes=None,
+        loss="auto",
+        out_activation="auto",
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dropout=0.0,
+        normalization=None,
+        max_norm=None,
+        weight_init="auto",
+        clip_grad_norm=None,
+        init_from=None,
+        init_layers=None,
+        frozen_layers=None,
+        scoring=None,
+        callbacks=None,
+        device="auto",
+        dtype="auto",
+        compile=False,
+    ):
+        self._store(locals())
+
+    def _make_module(self, structure: dict) -> VariationalNetwork:
+        return dense_variational(**structure)

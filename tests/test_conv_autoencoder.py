@@ -1,0 +1,257 @@
+"""Convolutional autoencoders against independent references."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    MLPClassifier,
+    VariationalConvAutoencoder,
+    from_json,
+)
+from sknn_basics.architectures import POOLED_AUTOENCODER, POOLED_DENOISER, STRIDED_DENOISER
+from sknn_basics.inspection import interpolate, latent_grid
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    X, _ = digits
+    return X[:200].reshape(-1, 8, 8)
+
+
+def small(kind=ConvAutoencoder, **parameters):
+    defaults = {"filters": (4, 6), "n_components": 3, "max_iter": 2, "random_state": 0}
+    return kind(**{**defaults, **parameters})
+
+
+KINDS = [ConvAutoencoder, VariationalConvAutoencoder]
+
+
+def copy_weights(layers, module, names):
+    for layer, name in zip(layers, names, strict=True):
+        layer.load_state_dict(module.get_submodule(name).state_dict())
+
+
+# Networks.
+
+
+def test_strided_network_computes_what_one_written_by_hand_does(images):
+    model = small(n_components=None, dtype="float64").fit(images)
+    encoder = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 6, 3, 2, 1), nn.ReLU(), nn.Flatten()
+    )
+    decoder = nn.Sequential(
+        nn.Unflatten(1, (6, 2, 2)),
+        nn.ConvTranspose2d(6, 6, 3, 2, 1, 1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(6, 4, 3, 2, 1, 1),
+        nn.ReLU(),
+        nn.Conv2d(4, 1, 3, 1, 1),
+        nn.Sigmoid(),
+    )
+    encoder.double(), decoder.double()
+    copy_weights([encoder[0], encoder[2]], model.module_.encoder, ["block1_conv1", "block2_conv1"])
+    names = ["block1_conv1", "block2_conv1", "output"]
+    copy_weights([decoder[1], decoder[3], decoder[5]], model.module_.decoder, names)
+    with torch.no_grad():
+        latents = encoder(torch.tensor(images)[:, None])
+        reconstruction = decoder(latents)[:, 0]
+    np.testing.assert_allclose(model.transform(images), latents, atol=1e-12)
+    np.testing.assert_allclose(model.reconstruct(images), reconstruction, atol=1e-12)
+
+
+def test_pooled_architecture_has_147_latents_of_28_pixels_squared():
+    X = np.random.RandomState(0).uniform(size=(5, 28, 28))
+    model = ConvAutoencoder(**POOLED_AUTOENCODER).initialize(X)
+    assert model.transform(X).shape == (5, 147)
+    convolutions = [layer for layer in model.module_.modules() if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [16, 8, 3, 16, 1]
+    assert model.reconstruct(X).shape == X.shape
+
+
+@pytest.mark.parametrize("architecture", [POOLED_DENOISER, STRIDED_DENOISER])
+def test_denoising_architectures_have_four_layers_of_32_filters(architecture):
+    X = np.random.RandomState(0).uniform(size=(5, 28, 28))
+    model = ConvAutoencoder(**architecture).initialize(X)
+    kinds = nn.Conv2d | nn.ConvTranspose2d
+    layers = [layer for layer in model.module_.modules() if isinstance(layer, kinds)]
+    assert [layer.out_channels for layer in layers] == [32, 32, 32, 32, 1]
+    assert model.transform(X).shape == (5, 32 * 7 * 7)
+
+
+@pytest.mark.parametrize("side", [5, 6, 7, 8, 9, 13])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("pool_size", [2, 3])
+def test_strides_give_back_images_of_any_size(side, kernel_size, pool_size):
+    X = np.random.RandomState(0).uniform(size=(3, side, side + 1))
+    model = small(kernel_size=kernel_size, pool_size=pool_size).initialize(X)
+    assert model.reconstruct(X).shape == X.shape
+
+
+@pytest.mark.parametrize("downsample", ["max", "average", "stride", None])
+@pytest.mark.parametrize("shape", [(16,), (8, 4), (4, 8, 4)])
+def test_images_have_one_to_three_dimensions(downsample, shape):
+    X = np.random.RandomState(0).uniform(size=(6, *shape))
+    model = small(downsample=downsample, data_format="no_channels")
+    if len(shape) == 1:
+        model.set_params(image_shape=shape)
+    assert model.fit(X).reconstruct(X).shape == X.shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layouts_of_images_are_the_same_to_the_network(kind):
+    last = np.random.RandomState(0).uniform(size=(20, 8, 4, 3))
+    first = np.moveaxis(last, -1, 1)
+    model = small(kind, dtype="float64").fit(last)
+    other = small(kind, dtype="float64", data_format="channels_first").fit(first)
+    rows = small(kind, dtype="float64", image_shape=(8, 4, 3)).fit(last.reshape(20, -1))
+    expected = model.reconstruct(last)
+    np.testing.assert_allclose(np.moveaxis(other.reconstruct(first), 1, -1), expected, atol=1e-12)
+    reconstruction = rows.reconstruct(last.reshape(20, -1))
+    np.testing.assert_allclose(reconstruction, expected.reshape(20, -1), atol=1e-12)
+
+
+def test_score_compares_pixels_with_their_own(images):
+    model = small(data_format="channels_last", loss="squared_error")
+    colour = np.stack([images, images / 2, images / 4], axis=-1)
+    model.fit(colour)
+    errors = np.square(colour - model.reconstruct(colour)).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(model.score_samples(colour), -errors, rtol=1e-5)
+
+
+# Manners.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("latents", [{}, {"n_components": None, "latent_filters": 2}], ids=str)
+def test_reconstruct_is_the_inverse_of_transform(images, kind, latents):
+    model = small(kind, **latents).fit(images)
+    Z = model.transform(images)
+    assert Z.ndim == 2
+    assert len(model.get_feature_names_out()) == Z.shape[1]
+    np.testing.assert_array_equal(model.inverse_transform(Z), model.reconstruct(images))
+
+
+def test_clean_images_are_the_targets_of_noisy_ones(images):
+    noisy = np.clip(images + np.random.RandomState(0).normal(0, 0.3, images.shape), 0, 1)
+    model = small(filters=(16,), n_components=None, max_iter=40, learning_rate_init=0.01)
+    model.fit(noisy, images)
+    error_of_noise = np.square(noisy - images).mean()
+    assert -model.score(noisy, images) < error_of_noise
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loaded_models_have_the_same_bits(images, kind):
+    model = small(kind).fit(images)
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.reconstruct(images), model.reconstruct(images))
+    again = small(kind).fit(images)
+    np.testing.assert_array_equal(again.transform(images), model.transform(images))
+    described = from_json(model.to_json())
+    assert described.reconstruct(images).shape == images.shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_decoder_alone_decodes_as_the_whole(images, kind):
+    model = small(kind).fit(images)
+    decoder = pickle.loads(pickle.dumps(model.extract_decoder(images)))
+    Z = model.transform(images)
+    np.testing.assert_allclose(decoder.inverse_transform(Z), model.inverse_transform(Z), atol=1e-6)
+    assert decoder.sample(4, random_state=0).shape == (4, 8, 8)
+
+
+def test_probes_give_images(images):
+    model = small().fit(images)
+    assert interpolate(model, images[:2], images[2:4], n_steps=4).shape == (2, 4, 8, 8)
+    assert latent_grid(model, 3, center=np.zeros(3)).shape == (3, 3, 8, 8)
+
+
+def test_samples_are_images_of_pixels(images):
+    model = small(VariationalConvAutoencoder).fit(images)
+    samples = model.sample(5, random_state=0)
+    assert samples.shape == (5, 8, 8)
+    assert (samples > 0).all()
+    assert (samples < 1).all()
+    np.testing.assert_array_equal(samples, model.sample(5, random_state=0))
+
+
+def test_works_before_a_classifier_and_in_a_search(digits):
+    X, y = digits
+    pipeline = make_pipeline(
+        ConvAutoencoder((8,), 10, max_iter=10, random_state=0), MLPClassifier((20,), random_state=0)
+    )
+    search = GridSearchCV(pipeline, {"convautoencoder__n_components": [1, 10]}, cv=2)
+    with joblib.parallel_config(backend="stacked"):
+        search.fit(X[:300], y[:300])
+    assert search.best_params_ == {"convautoencoder__n_components": 10}
+
+
+@pytest.mark.parametrize("scheme", ["auto", "he_normal", "orthogonal", "glorot_uniform"])
+def test_transposed_convolutions_are_drawn_by_what_flows_into_them(images, scheme):
+    model = small(filters=(64, 4), n_components=None, weight_init=scheme).initialize(images)
+    layer = model.module_.decoder.block2_conv1
+    assert (layer.in_channels, layer.out_channels) == (4, 64)
+    expected = {"he_normal": np.sqrt(2 / (4 * 9)), "glorot_uniform": np.sqrt(2 / (68 * 9))}
+    assert layer.weight.isfinite().all()
+    if scheme in expected:
+        assert layer.weight.std().item() == pytest.approx(expected[scheme], rel=0.1)
+
+
+# Bad input.
+
+
+def test_pools_that_do_not_divide_the_images_raise(images):
+    message = (
+        r"size \(8, 8\) cannot be divided by the pools of 4 blocks: "
+        r"\(8, 8\) -> \(4, 4\) -> \(2, 2\) -> \(1, 1\), which block 4 would divide by \(2, 2\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        small(filters=(4, 4, 4, 4), downsample="max").fit(images)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"filters": ((4, 4), 8)}, "filters must be integers > 0"),
+        ({"n_components": 0}, "'n_components' parameter"),
+        ({"latent_filters": 0}, "'latent_filters' parameter"),
+        ({"decoder_filters": (4, 4, 4)}, "one number for each of the 2 blocks"),
+        ({"decoder_filters": (4,)}, "one fewer where pools"),
+        ({"downsample": "median"}, "'downsample' parameter"),
+        ({"noise": "mask", "noise_amount": 2}, "noise_amount"),
+        ({"kernel_size": 2, "pool_size": 1}, "odd kernel_size"),
+        ({"kernel_size": [3, 3, 3]}, "one for each of the 2 blocks"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_raise(images, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        small(**parameters).fit(images)
+
+
+def test_distributions_need_a_layer_of_their_own(images):
+    with pytest.raises(ValueError, match="give n_components or latent_filters"):
+        small(VariationalConvAutoencoder, n_components=None).fit(images)
+
+
+def test_images_of_another_shape_raise(images):
+    with pytest.raises(ValueError, match=r"samples of shape \(8, 7\)"):
+        small().fit(images).transform(images[:, :, :7])
+    with pytest.raises(ValueError, match="y must have the shape of X"):
+        small().fit(images, images.reshape(200, -1))
+
+
+def test_dense_autoencoder_and_convolutional_one_take_the_same_rows(images):
+    rows = images.reshape(200, -1)
+    assert small().fit(rows).reconstruct(rows).shape == rows.shape
+    assert Autoencoder((10,), 3, max_iter=2).fit(rows).reconstruct(rows).shape == rows.shape
