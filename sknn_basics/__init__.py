@@ -11,6 +11,7 @@ from sknn_basics.forecasting import Forecaster
 from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 from sknn_basics.rnn import RNNClassifier, RNNRegressor
+from sknn_basics.rnn_autoencoder import RNNAutoencoder
 from sknn_basics.variational import VariationalAutoencoder
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Forecaster",
     "MLPClassifier",
     "MLPRegressor",
+    "RNNAutoencoder",
     "RNNClassifier",
     "RNNRegressor",
     "VariationalAutoencoder",

@@ -1,11 +1,14 @@
 """The second half of an autoencoder, alone."""
 
+from math import prod
+
 import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from sknn_basics.checks import check_latents
 from sknn_basics.modules.autoencoder import dense_decoder
 from sknn_basics.modules.conv_autoencoder import ConvDecoder
+from sknn_basics.modules.recurrent_autoencoder import recurrent_decoder
 from sknn_basics.persistence import check_version, package_version
 from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
 from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
@@ -13,7 +16,7 @@ from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.saving import load_weights
 
 # Networks by the kind of autoencoder.
-DECODERS = {"dense": dense_decoder, "convolutional": ConvDecoder}
+DECODERS = {"dense": dense_decoder, "convolutional": ConvDecoder, "recurrent": recurrent_decoder}
 
 
 class Decoder:
@@ -103,7 +106,8 @@ class Decoder:
         output = map_batches(
             lambda batch: activate(self.module(batch[0])).numpy(force=True),
             ArrayDataset(Z, dtype=weight.dtype, device=weight.device),
-            samples_a_batch(self.module, self.n_components * Z.itemsize),
+            # Latents are small, what they are decoded into is not.
+            samples_a_batch(self.module, max(Z.shape[1], prod(self.sample_shape)) * Z.itemsize),
         )
         return output.reshape(len(Z), *self.sample_shape)
 

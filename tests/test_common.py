@@ -10,6 +10,7 @@ from sknn_basics import (
     ConvNetRegressor,
     MLPClassifier,
     MLPRegressor,
+    RNNAutoencoder,
     RNNClassifier,
     RNNRegressor,
     VariationalAutoencoder,
@@ -66,6 +67,7 @@ ESTIMATORS = {
         {**CONVOLUTIONAL, "filters": 4, "n_components": None, "latent_filters": 2},
     ],
     VariationalConvAutoencoder: [CONVOLUTIONAL],
+    RNNAutoencoder: [{"hidden_layer_sizes": (4,), "n_components": 2}],
 }
 
 

@@ -1,0 +1,110 @@
+"""Recurrent autoencoders against independent references."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from sknn_basics import RNNAutoencoder, from_json
+from sknn_basics.inspection import interpolate
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    """Digits of shape (100, 8, 8), read line by line."""
+    X, _ = digits
+    return X[:100].reshape(-1, 8, 8)
+
+
+def small(**parameters):
+    defaults = {"hidden_layer_sizes": (6,), "n_components": 3, "max_iter": 2, "random_state": 0}
+    return RNNAutoencoder(**{**defaults, **parameters})
+
+
+def run_plain_cells(layer, x):
+    """Compute tanh(W x + U h + b) step by step."""
+    weight, recurrent, bias = (w.numpy(force=True) for w in layer.weights(""))
+    hidden, outputs = np.zeros((len(x), layer.n_units)), []
+    for step in range(x.shape[1]):
+        hidden = np.tanh(x[:, step] @ weight.T + hidden @ recurrent.T + bias)
+        outputs.append(hidden)
+    return np.stack(outputs, axis=1)
+
+
+def run_linear(layer, x):
+    return x @ layer.weight.numpy(force=True).T + layer.bias.numpy(force=True)
+
+
+def test_computes_what_cells_by_hand_do(images):
+    model = small(cell="rnn", dtype="float64").fit(images)
+    reader, writer = model.module_.encoder.reader, model.module_.decoder.writer
+    latents = run_linear(reader.output, run_plain_cells(reader.hidden1, images)[:, -1])
+    np.testing.assert_allclose(model.transform(images), latents, atol=1e-12)
+    repeated = np.repeat(latents[:, np.newaxis], 8, axis=1)
+    output = expit(run_linear(writer.output, run_plain_cells(writer.hidden1, repeated)))
+    np.testing.assert_allclose(model.reconstruct(images), output, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("shape", [(100, 64), (100, 8, 8), (100, 16, 4)])
+def test_reconstruct_is_the_inverse_of_transform(images, cell, shape):
+    X = images.reshape(shape)
+    model = small(cell=cell, bidirectional=True).fit(X)
+    assert model.transform(X).shape == (100, 3)
+    reconstruction = model.reconstruct(X)
+    assert reconstruction.shape == shape
+    np.testing.assert_array_equal(model.inverse_transform(model.transform(X)), reconstruction)
+
+
+def test_training_brings_reconstructions_closer(images):
+    trained = small(max_iter=60, learning_rate_init=0.01).fit(images)
+    assert trained.score(images) > small().fit(images).score(images)
+
+
+def test_saved_models_and_decoders_have_the_same_bits(images):
+    model = small(noise="mask").fit(images)
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.reconstruct(images), model.reconstruct(images))
+    decoder = pickle.loads(pickle.dumps(model.extract_decoder(images)))
+    Z = model.transform(images)
+    np.testing.assert_allclose(decoder.inverse_transform(Z), model.inverse_transform(Z), atol=1e-6)
+    assert decoder.sample(4, random_state=0).shape == (4, 8, 8)
+    assert from_json(model.to_json()).reconstruct(images).shape == images.shape
+
+
+def test_same_seed_gives_the_same_bits(images):
+    first, second = (small(dropout=0.2).fit(images).transform(images) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_interpolates_sequences(images):
+    assert interpolate(small().fit(images), images[:2], images[2:4]).shape == (2, 6, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, "'n_components' parameter"),
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must name at least one"),
+        ({"decoder_layer_sizes": ()}, "decoder_layer_sizes must name at least one"),
+        ({"cell": "elman"}, "'cell' parameter"),
+        ({"noise": "mask", "noise_amount": 1}, "noise_amount"),
+        ({"solver": "lbfgs", "noise": "mask"}, "lbfgs"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_raise(images, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        small(**parameters).fit(images)
+
+
+def test_sequences_have_one_length_and_rows_as_steps(images):
+    with pytest.raises(ValueError, match=r"samples of shape \(7, 8\)"):
+        small().fit(images).transform(images[:, :7])
+    with pytest.raises(ValueError, match="flatten its steps"):
+        small().fit(images[..., np.newaxis])
+    with pytest.raises(ValueError):
+        small().fit([np.zeros((3, 2)), np.zeros((4, 2))])
