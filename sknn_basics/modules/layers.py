@@ -64,10 +64,11 @@ class Dropout(RandomLayer):
         bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
         bits.random_(-(2**63), None, generator=self.generator)
         keep = bits.view(torch.int16)[: x.numel()] >= round(self.p * 2**16) - 2**15
-        return keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
+        keep = keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
+        return keep.to(x.dtype).mul_(1 / (1 - self.p))
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
-        return torch.mul(x, drawn).mul_(1 / (1 - self.p))
+        return x * drawn
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
