@@ -3,10 +3,10 @@
 Augmentation, searched inside cross-validation
 =============================================
 
-Varying images at random makes more of few of them, if the variants are such as may come. Augmentation
-is a parameter of the estimator and sees training batches only, so a search finds out on honest folds
-whether it helps. Here, with centred digits of one size, it does not; and flips, which make other signs
-of digits, do harm.
+Varying images at random makes more of few of them, if the variants are such as may come.
+Augmentation is a parameter of the estimator and sees training batches only, so a search finds out
+on honest folds whether it helps. Here, with centred digits of one size, it does not; and flips,
+which make other signs of digits, do harm.
 
     python examples/plot_augmentation.py
 """
