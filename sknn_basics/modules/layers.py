@@ -60,12 +60,15 @@ class Dropout(RandomLayer):
         self.p = p
 
     def draw(self, x: Tensor) -> Tensor:
+        return self.draw_kept(x).to(x.dtype).mul_(1 / (1 - self.p))
+
+    def draw_kept(self, x: Tensor) -> Tensor:
+        """Draw which values are kept: bools, in the memory order of `x`."""
         # 16 random bits a value, several times faster to draw than uniform floats.
         bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
         bits.random_(-(2**63), None, generator=self.generator)
         keep = bits.view(torch.int16)[: x.numel()] >= round(self.p * 2**16) - 2**15
-        keep = keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
-        return keep.to(x.dtype).mul_(1 / (1 - self.p))
+        return keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         return x * drawn
@@ -106,8 +109,8 @@ class ClippedNoise(GaussianNoise):
 class MaskingNoise(Dropout):
     """Set each value to zero with probability `p` while training, and leave the others alone."""
 
-    def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
-        return x * drawn
+    def draw(self, x: Tensor) -> Tensor:
+        return self.draw_kept(x)
 
 
 class NormalSampling(RandomLayer):
