@@ -456,9 +456,17 @@ def test_stack_that_never_fits_in_memory_is_split_until_each_is_trained_alone(da
     assert [training.most_at_once for training in report.trainings] == [1]
 
 
+@pytest.fixture
+def heeds_interrupts():
+    """Let Ctrl-C interrupt, which a process started in the background of a shell ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
 @pytest.mark.parametrize("delay", [0.05, 0.4, 1.0])
-def test_interrupt_stops_everything(data, delay):
+def test_interrupt_stops_everything(data, delay, heeds_interrupts):
     X, y = data
     n_threads = threading.active_count()
     estimator = network(max_iter=100_000, tol=0, n_iter_no_change=100_000)
