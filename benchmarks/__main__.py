@@ -1,6 +1,7 @@
 """Run all peers in turn, print the table of medians and ratios, and write it for the docs."""
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from benchmarks.report import machine, markdown_table, page, table_rows
 from benchmarks.rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+# What the page shows of each row, so that some rows can be measured anew.
+MEASURED = Path(__file__).with_name("measured.json")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -26,27 +29,31 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=3, help="processes a peer, which take turns run by run"
     )
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
-    arguments = parser.parse_args()
-    if arguments.write and arguments.only:
-        parser.error("--write needs the whole table: leave --only out")
-    return arguments
+    parser.add_argument(
+        "--write", action="store_true", help=f"put the rows that were run into docs/{PAGE.name}"
+    )
+    return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    rows = [ROWS[name] for name in arguments.only or ROWS]
-    lines = []
+    runs, rounds = arguments.runs, arguments.rounds
     with tempfile.TemporaryDirectory() as folder:
         images = save_arrays(Path(folder))
         print(f"{machine()}; images: {images}", flush=True)
-        for row in rows:
-            results = run_row(row, Path(folder), arguments.runs, arguments.rounds)
-            lines += table_rows(row, results)
-            print(markdown_table(table_rows(row, results)), flush=True)
-    if arguments.write:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page(rows, lines, images, arguments.runs, arguments.rounds))
+        for name in arguments.only or ROWS:
+            lines = table_rows(ROWS[name], run_row(ROWS[name], Path(folder), runs, rounds))
+            print(markdown_table(lines), flush=True)
+            if arguments.write:
+                write(name, {"lines": lines, "runs": runs, "rounds": rounds, "images": images})
+
+
+def write(name: str, measured: dict) -> None:
+    """Put a row into the page, with those that were measured before."""
+    rows = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    rows[name] = {**measured, "machine": machine()}
+    MEASURED.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text(page({name: (ROWS[name], rows[name]) for name in ROWS if name in rows}))
 
 
 if __name__ == "__main__":

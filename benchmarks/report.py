@@ -11,10 +11,10 @@ PACKAGES = ["sknn-basics", "scikit-learn", "torch", "skorch", "keras", "scikeras
 
 INTRODUCTION = """# Benchmarks
 
-`make bench` runs this table; `python -m benchmarks --write` also writes this page.
-Each peer runs in processes of its own, which take turns run by run: {rounds} processes a peer, each
-with {runs} counted runs after one that is not. For memory, the import and the first fit, {runs}
-processes count once each. All peers may use all cores.
+`make bench` runs this table; `python -m benchmarks --write` also writes this page, and with
+`--only NAME ...` some of its rows.
+Each peer runs in processes of its own, which take turns run by run, after one that is not counted.
+For memory, the import and the first fit, each process counts once. All peers may use all cores.
 Medians and least values are over all counted runs. The measured figure is the median over all
 turns of the peer's time over ours (above 1x, ours is faster), of ours less the peer's, or of ours.
 """
@@ -66,14 +66,23 @@ def _package_version(package: str) -> str:
         return ""
 
 
-def page(rows: list[Row], lines: list[list[str]], images: str, runs: int, rounds: int) -> str:
-    details = [f"- **{row.title}** (`--only {row.name}`). {row.detail}" for row in rows]
+def page(rows: dict[str, tuple[Row, dict]]) -> str:
+    """Make the page of rows and what was measured of each."""
+    lines = [line for _, measured in rows.values() for line in measured["lines"]]
+    details = [
+        f"- **{row.title}** (`--only {name}`). {row.detail} Processes a peer: "
+        f"{measured['rounds']}, runs of each: {measured['runs']}."
+        for name, (row, measured) in rows.items()
+    ]
+    machines = dict.fromkeys(
+        f"{measured['machine']}; images of {measured['images']}" for _, measured in rows.values()
+    )
     return "\n".join(
         [
-            INTRODUCTION.format(runs=runs, rounds=rounds),
+            INTRODUCTION,
             markdown_table(lines),
             "",
-            f"Measured on {machine()}. The images are {images}.",
+            *[f"Measured on {machine}." for machine in machines],
             "",
             "## What was measured",
             "",

@@ -171,7 +171,11 @@ class ConvStack(nn.Sequential):
         if normalization is not None:
             normalize = BatchNorm if normalization == "batch" else _layer_norm
             self.add_module(f"{name}_normalization", normalize(self.n_channels))
-        self.add_module(f"{name}_activation", make_activation(activation))
+        layer = make_activation(activation)
+        if isinstance(layer, nn.ReLU):
+            # Nothing before it needs its own outputs again.
+            layer.inplace = True
+        self.add_module(f"{name}_activation", layer)
 
     def add_convolution(
         self, name: str, n_filters: int, kernel: Size, stride: Size, padding: str | int
