@@ -4,7 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -110,6 +110,12 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
     _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+
+    @classmethod
+    @cache
+    def _get_param_names(cls):
+        # scikit-learn reads the signature again, several times a fit.
+        return super()._get_param_names()
 
     def _store(self, parameters: dict) -> None:
         """Store the parameters of ``__init__``, given as its ``locals()``."""

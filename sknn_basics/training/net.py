@@ -34,6 +34,18 @@ from sknn_basics.training.transfer import frozen_statistics
 TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 
 
+class Records(History):
+    """skorch's history, which does not copy all epochs to read or write the last one."""
+
+    def __getitem__(self, i):
+        if isinstance(i, int):
+            return list.__getitem__(self, i)
+        if isinstance(i, tuple) and list(map(type, i)) == [int, str]:
+            epoch, name = i
+            return list.__getitem__(self, epoch)[name]
+        return super().__getitem__(i)
+
+
 class Net(NeuralNet):
     """A skorch net without skorch's costs on small data.
 
@@ -126,8 +138,8 @@ class Net(NeuralNet):
             layer.eval()
 
     def initialize_history(self):
-        self.best_ = {}
-        return super().initialize_history()
+        self.best_, self.history_ = {}, Records()
+        return self
 
     def record_with_best(self, name: str, value: float) -> None:
         """Record a loss of this epoch, and whether it is the smallest so far as ``<name>_best``."""
@@ -401,7 +413,7 @@ class Net(NeuralNet):
 
     def continue_history(self, earlier: "Net") -> None:
         """Go on with a copy of another net's history."""
-        self.history_ = History(earlier.history_)
+        self.history_ = Records(earlier.history_)
         self.best_ = dict(earlier.best_)
 
     def end_training(self, dtype: torch.dtype, callbacks: list) -> None:

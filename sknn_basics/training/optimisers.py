@@ -282,7 +282,7 @@ class JointOptimiser:
         groups = defaultdict(list)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
-                options = {name: value for name, value in group.items() if name != "params"}
+                options = _options(group)
                 states = {p: optimiser.state[p] for p in group["params"]}
                 # What has not made a step yet cannot share a call with what has.
                 begun = [list(state) for state in states.values()]
@@ -297,6 +297,15 @@ class JointOptimiser:
         self.groups += zip(joint.param_groups, groups.values())
         return joint
 
+    def renew(self) -> bool:
+        """Read the options again; tell whether those that share a call still have the same."""
+        for joint, members in self.groups:
+            first, *others = map(_options, members)
+            if any(options != first for options in others):
+                return False
+            joint.update(first)
+        return True
+
     def step(self) -> None:
         """Make the step of all optimisers."""
         for optimiser in self.joined:
@@ -305,6 +314,11 @@ class JointOptimiser:
     def separate(self) -> None:
         """Give every optimiser the options that its class has changed in the steps."""
         for joint, members in self.groups:
-            options = {name: value for name, value in joint.items() if name != "params"}
+            options = _options(joint)
             for member in members:
                 member.update(options)
+
+
+def _options(group: dict) -> dict:
+    """Give all of a parameter group but its parameters."""
+    return {name: value for name, value in group.items() if name != "params"}

@@ -121,11 +121,13 @@ class Part:
         course.result = course.net.train_epoch(course.batches)
 
     def train_stack(self) -> None:
-        restore = snapshot_of_draws(self.stack, self.waiting.values())
+        # What has fitted in memory once is not tried in halves any more.
+        is_new = self.stack.n_epochs == 0
+        restore = snapshot_of_draws(self.stack, self.waiting.values()) if is_new else None
         try:
             results = self.stack.train_epoch()
         except Exception as error:
-            if not is_out_of_memory(error) or self.stack.n_steps:
+            if not (is_new and is_out_of_memory(error)) or self.stack.n_steps:
                 raise
             restore()
             return

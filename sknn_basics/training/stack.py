@@ -65,20 +65,34 @@ class Stack:
             name: torch.stack([member[name].detach() for member in self.members])
             for name in self.members[0]
         }
-        for name, tensor in self.tensors.items():
-            for member, view in zip(self.members, tensor.unbind()):
-                member[name].data = view
+        first = self.members[0]
+        self.gradients = {
+            name: torch.empty_like(tensor)
+            for name, tensor in self.tensors.items()
+            if first[name].requires_grad
+        }
+        # Of each parameter and buffer: itself, what it shares memory with, whether it is trained.
+        self.views = [
+            (member[name], view, first[name].requires_grad)
+            for name, tensor in self.tensors.items()
+            for member, view in zip(self.members, tensor.unbind())
+        ]
+        for tensor, view, _ in self.views:
+            tensor.data = view
+        self.gradient_views = [
+            (member[name], view)
+            for name, gradient in self.gradients.items()
+            for member, view in zip(self.members, gradient.unbind())
+        ]
         self.batch_size = nets[0].batch_size
         self.runs = {}
-        self.n_steps = 0
+        self.n_steps = self.n_epochs = 0
 
     def holds(self) -> bool:
         """Tell whether the networks are views into the stack still, and train the same layers."""
         return all(
-            member[name].data_ptr() == view.data_ptr()
-            and member[name].requires_grad == self.members[0][name].requires_grad
-            for name, tensor in self.tensors.items()
-            for member, view in zip(self.members, tensor.unbind())
+            tensor.data_ptr() == view.data_ptr() and tensor.requires_grad == is_trained
+            for tensor, view, is_trained in self.views
         )
 
     def buffers(self) -> list[Tensor]:
@@ -95,7 +109,11 @@ class Stack:
             Reported losses and sizes of the batches, for each of `nets`.
         """
         for net in self.nets:
-            net._set_training(True)
+            if not net.module_.training or net.frozen_statistics_:
+                net._set_training(True)
+        for parameter, gradient in self.gradient_views:
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
         self.n_steps, records, current = 0, [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
             run = self.run(start, stop)
@@ -107,6 +125,7 @@ class Stack:
             records.append((run.start, run.step(batches)))
             self.n_steps += 1
         current.optimiser.separate()
+        self.n_epochs += 1
         return list(zip(self.read_losses(records), self.sources.counts(self.batch_size)))
 
     def run(self, start: int, stop: int) -> "Run":
@@ -149,10 +168,8 @@ class Run:
         for name in self.trained:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
-        members = [dict(net.module_.named_parameters()) for net in nets]
-        self.gradients = {name: torch.empty_like(self.leaves[name]) for name in self.trained}
-        self.parameters = {name: [member[name] for member in members] for name in self.trained}
-        self.memory = Memory()
+        self.gradients = {name: stack.gradients[name][members] for name in self.trained}
+        self.memory, self.optimiser = Memory(), None
         dtype = tensors[self.trained[0]].dtype
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
@@ -168,10 +185,10 @@ class Run:
 
     def begin(self) -> None:
         """Read the options of all optimisers, which callbacks may have changed."""
-        for name, gradient in self.gradients.items():
-            for parameter, part in zip(self.parameters[name], gradient.unbind()):
-                parameter.grad = part
-        self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
+        # Foreign callbacks may also have changed what the optimisers work on.
+        is_known = self.optimiser and not any(net.runs_foreign_code() for net in self.nets)
+        if not (is_known and self.optimiser.renew()):
+            self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
     def step(self, batches: Sequence[tuple]) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
