@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import images, measure, peers
+from benchmarks import images, measure, peers, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -205,6 +205,35 @@ _ROWS = [
     predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),
     predict_row("predict-60000-float32", 60_000, "float32", 1, measure.warm_runs),
     predict_row("predict-60000-float64", 60_000, "float64", 1, measure.warm_runs),
+    Row(
+        name="text",
+        title="fit a text generator of two LSTM 128 to 100,000 windows of 40 characters, 1 epoch",
+        detail="Every step is a target, batches of 100. The bare loop slices windows of numbers "
+        "by a random permutation, has `nn.LSTM` read one-hot vectors, and steps torch's fused "
+        "Adam.",
+        measure=measure.warm_runs,
+        peers={OURS: text.fit_text(), "bare torch loop": text.fit_text_bare},
+        requirements={"bare torch loop": ratio_of_at_least(0.9)},
+    ),
+    Row(
+        name="text-memory",
+        title="the same fit: anonymous memory",
+        detail="Beyond that of the same fit to 3,000 characters, which needs the same network.",
+        measure=measure.growth_in_use,
+        peers={OURS: text.fit_text(), f"{OURS}, 3,000 characters": text.fit_text(1000)},
+        requirements={f"{OURS}, 3,000 characters": excess_of_at_most(100, "MB")},
+        unit="MB",
+        single_sample=True,
+    ),
+    Row(
+        name="text-generate",
+        title="write 1,000 characters by a network of two LSTM 128, window of 400",
+        detail="Against the same with a window of 40: the state is carried, so that the time a "
+        "character does not grow with the window.",
+        measure=measure.warm_runs,
+        peers={OURS: text.generate_text(400), f"{OURS}, window 40": text.generate_text(40)},
+        requirements={f"{OURS}, window 40": ratio_of_at_least(0.9)},
+    ),
     memory_row(
         name="memory",
         title="fit a uint8 memory map of 60,000 x 784, 784-100-10, 1 epoch: anonymous memory",

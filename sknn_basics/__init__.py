@@ -12,6 +12,7 @@ from sknn_basics.mlp import MLPClassifier, MLPRegressor
 from sknn_basics.persistence import from_json
 from sknn_basics.rnn import RNNClassifier, RNNRegressor
 from sknn_basics.rnn_autoencoder import RNNAutoencoder
+from sknn_basics.text import TextGenerator
 from sknn_basics.variational import VariationalAutoencoder
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNRegressor",
+    "TextGenerator",
     "VariationalAutoencoder",
     "VariationalConvAutoencoder",
     "architectures",

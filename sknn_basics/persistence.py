@@ -38,6 +38,9 @@ ARCHITECTURE = (
     "_target_axes_",
     "_step_weights_",
     "_batch_size_",
+    "tokens_",
+    "token_counts_",
+    "unknown_token_",
 )
 
 

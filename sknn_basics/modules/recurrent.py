@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer
+from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
 from sknn_basics.modules.conv import Conv2d, Pad, slid_size
 from sknn_basics.modules.layers import Dropout, GaussianNoise, Linear
 
@@ -27,6 +27,33 @@ class TimeDistributed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+class OneHot(nn.Module):
+    """Turn numbers from 0 to `n_values` - 1 into vectors of zeros and a one."""
+
+    def __init__(self, n_values: int):
+        super().__init__()
+        self.n_values = n_values
+        # Tells the data type of the network.
+        self.register_buffer("empty", torch.empty(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        vectors = torch.zeros(*x.shape, self.n_values, dtype=self.empty.dtype, device=x.device)
+        return vectors.scatter_(-1, x.long().unsqueeze(-1), 1.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.n_values}"
+
+
+class Embedding(nn.Embedding):
+    """Embedding with unset weights; torch's draws from the global state."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.long())
 
 
 class FrameFeatures(nn.Sequential):
@@ -110,6 +137,8 @@ class RecurrentNetwork(nn.Module):
         steps, which have no inputs.
     stateful : bool, default=False
         Whether each sample goes on where the same row of the preceding batch has ended.
+    embedding : nn.Module or None, default=None
+        What turns inputs of shape (n_samples, n_steps), numbers of tokens, into steps.
 
     Attributes
     ----------
@@ -140,10 +169,13 @@ class RecurrentNetwork(nn.Module):
         stride: int = 2,
         steps_out: str | int = "last",
         stateful: bool = False,
+        embedding: nn.Module | None = None,
     ):
         super().__init__()
         self.step_shape, self.steps_out = tuple(step_shape), steps_out
         self.n_multiplications_a_step = self.largest_output_a_step = 0
+        if embedding is not None:
+            self.embedding = embedding
         if input_noise:
             self.input_noise = GaussianNoise(input_noise)
         n_inputs = prod(step_shape)
@@ -201,6 +233,8 @@ class RecurrentNetwork(nn.Module):
 
     def prepare(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Turn inputs into sequences of shape (n_samples, n_steps, n_values), and their lengths."""
+        if hasattr(self, "embedding"):
+            return self.embedding(x), None
         if not self.step_shape:
             x = x.unflatten(1, (-1, 1))
         x, lengths = split_padding(x)
@@ -213,6 +247,27 @@ class RecurrentNetwork(nn.Module):
             x = nn.functional.pad(x, (0, 0, 0, self.steps_out))
             lengths = None if lengths is None else lengths + self.steps_out
         return x, lengths
+
+    def advance(self, x: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
+        """Compute the outputs after each step, and the states of all layers after the last one.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_steps, ...)
+            Sequences of one length, not bidirectional ones.
+        states : list of tuple of Tensor or None
+            Where each layer begins; None is zero.
+        """
+        x, _ = self.prepare(x)
+        ends = []
+        for layer in self.hidden_layers():
+            if isinstance(layer, RecurrentLayer):
+                state = layer.resume(x) if states is None else states[len(ends)]
+                x, end = layer.run(x, "", state)
+                ends.append(end)
+            else:
+                x = layer(x)
+        return self.output(x), ends
 
     def trace(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the states of all layers at all steps, of shape (n_samples, n_steps, n_units)."""
@@ -242,7 +297,9 @@ class RecurrentNetwork(nn.Module):
                 layer.state = state
 
     def initialise(self, scheme: str | Callable, generator: torch.Generator) -> None:
-        """Draw the weights of the recurrent layers."""
+        """Draw the weights of the recurrent layers, and of an embedding normal ones."""
+        if isinstance(getattr(self, "embedding", None), nn.Embedding):
+            self.embedding.weight.data.normal_(generator=generator)
         for layer in self.recurrent_layers():
             layer.initialise(scheme, generator)
 

@@ -249,6 +249,51 @@ class NotifyEpochs(Callback):
             self.end()
 
 
+class PrintText(Callback):
+    """Print a text that a `TextGenerator` writes after every epoch.
+
+    Parameters
+    ----------
+    length : int, default=200
+        Number of tokens to write.
+    every : int, default=1
+        Number of epochs from one text to the next.
+    random_state : int, default=0
+        Source of the draws, the same for every text.
+    write : callable, default=print
+        What is called with the text.
+    **options
+        Further arguments of `TextGenerator.generate`, such as ``seed`` and ``temperature``.
+
+    Examples
+    --------
+    >>> from sknn_basics import TextGenerator
+    >>> from sknn_basics.training.callbacks import PrintText
+    >>> texts = []
+    >>> callback = PrintText(8, every=2, write=texts.append)
+    >>> model = TextGenerator(hidden_layer_sizes=(4,), window=3, max_iter=4, callbacks=[callback])
+    >>> len(model.fit("abc" * 50) and texts)
+    2
+    """
+
+    def __init__(
+        self,
+        length: int = 200,
+        *,
+        every: int = 1,
+        random_state: int = 0,
+        write: Callable[[str], object] = print,
+        **options,
+    ):
+        self.length, self.every, self.random_state = length, every, random_state
+        self.write, self.options = write, options
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) % self.every == 0:
+            text = net.generate(self.length, random_state=self.random_state, **self.options)
+            self.write(text)
+
+
 # The decisions of this package, and the clock: quick, and alike in every thread.
 DECISIONS = frozenset(
     {

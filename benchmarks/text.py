@@ -1,0 +1,129 @@
+"""Text generation: bits a character on held-out text, and the same epoch in bare torch.
+
+``python -m benchmarks.text`` learns `pydoc_data.topics`, Python's own help, all but its last tenth,
+and compares the bits a character on that tenth with those of a 5-gram model with add-one smoothing.
+"""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import numpy as np
+
+Work = Callable[[], object]
+Peer = Callable[[Path], Work]
+
+# Every help text, in alphabetical order.
+TEXT = "\n".join(topics[name] for name in sorted(topics))
+N_WINDOWS, WINDOW, STEP, BATCH_SIZE = 100_000, 40, 3, 100
+N_EPOCHS = 2
+
+
+def split_text() -> tuple[str, str]:
+    """The text without its last tenth, and the last tenth with those characters alone."""
+    n_train = len(TEXT) * 9 // 10
+    known = set(TEXT[:n_train])
+    return TEXT[:n_train], "".join(c for c in TEXT[n_train:] if c in known)
+
+
+def bits_of_ngrams(train: str, test: str, n: int = 5) -> float:
+    """Bits a character of a model of n - 1 preceding characters with add-one smoothing."""
+    n_tokens = len(set(train))
+    grams = Counter(train[i : i + n] for i in range(len(train) - n + 1))
+    contexts = Counter(train[i : i + n - 1] for i in range(len(train) - n + 1))
+    places = range(n - 1, len(test))
+    probabilities = [
+        (grams[test[i - n + 1 : i + 1]] + 1) / (contexts[test[i - n + 1 : i]] + n_tokens)
+        for i in places
+    ]
+    return -np.log2(probabilities).mean()
+
+
+def our_generator(**parameters):
+    """The network of Keras's well-known example, with this package's optimiser."""
+    from sknn_basics import TextGenerator
+
+    return TextGenerator(
+        **{
+            "window": WINDOW,
+            "step": STEP,
+            "hidden_layer_sizes": (128, 128),
+            "batch_size": BATCH_SIZE,
+            "max_iter": 1,
+            "random_state": 0,
+            **parameters,
+        }
+    )
+
+
+def windows_text(n_windows: int) -> str:
+    """A text of so many windows."""
+    return TEXT[: (n_windows - 1) * STEP + WINDOW + 1]
+
+
+def fit_text(n_windows: int = N_WINDOWS) -> Peer:
+    def prepare(folder: Path) -> Work:
+        text = windows_text(n_windows)
+        return lambda: our_generator().fit(text)
+
+    return prepare
+
+
+def fit_text_bare(folder: Path) -> Work:
+    """The loop one would write by hand: windows of numbers, one-hot in the batch, fused Adam."""
+    import torch
+    from torch import nn
+
+    text = windows_text(N_WINDOWS)
+    tokens = sorted(set(text))
+    numbers = torch.tensor([tokens.index(c) for c in text])
+    windows = numbers.unfold(0, WINDOW + 1, STEP)
+    eye = torch.eye(len(tokens))
+
+    def fit() -> None:
+        torch.manual_seed(0)
+        lstm = nn.LSTM(len(tokens), 128, 2, batch_first=True)
+        output = nn.Linear(128, len(tokens))
+        parameters = [*lstm.parameters(), *output.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
+        for rows in torch.randperm(len(windows)).split(BATCH_SIZE):
+            batch = windows[rows]
+            logits = output(lstm(eye[batch[:, :-1]])[0])
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    return fit
+
+
+def generate_text(window: int) -> Peer:
+    def prepare(folder: Path) -> Work:
+        model = our_generator(window=window).initialize(TEXT[:20_000])
+        return lambda: model.generate(1000, seed=TEXT[:window], random_state=0)
+
+    return prepare
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")  # that few epochs do not converge is meant
+    train, test = split_text()
+    print(f"{len(train):,} characters to learn, {len(test):,} to score, {len(set(train))} tokens")
+    print("| model | epochs | seconds | bits a character |\n| --- | --- | --- | --- |")
+    print(f"| 5-grams, add-one smoothing | | | {bits_of_ngrams(train, test):.3f} |", flush=True)
+    for target in ("each", "last"):
+        model, start = our_generator(target=target), time.perf_counter()
+        for epoch in range(1, N_EPOCHS + 1):
+            model.partial_fit(train)
+            seconds = time.perf_counter() - start
+            bits = -model.score(test)
+            print(f"| target='{target}' | {epoch} | {seconds:.0f} | {bits:.3f} |", flush=True)
+    for temperature in (0.5, 1.0, 1.5):
+        print(f"\ntemperature {temperature}:", model.generate(300, temperature=temperature))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,604 @@
+"""Text generation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sknn_basics.base import NeuralEstimator
+from sknn_basics.checks import hidden_sizes, one_a_layer
+from sknn_basics.documentation import RECURRENT_PARAMETERS, documented
+from sknn_basics.modules.cells import CELLS
+from sknn_basics.modules.recurrent import Embedding, OneHot, RecurrentNetwork
+from sknn_basics.rnn import RecurrentEstimator, recurrent_only
+from sknn_basics.training.losses import CrossEntropy, SequenceLoss, softmax
+from sknn_basics.training.optimisers import SOLVERS
+from sknn_basics.training.text import PADDING, TextDataset, TextNet, Windows
+from sknn_basics.vocabulary import LEVELS, Vocabulary, check_texts, learn_tokens
+
+# Width of an embedding of words; characters are one-hot encoded.
+WORD_EMBEDDING = 64
+
+# Held-out texts are scored in pieces of so many windows.
+WINDOWS_A_PIECE = 8
+
+
+@documented(RECURRENT_PARAMETERS)
+class TextGenerator(NeuralEstimator):
+    """Recurrent network that learns to continue texts, by characters or by words.
+
+    At each token it predicts the probabilities of all tokens to come next. It learns from windows
+    of the texts, and carries its state from token to token when it writes.
+
+    Parameters
+    ----------
+    level : {'char', 'word'}, default='char'
+        What tokens are: characters; or words and punctuation marks, where spaces are not kept, but
+        put where they usually are.
+    window : int, default=40
+        Number of tokens of a training window.
+    step : int, default=3
+        Number of tokens from the beginning of a window to that of the next one.
+    target : {'each', 'last'}, default='each'
+        What is predicted in training: the token behind each token of a window, or the one behind
+        its last token alone.
+    hidden_layer_sizes : array-like of int, default=(128, 128)
+        Number of cells of each recurrent layer.
+    embedding_size : int, None or 'auto', default='auto'
+        Number of values that stand for a token, learnt with the rest; None for one-hot encoding.
+        'auto' is None for characters and 64 for words.
+    vocabulary : array-like of str or None, default=None
+        The tokens; None takes those of the texts of the first fit.
+    max_tokens : int or None, default=None
+        How many tokens are taken from the texts, the most frequent ones; None takes all.
+    unknown_token : str, None or 'auto', default='auto'
+        Token that stands for all others, in training and later; None raises an error where there
+        are others. 'auto' is None for characters and '<unk>' for words.
+    max_iter : int, default=20
+        Largest number of epochs.
+    batch_size : int or 'auto', default=100
+        Number of windows a batch; 'auto' is ``min(200, n_windows)``.
+    early_stopping : bool, default=False
+        Whether to hold out the last windows, which share no token with the others, stop when their
+        score does not improve by `tol` for `n_iter_no_change` epochs, and restore the best weights.
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the windows to hold out.
+    scoring : {'loss'} or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: minus the loss, or
+        minus the bits a token.
+    dtype : {'float32', 'float64'}, default='float32'
+        Data type of the network.
+    %(parameters)s
+    Attributes
+    ----------
+    tokens_ : list of str
+        The tokens, in the order of columns of `predict_proba`.
+    vocabulary_ : dict of str to int
+        The place of each token in `tokens_`.
+    token_counts_ : ndarray of shape (n_tokens,)
+        How often each was in the texts of the first fit.
+    unknown_token_ : str or None
+        The token that stands for all others.
+
+    %(attributes)s
+    See Also
+    --------
+    RNNClassifier : Recurrent network classifier.
+    sknn_basics.training.callbacks.PrintText : Callback that writes a text after every epoch.
+
+    Notes
+    -----
+    Inputs are one text or several; a window lies within one text. Tokens are numbers until a batch
+    is read, so memory holds no array of windows. Texts shorter than a window are windows of their
+    own, with the default `target`.
+
+    References
+    ----------
+    Sutskever, Martens and Hinton. "Generating text with recurrent neural networks." ICML 2011.
+
+    Graves. "Generating sequences with recurrent neural networks." arXiv:1308.0850.
+
+    Examples
+    --------
+    >>> from sknn_basics import TextGenerator
+    >>> text = "the quick brown fox jumps over the lazy dog. " * 40
+    >>> model = TextGenerator(
+    ...     hidden_layer_sizes=(32,), window=20, learning_rate_init=0.02, max_iter=15, tol=0,
+    ...     random_state=0,
+    ... )
+    >>> model.fit(text).generate(21, seed="the quick ", strategy="argmax")
+    'brown fox jumps over '
+    """
+
+    _parameter_constraints: dict = {
+        **{
+            name: options
+            for name, options in recurrent_only(NeuralEstimator._parameter_constraints).items()
+            if name not in ("max_fun", "input_noise")
+        },
+        "level": [StrOptions(set(LEVELS))],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "step": [Interval(Integral, 1, None, closed="left")],
+        "target": [StrOptions({"each", "last"})],
+        "embedding_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "vocabulary": ["array-like", None],
+        "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
+        "unknown_token": [str, None],
+        "cell": [StrOptions(set(CELLS))],
+        "recurrent_dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "solver": [StrOptions(set(SOLVERS)), callable],
+        "scoring": [StrOptions({"loss"}), None],
+        "dtype": [StrOptions({"float32", "float64"})],
+    }
+
+    def __init__(
+        self,
+        level="char",
+        *,
+        window=40,
+        step=3,
+        target="each",
+        hidden_layer_sizes=(128, 128),
+        cell="lstm",
+        embedding_size="auto",
+        vocabulary=None,
+        max_tokens=None,
+        unknown_token="auto",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        solver="adam",
+        alpha=0.0,
+        batch_size=100,
+        learning_rate="constant",
+        learning_rate_init=0.002,
+        power_t=0.5,
+        max_iter=20,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        weight_init="auto",
+        clip_grad_norm=None,
+        init_from=None,
+        init_layers=None,
+        frozen_layers=None,
+        scoring=None,
+        callbacks=None,
+        device="auto",
+        dtype="float32",
+        compile=False,
+    ):
+        self._store(locals())
+
+    # Learning.
+
+    def fit(self, X, y=None, *, X_val=None):
+        """Learn to continue texts.
+
+        Parameters
+        ----------
+        X : str or sequence of str
+            One text, or several.
+        y : None
+            Ignored.
+        X_val : str or sequence of str, default=None
+            Texts to validate on after every epoch, in place of a part of X.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a text is too short or has unknown tokens, or the training diverged.
+        TypeError
+            If X holds something that is no text.
+        """
+        return self._fit_texts(X, X_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit_texts(self, X, X_val):
+        return self._fit_epochs(X, None, None, X_val, None, None)
+
+    def initialize(self, X, y=None):
+        """Make the network for texts like the given, with its initial weights, without training.
+
+        Parameters
+        ----------
+        X : str or sequence of str
+            Texts, which decide what tokens there are.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The estimator, which predicts with its initial weights.
+        """
+        return super().initialize(X, y)
+
+    @available_if(NeuralEstimator._has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train for one epoch on the given texts.
+
+        Parameters
+        ----------
+        X : str or sequence of str
+            One text, or several. Those of the first call decide what tokens there are, unless
+            `vocabulary` does.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a text is too short or has unknown tokens, or the training diverged.
+        """
+        return self._partial_fit(X, None, None)
+
+    def _check_X(self, X, reset: bool) -> Windows:
+        texts = check_texts(X)
+        if reset:
+            self._learn_vocabulary(texts)
+        known = self._known_tokens()
+        numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
+        lengths = [len(text) for text in numbers]
+        if max(lengths) <= self.window:
+            raise ValueError(
+                f"window={self.window} needs a text of at least {self.window + 1} tokens, the "
+                f"longest one has {max(lengths)}."
+            )
+        least = 2 if self.target == "each" else self.window + 1
+        if min(lengths) < least:
+            raise ValueError(
+                f"Each text must have at least {least} tokens with window={self.window} and "
+                f"target={self.target!r}, that at position {int(np.argmin(lengths))} has "
+                f"{min(lengths)}."
+            )
+        windows = Windows(numbers, self.window, self.step)
+        if reset:
+            # A sample is a window.
+            self._sample_shape_ = (self.window,)
+            held = windows.tokens[windows.tokens != PADDING]
+            self.token_counts_ = np.bincount(held, minlength=len(self.tokens_))
+        return windows
+
+    def _learn_vocabulary(self, texts: list[str]) -> None:
+        unknown = self.unknown_token
+        if unknown == "auto":
+            unknown = "<unk>" if self.level == "word" else None
+        if self.vocabulary is None:
+            tokens = learn_tokens(texts, self.level, self.max_tokens, unknown)
+        else:
+            tokens = list(dict.fromkeys(map(str, self.vocabulary)))
+            if unknown is not None and unknown not in tokens:
+                tokens.append(unknown)
+        if len(tokens) < 2:
+            raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
+        self.tokens_, self.unknown_token_ = tokens, unknown
+
+    def _known_tokens(self) -> Vocabulary:
+        return Vocabulary(self.level, self.tokens_, self.unknown_token_)
+
+    @property
+    def vocabulary_(self) -> dict[str, int]:
+        """The place of each token in `tokens_`."""
+        check_is_fitted(self)
+        return self._known_tokens().numbers
+
+    def _encode_target(self, X, y, reset: bool, classes=None) -> Windows:
+        return X
+
+    def _describe_output(self, target) -> tuple[int, str]:
+        return len(self.tokens_), "softmax"
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        if not sizes:
+            raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
+        embedding_size = self.embedding_size
+        if embedding_size == "auto":
+            embedding_size = WORD_EMBEDDING if self.level == "word" else None
+        return {
+            "n_tokens": n_outputs,
+            "embedding_size": None if embedding_size is None else int(embedding_size),
+            "window": int(self.window),
+            "hidden_layer_sizes": sizes,
+            "cell": self.cell,
+            "dropout": one_a_layer(self.dropout, len(sizes), "dropout"),
+            "recurrent_dropout": one_a_layer(
+                self.recurrent_dropout, len(sizes), "recurrent_dropout"
+            ),
+            "target": self.target,
+        }
+
+    def _make_module(self, structure: dict) -> RecurrentNetwork:
+        n_tokens, size, window, target = map(
+            structure.get, ("n_tokens", "embedding_size", "window", "target")
+        )
+        shared = ("hidden_layer_sizes", "cell", "dropout", "recurrent_dropout")
+        network = RecurrentNetwork(
+            (size or n_tokens,),
+            n_outputs=n_tokens,
+            steps_out=target,
+            embedding=OneHot(n_tokens) if size is None else Embedding(n_tokens, size),
+            **{name: structure[name] for name in shared},
+        )
+        network.n_multiplications = window * network.n_multiplications_a_step
+        network.largest_output = window * network.largest_output_a_step
+        return network
+
+    _draw_weights = RecurrentEstimator._draw_weights
+
+    def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
+        return self.dtype
+
+    def _make_criterion(self) -> CrossEntropy | SequenceLoss:
+        return SequenceLoss(CrossEntropy()) if self.target == "each" else CrossEntropy()
+
+    def _make_dataset(self, X, target=None, weight=None) -> TextDataset:
+        return TextDataset(X, self.target, next(self.module_.parameters()).device)
+
+    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
+        _, rows_val = super()._split_rows(target, rng)
+        # Windows that begin at least a window before the held-out ones share no token with them.
+        n_between = -(-self.window // self.step)
+        n_train = len(target) - len(rows_val) - n_between
+        if n_train < 1:
+            raise ValueError(
+                f"early_stopping=True needs longer texts: {len(target)} windows are too few to "
+                f"hold out {len(rows_val)} that share no token with the others."
+            )
+        every = np.arange(len(target))
+        return every[:n_train], every[n_train + n_between :]
+
+    def _split(self, X, inputs, target, weight, validation, rng):
+        if validation is None and self.early_stopping:
+            whole = self._make_dataset(inputs)
+            rows, rows_val = self._split_rows(target, rng)
+            return whole.subset(rows), whole.subset(rows_val), self._make_score(None, None, None)
+        return super()._split(X, inputs, target, weight, validation, rng)
+
+    def _make_score(self, X, target, weight):
+        return lambda net: self._score_output(net.valid_output_.numpy(), None, None)
+
+    def _score_output(self, output, target, weight) -> float:
+        # Of validation windows, the net keeps the losses in place of outputs.
+        return -float(output.mean()) / (1.0 if self.scoring == "loss" else np.log(2))
+
+    def _kind_of_net(self):
+        return TextNet
+
+    def _make_net(self, batch_size: int = 1, rng=None) -> TextNet:
+        net = super()._make_net(batch_size, rng)
+        net.generate = self.generate
+        return net
+
+    # Writing.
+
+    @validate_params(
+        {
+            "length": [Interval(Integral, 1, None, closed="left")],
+            "seed": [str, None],
+            "temperature": [Interval(Real, 0, None, closed="neither")],
+            "strategy": [StrOptions({"sample", "argmax"})],
+            "allow_unknown": ["boolean"],
+            "random_state": ["random_state"],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def generate(
+        self,
+        length=200,
+        *,
+        seed=None,
+        temperature=1.0,
+        strategy="sample",
+        allow_unknown=False,
+        random_state=None,
+    ) -> str:
+        """Write a text.
+
+        Parameters
+        ----------
+        length : int, default=200
+            Number of tokens to write.
+        seed : str or None, default=None
+            Text to continue, of any length; None begins with a token that is drawn as frequent as
+            it was in the texts of the first fit.
+        temperature : float, default=1.0
+            Divides the logarithms of the probabilities: below 1 likely tokens become likelier,
+            above 1 all become more alike.
+        strategy : {'sample', 'argmax'}, default='sample'
+            Whether tokens are drawn with their probabilities, or the likeliest is taken.
+        allow_unknown : bool, default=False
+            Whether the token that stands for unknown ones may be written.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        text : str
+            What follows the seed.
+
+        Raises
+        ------
+        ValueError
+            If the seed is empty or has a token that is not known.
+        """
+        check_is_fitted(self)
+        known, rng = self._known_tokens(), check_random_state(random_state)
+        written = []
+        if seed is None:
+            written.append(self._draw_first(rng, allow_unknown))
+        given = written or self._encode_context(known, seed, "seed")
+        forbidden = None if allow_unknown else known.unknown
+        choose = partial(choose_token, strategy=strategy, temperature=temperature, rng=rng)
+        for logits in self._continue(list(given), written, length):
+            if forbidden is not None:
+                logits[forbidden] = -np.inf
+            written.append(choose(logits))
+        return known.decode(written)
+
+    def _continue(self, given: list[int], written: list[int], length: int) -> Iterator[np.ndarray]:
+        """Yield the logits of the next token, until `length` tokens are written."""
+        states, n_read = None, len(written)
+        device = next(self.module_.parameters()).device
+        with evaluation(self.module_):
+            while len(written) < length:
+                x = torch.tensor([given], device=device)
+                output, states = self.module_.advance(x, states)
+                yield output[0, -1].double().numpy(force=True)
+                given, n_read = written[n_read:], len(written)
+
+    def _draw_first(self, rng, allow_unknown: bool) -> int:
+        counts = self.token_counts_.astype(np.float64)
+        if self.unknown_token_ is not None and not allow_unknown:
+            counts[self.tokens_.index(self.unknown_token_)] = 0
+        if not counts.any():
+            raise ValueError("seed=None needs texts with tokens that are known: give a seed.")
+        return draw(counts, rng)
+
+    @staticmethod
+    def _encode_context(known: Vocabulary, text: str, name: str) -> np.ndarray:
+        numbers = known.encode(text, name)
+        if not len(numbers):
+            raise ValueError(f"{name} must hold at least one token, got {text!r}.")
+        return numbers
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Estimate the probability of each token to come next.
+
+        Parameters
+        ----------
+        X : str or sequence of str
+            One context or several, of any lengths.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_tokens,) or (n_contexts, n_tokens)
+            Columns are in the order of `tokens_`.
+        """
+        check_is_fitted(self)
+        known, rows = self._known_tokens(), []
+        for i, text in enumerate(check_texts(X)):
+            given = self._encode_context(known, text, f"The text at position {i}")
+            logits = next(self._continue(list(given), [], 1))
+            rows.append(softmax(torch.from_numpy(logits)[None])[0].numpy())
+        return rows[0] if isinstance(X, str) else np.array(rows)
+
+    # Scoring.
+
+    def score(self, X, y=None) -> float:
+        """Compute minus the mean number of bits a token, so that higher is better.
+
+        Each token of a text but the first is predicted from the tokens before it: from all of them,
+        or from at least `window`.
+
+        Parameters
+        ----------
+        X : str or sequence of str
+            Texts that the network has not learnt from.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Mean of the base-2 logarithms of the tokens' probabilities.
+        """
+        check_is_fitted(self)
+        known = self._known_tokens()
+        texts = [
+            known.encode(text, f"The text at position {i}") for i, text in enumerate(check_texts(X))
+        ]
+        if max(map(len, texts)) < 2:
+            raise ValueError("score needs a text of at least two tokens.")
+        logarithms = np.concatenate([self._log_probabilities(text) for text in texts])
+        return float(logarithms.mean() / np.log(2))
+
+    def _log_probabilities(self, text: np.ndarray) -> np.ndarray:
+        """Compute the logarithm of the probability of each token of a text but the first."""
+        n_tokens, context = len(text) - 1, self._structure_["window"]
+        length = WINDOWS_A_PIECE * context
+        # Each piece has the tokens before it as context; rows are filled up at their end.
+        filled = np.pad(text, (context, -n_tokens % length), constant_values=PADDING)
+        starts = np.arange(0, n_tokens, length)
+        pieces = filled[starts[:, None] + np.arange(context + length + 1)]
+        size = max(1, 2**21 // (pieces.shape[1] * len(self.tokens_)))
+        # Nothing stands before the first piece.
+        values = [self._score_pieces(pieces[:1, context:])]
+        values += [
+            self._score_pieces(pieces[i : i + size])[:, context:]
+            for i in range(1, len(pieces), size)
+        ]
+        return np.concatenate([part.ravel() for part in values])[:n_tokens]
+
+    def _score_pieces(self, pieces: np.ndarray) -> np.ndarray:
+        """Compute logarithms of probabilities, of shape (n_pieces, n_steps - 1)."""
+        numbers = torch.tensor(pieces, device=next(self.module_.parameters()).device).clamp(min=0)
+        with evaluation(self.module_):
+            output, _ = self.module_.advance(numbers[:, :-1])
+            logarithms = output.log_softmax(-1).gather(-1, numbers[:, 1:, None])
+        return logarithms[..., 0].double().numpy(force=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.sparse = False
+        tags.no_validation = True
+        return tags
+
+
+@contextmanager
+def evaluation(module: torch.nn.Module) -> Iterator[None]:
+    """Compute without gradients and dropout, also in the middle of a training."""
+    was_training = module.training
+    if was_training:
+        module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if was_training:
+            module.train()
+
+
+def choose_token(logits: np.ndarray, strategy: str, temperature: float, rng) -> int:
+    """Choose a token by its logit: the largest one, or at random."""
+    if strategy == "argmax":
+        return int(logits.argmax())
+    with np.errstate(under="ignore"):
+        return draw(np.exp((logits - logits.max()) / temperature), rng)
+
+
+def draw(weights: np.ndarray, rng) -> int:
+    """Draw a place, each as probable as its weight among all."""
+    sums = np.cumsum(weights)
+    return int(np.searchsorted(sums, rng.uniform() * sums[-1], side="right"))

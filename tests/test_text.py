@@ -1,0 +1,388 @@
+"""Text generation: tokens, windows, learning, writing, scoring."""
+
+import pickle
+from collections import Counter
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+
+from sknn_basics import TextGenerator, from_json
+from sknn_basics.training.callbacks import PrintText
+from sknn_basics.training.text import TextDataset, Windows
+from sknn_basics.vocabulary import LEVELS
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+FOX = "the quick brown fox jumps over the lazy dog. " * 30
+HELP = "\n".join(topics[name] for name in sorted(topics))
+OPTIONS = {"hidden_layer_sizes": (16,), "window": 12, "max_iter": 2, "random_state": 0}
+
+
+def generator(**options) -> TextGenerator:
+    return TextGenerator(**{**OPTIONS, **options})
+
+
+@pytest.fixture(scope="module")
+def fox():
+    """A generator that knows its sentence by heart."""
+    return generator(hidden_layer_sizes=(32,), learning_rate_init=0.02, max_iter=15, tol=0.0).fit(
+        FOX
+    )
+
+
+@pytest.fixture(scope="module")
+def helper():
+    """A generator that has learnt a little of Python's help."""
+    return generator().fit(HELP[:3000])
+
+
+# Tokens.
+
+
+def test_tokens_are_the_characters_of_the_texts(helper):
+    assert helper.tokens_ == sorted(set(HELP[:3000]))
+    assert [helper.vocabulary_[token] for token in helper.tokens_] == list(
+        range(len(helper.tokens_))
+    )
+
+
+def test_counts_are_those_of_the_text(helper):
+    counts = Counter(HELP[:3000])
+    assert helper.token_counts_.tolist() == [counts[token] for token in helper.tokens_]
+
+
+def test_words_lose_their_spaces_and_get_them_back():
+    text = "It's \"done\" (mostly), isn't it?\nYes: done!"
+    words = LEVELS["word"].split("Yes, it's done (mostly)!\nIs it?")
+    assert words == ["Yes", ",", "it's", "done", "(", "mostly", ")", "!", "\n", "Is", "it", "?"]
+    assert LEVELS["word"].join(words) == "Yes, it's done (mostly)!\nIs it?"
+    assert LEVELS["word"].split(text)[0] == "It's"
+
+
+def test_only_the_most_frequent_words_are_kept():
+    model = generator(level="word", max_tokens=3, window=4).fit("a a a a b b b c c d " * 5)
+    assert model.tokens_ == ["a", "b", "c", "<unk>"]
+    assert model.token_counts_.tolist() == [20, 15, 10, 5]
+
+
+def test_a_given_vocabulary_is_used():
+    model = generator(vocabulary=list("cba"), unknown_token="?").fit("abcd" * 20)
+    assert model.tokens_ == ["c", "b", "a", "?"]
+
+
+# Windows.
+
+
+def test_windows_lie_within_one_text():
+    windows = Windows([np.arange(10), np.arange(100, 108)], window=5, step=2)
+    X, y, _ = TextDataset(windows, "each", torch.device("cpu"))[:]
+    assert X[:, 0].tolist() == [0, 2, 4, 100, 102]
+    assert X[3].tolist() == [100, 101, 102, 103, 104]
+    assert torch.equal(X[:, 1:], y[:, :-1])
+
+
+def test_the_last_token_alone_may_be_the_target():
+    windows = Windows([np.arange(10)], window=5, step=2)
+    _, y, _ = TextDataset(windows, "last", torch.device("cpu"))[:]
+    assert y.tolist() == [5, 7, 9]
+
+
+def test_short_texts_are_windows_without_targets_behind_their_end():
+    windows = Windows([np.arange(6), np.arange(3)], window=5, step=1)
+    X, y, _ = TextDataset(windows, "each", torch.device("cpu"))[:]
+    assert X[1].tolist() == [0, 1, 2, 0, 0]
+    assert y[1].tolist() == [1, 2, -1, -1, -1]
+
+
+def test_held_out_windows_share_no_token_with_the_others():
+    model = generator(early_stopping=True, step=5)
+    windows = model._check_X(FOX, reset=True)
+    rows, rows_val = model._split_rows(windows, np.random.RandomState(0))
+    assert windows.starts[rows].max() + model.window < windows.starts[rows_val].min() + 1
+    assert len(rows_val) == np.ceil(0.1 * len(windows))
+
+
+# The network.
+
+
+def test_a_text_model_of_89_characters_has_as_many_parameters_as_in_the_book():
+    characters = [chr(32 + i) for i in range(89)]
+    model = TextGenerator(vocabulary=characters).initialize(" !" * 50)
+    assert model.n_parameters_ == 254_681
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_predicts_as_layers_of_torch_with_its_weights(cell):
+    model = generator(cell=cell, hidden_layer_sizes=(6, 5)).fit(FOX)
+    kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+    x = torch.tensor([[model.vocabulary_[c] for c in "the quick brown"]])
+    x = nn.functional.one_hot(x, len(model.tokens_)).float()
+    for name, size in (("hidden1", 6), ("hidden2", 5)):
+        layer, own = kinds[cell](x.shape[2], size, batch_first=True), model.module_
+        own = own.get_submodule(name)
+        weights = own.weight_ih, own.weight_hh, own.bias, torch.zeros_like(own.bias)
+        for target, weight in zip(layer.parameters(), weights):
+            target.data.copy_(weight.data)
+        x = layer(x)[0]
+    expected = model.module_.output(x[:, -1]).softmax(1).detach().numpy()[0]
+    np.testing.assert_allclose(model.predict_proba("the quick brown"), expected, atol=1e-6)
+
+
+def test_words_are_embedded():
+    model = generator(level="word", window=4).fit("one two three four five six " * 10)
+    assert model.module_.embedding.weight.shape == (7, 64)
+    assert generator(embedding_size=3).fit(FOX).module_.embedding.weight.shape == (28, 3)
+
+
+# Learning.
+
+
+def test_learns_a_sentence_by_heart(fox):
+    assert fox.generate(21, seed="the quick ", strategy="argmax") == "brown fox jumps over "
+    assert fox.score(FOX) > -0.1
+
+
+def test_beats_5_grams_on_text_that_it_has_not_seen():
+    train, test = HELP[:40_000], HELP[40_000:44_000]
+    test = "".join(c for c in test if c in set(train))
+    grams = Counter(train[i : i + 5] for i in range(len(train) - 4))
+    contexts = Counter(train[i : i + 4] for i in range(len(train) - 4))
+    bits = [
+        -np.log2((grams[test[i - 4 : i + 1]] + 1) / (contexts[test[i - 4 : i]] + len(set(train))))
+        for i in range(4, len(test))
+    ]
+    model = TextGenerator(
+        hidden_layer_sizes=(64,), batch_size=32, learning_rate_init=0.01, max_iter=3, random_state=0
+    )
+    assert -model.fit(train).score(test) < np.mean(bits)
+
+
+def test_learns_more_an_epoch_from_every_token_than_from_the_last():
+    scores = {
+        target: generator(target=target, learning_rate_init=0.01).fit(HELP[:9000]).score(HELP[:999])
+        for target in ("each", "last")
+    }
+    assert scores["each"] > scores["last"] + 0.2
+
+
+def test_partial_fit_takes_epochs_of_fit():
+    whole = generator(shuffle=False, max_iter=3).fit(FOX)
+    parts = generator(shuffle=False)
+    for _ in range(3):
+        parts.partial_fit(FOX)
+    np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=1e-6)
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    model = generator(
+        early_stopping=True, max_iter=30, n_iter_no_change=3, learning_rate_init=0.05
+    ).fit(HELP[:5000])
+    scores = model.validation_scores_
+    assert model.n_iter_ < 30
+    assert model.best_validation_score_ == max(scores)
+
+
+def test_validation_texts_are_scored_in_bits():
+    model = generator().fit(HELP[:3000], X_val=HELP[:2000])
+    loss = model.history_["valid_loss"]
+    np.testing.assert_allclose(model.history_["valid_score"], -loss / np.log(2), rtol=1e-3)
+
+
+def test_is_searched_over_texts():
+    texts = [HELP[i : i + 500] for i in range(0, 4000, 500)]
+    characters = sorted(set(HELP))
+    grid = {"hidden_layer_sizes": [(2,), (32,)]}
+    model = generator(learning_rate_init=0.02, max_iter=5, vocabulary=characters)
+    search = GridSearchCV(model, grid, cv=2).fit(texts)
+    assert search.best_params_ == {"hidden_layer_sizes": (32,)}
+
+
+def test_a_callback_writes_a_text_after_every_epoch():
+    texts = []
+    callback = PrintText(9, seed="the", write=texts.append, temperature=0.5)
+    model = generator(callbacks=[callback], max_iter=3, dropout=0.5).fit(FOX)
+    assert list(map(len, texts)) == [9] * 3
+    assert texts[-1] == model.generate(9, seed="the", temperature=0.5, random_state=0)
+
+
+def test_a_callback_changes_nothing_of_the_training():
+    watched = generator(callbacks=[PrintText(9, write=str)], dropout=0.5).fit(FOX)
+    assert watched.loss_curve_ == generator(dropout=0.5).fit(FOX).loss_curve_
+
+
+# Writing.
+
+
+def test_same_seed_and_random_state_write_the_same_text(helper):
+    texts = {helper.generate(50, seed="if ", random_state=7) for _ in range(3)}
+    assert len(texts) == 1
+    assert texts != {helper.generate(50, seed="if ", random_state=8)}
+
+
+def test_state_is_carried_from_token_to_token(helper):
+    text = helper.generate(30, seed="def ", random_state=0)
+    for i in (1, 10, 29):
+        context = "def " + text[:i]
+        probability = helper.predict_proba(context)
+        rng = np.random.RandomState(0)
+        draws = rng.uniform(size=30)
+        chosen = np.searchsorted(np.cumsum(probability), draws[i])
+        assert helper.tokens_[chosen] == text[i]
+
+
+def test_low_temperatures_write_likely_tokens(helper):
+    expected = helper.generate(30, seed="def ", strategy="argmax")
+    assert helper.generate(30, seed="def ", temperature=1e-6, random_state=0) == expected
+    many = helper.generate(2000, temperature=1e6, random_state=0)
+    assert len(set(many)) == len(helper.tokens_)
+
+
+def test_begins_with_frequent_tokens_without_a_seed(helper):
+    first = Counter(helper.generate(1, random_state=i) for i in range(300))
+    assert first.most_common(1)[0][0] == " "
+
+
+def test_unknown_tokens_are_not_written_unless_allowed():
+    text = "a b c d e f g h " * 30
+    model = generator(level="word", max_tokens=2, window=4).fit(text)
+    assert "<unk>" not in model.generate(50, random_state=0)
+    assert "<unk>" in model.generate(50, allow_unknown=True, random_state=0)
+    assert np.isfinite(model.score("a z b"))
+
+
+# Probabilities and scores.
+
+
+def test_probabilities_sum_to_one(helper):
+    probability = helper.predict_proba(["a", "ab", "a" * 500])
+    assert probability.shape == (3, len(helper.tokens_))
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    np.testing.assert_array_equal(helper.predict_proba("ab"), probability[1])
+
+
+@pytest.mark.parametrize("n_tokens", [2, 12, 13, 96, 97])
+def test_score_of_short_texts_is_the_mean_of_all_logarithms(helper, n_tokens):
+    text = HELP[100 : 100 + n_tokens]
+    expected = [
+        np.log2(helper.predict_proba(text[:i])[helper.vocabulary_[text[i]]])
+        for i in range(1, n_tokens)
+    ]
+    assert helper.score(text) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_score_of_long_texts_uses_at_least_a_window_of_context(helper):
+    text, start = HELP[:250], 12 * 8
+    expected = [
+        np.log2(helper.predict_proba(text[start - 12 : i])[helper.vocabulary_[text[i]]])
+        for i in range(start + 1, 2 * start + 1)
+    ]
+    scores = helper._log_probabilities(np.array([helper.vocabulary_[c] for c in text])) / np.log(2)
+    np.testing.assert_allclose(scores[start : 2 * start], expected, atol=1e-5)
+    assert len(scores) == 249
+
+
+# scikit-learn.
+
+
+@pytest.mark.parametrize("options", [{}, {"level": "word", "window": 3}], ids=["char", "word"])
+def test_survives_pickling_and_json(options, tmp_path):
+    model = generator(**options).fit(FOX)
+    expected = model.generate(20, random_state=0)
+    assert pickle.loads(pickle.dumps(model)).generate(20, random_state=0) == expected
+    model.save_weights(tmp_path / "weights.npz")
+    rebuilt = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
+    assert rebuilt.generate(20, random_state=0) == expected
+
+
+def test_a_clone_is_fitted_to_the_same_bits():
+    model = generator(dropout=0.2).fit(FOX)
+    assert clone(model).fit(FOX).loss_curve_ == model.loss_curve_
+
+
+def test_global_random_states_stay_as_they_are():
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    generator(embedding_size=4, dropout=0.2).fit(FOX).generate(5, random_state=0)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == np.random.get_state()[1].tolist()
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ("too short", ValueError, "window=12 needs a text of at least 13 tokens, .* has 9"),
+        ("", ValueError, "X holds an empty text"),
+        ([], ValueError, "X holds no text"),
+        (b"bytes" * 9, TypeError, "got bytes"),
+        (5, TypeError, "got int"),
+        (None, TypeError, "got NoneType"),
+        ([FOX, 3.0], TypeError, "got float at position 1"),
+        ([FOX, "a"], ValueError, "at least 2 tokens .* position 1 has 1"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", ValueError, "nothing to predict"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_named(X, error, message):
+    with pytest.raises(error, match=message):
+        generator().fit(X)
+
+
+def test_a_whole_window_is_needed_where_its_last_token_is_the_target():
+    with pytest.raises(ValueError, match="at least 13 tokens with window=12 and target='last'"):
+        generator(target="last").fit([FOX, "the quick"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "Ünknown"}, "seed contains 'Ü' .token 0., which is not among the 28"),
+        ({"seed": ""}, "seed must hold at least one token"),
+        ({"temperature": 0}, "'temperature' parameter"),
+        ({"temperature": float("nan")}, "'temperature' parameter"),
+        ({"length": 0}, "'length' parameter"),
+        ({"strategy": "beam"}, "'strategy' parameter"),
+        ({"seed": 3}, "'seed' parameter"),
+    ],
+)
+def test_writing_says_what_it_cannot_do(fox, options, message):
+    with pytest.raises(ValueError, match=message):
+        fox.generate(**options)
+
+
+def test_unknown_characters_are_named_by_their_place(fox):
+    with pytest.raises(ValueError, match="position 1 contains 'X' .token 2."):
+        fox.predict_proba(["the", "foX"])
+    with pytest.raises(ValueError, match="'ß'"):
+        fox.score("groß")
+
+
+def test_tokens_left_out_need_one_that_stands_for_them():
+    with pytest.raises(ValueError, match="max_tokens=3 leaves out 25 of 28 tokens"):
+        generator(max_tokens=3).fit(FOX)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 0}, {"step": 0}, {"level": "line"}, {"target": "all"}, {"solver": "lbfgs"},
+        {"cell": "esn"}, {"embedding_size": 0}, {"max_tokens": 0}, {"unknown_token": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bad_parameters_are_named(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"'{name}' parameter"):
+        generator(**options).fit(FOX)
+
+
+def test_says_that_it_is_not_fitted():
+    for use in (lambda m: m.generate(), lambda m: m.score(FOX), lambda m: m.predict_proba("a")):
+        with pytest.raises(NotFittedError):
+            use(generator())
