@@ -23,6 +23,20 @@ import torch
 
 from sknn_basics.convnet import ConvNetClassifier
 
+__all__ = [
+    "CLASSIC",
+    "DEEP_POOLED",
+    "DEEP_STRIDED",
+    "FULL_SIZE",
+    "NORMALIZED",
+    "POOLED",
+    "SHALLOW",
+    "STRIDED",
+    "load_vgg16",
+    "read_torchvision_vgg16",
+    "vgg16",
+]
+
 TRAINING = {
     "alpha": 0.0,
     "batch_size": 256,
@@ -50,7 +64,7 @@ DENOISING = {
     "max_iter": 100,
 }
 
-# Two convolutions, one pool: 1,199,882 parameters for 28 x 28 pixels and ten classes.
+#: Two convolutions, one pool: 1,199,882 parameters for 28 x 28 pixels and ten classes.
 CLASSIC = MappingProxyType(
     {
         **TRAINING,
@@ -63,7 +77,7 @@ CLASSIC = MappingProxyType(
         "max_iter": 12,
     }
 )
-# One convolution.
+#: One convolution.
 SHALLOW = MappingProxyType(
     {
         **TRAINING,
@@ -73,7 +87,7 @@ SHALLOW = MappingProxyType(
         "hidden_layer_sizes": (),
     }
 )
-# Three convolutions at full size.
+#: Three convolutions at full size.
 FULL_SIZE = MappingProxyType(
     {
         **TRAINING,
@@ -85,15 +99,15 @@ FULL_SIZE = MappingProxyType(
         "hidden_layer_sizes": (),
     }
 )
-# Two convolutions, each with its pool.
+#: Two convolutions, each with its pool.
 POOLED = MappingProxyType({**TWO_BLOCKS, "downsample": "max", "dropout": 0.2, "max_norm": 3.0})
-# The same with strides in place of pools.
+#: `POOLED` with strides in place of pools.
 STRIDED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "dropout": 0.2, "max_norm": 3.0})
-# The same with batch normalization in place of dropout and max-norm.
+#: `STRIDED` with batch normalization in place of dropout and max-norm.
 NORMALIZED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "normalization": "batch"})
-# Three blocks of two convolutions, each with its pool.
+#: Three blocks of two convolutions, each with its pool.
 DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
-# The same with strides in place of pools.
+#: `DEEP_POOLED` with strides in place of pools.
 DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
 
 # Three channels of 7 x 7 as latents of 28 x 28 pixels.

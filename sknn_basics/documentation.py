@@ -1,8 +1,9 @@
 """Docstrings of parameters that many estimators share, written once."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from textwrap import indent
+from textwrap import dedent, indent
 from types import MappingProxyType
 
 PARAMETERS = {
@@ -159,7 +160,7 @@ training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1, 1]
 standardised RGB channels that networks of torchvision expect.""",
     "augmentation": """nn.Module, callable or None, default=None
 What changes each training batch of images, before `preprocessing`: see
-`sknn_basics.modules.augmentation`. A function may take a keyword ``generator``; one without is
+`sknn_basics.modules`. A function may take a keyword ``generator``; one without is
 run with torch's global random state seeded, which is restored behind it.""",
 }
 
@@ -219,7 +220,7 @@ Best score on the validation data.""",
 Number of training samples that were seen, counted once an epoch.""",
     "n_features_in_": """int
 Number of features.""",
-    "feature_names_in_": """ndarray of shape (n_features_in_,)
+    "feature_names_in_": """ndarray of shape (`n_features_in_`,)
 Names of the features, where X has names that are all strings.""",
     "n_iter_": """int
 Number of epochs of the last fit.""",
@@ -298,6 +299,9 @@ Biases of each layer.""",
 Number of layers, the inputs among them.""",
 }
 
+# Where parameters are filled in.
+MARK = "%(parameters)s\n"
+
 
 def documented(
     parameters: Mapping[str, str] = MappingProxyType({}),
@@ -305,8 +309,8 @@ def documented(
 ) -> Callable[[type], type]:
     """Fill in the docstring of an estimator.
 
-    ``%(parameters)s`` stands for all parameters of ``__init__`` that the docstring does not
-    describe itself, ``%(attributes)s`` for all shared attributes.
+    ``%(parameters)s`` stands for all parameters of ``__init__`` in their order, those that the
+    docstring describes itself among them; ``%(attributes)s`` for all shared attributes.
 
     Parameters
     ----------
@@ -315,22 +319,31 @@ def documented(
     """
 
     def document(estimator_class: type) -> type:
-        text = estimator_class.__doc__
-        names = list(inspect.signature(estimator_class).parameters)
-        own = [name for name in names if f"\n    {name} : " in text]
-        texts = {**PARAMETERS, **parameters}
-        shared = {name: texts[name] for name in names if name not in own}
-        text = text.replace("    %(parameters)s\n", _entries(shared))
-        entries = _entries({**attributes, **ATTRIBUTES})
-        estimator_class.__doc__ = text.replace("    %(attributes)s\n", entries)
+        text, own = _take_own(inspect.cleandoc(estimator_class.__doc__))
+        texts = {**PARAMETERS, **parameters, **own}
+        names = inspect.signature(estimator_class).parameters
+        text = text.replace(MARK, _entries({name: texts[name] for name in names}))
+        text = text.replace("%(attributes)s\n", _entries({**attributes, **ATTRIBUTES}))
+        estimator_class.__doc__ = text
         return estimator_class
 
     return document
+
+
+def _take_own(text: str) -> tuple[str, dict[str, str]]:
+    """Take the parameters that a docstring describes itself out of it."""
+    before, heading, section = text.partition("Parameters\n----------\n")
+    end = re.search(r"^[A-Z].*\n-", section, re.MULTILINE).start()
+    described = section[:end].replace(MARK, "")
+    _, *entries = re.split(r"^(\w+) : ", described, flags=re.MULTILINE)
+    pairs = zip(entries[::2], entries[1::2])
+    own = {name: dedent(" " * 4 + entry).rstrip() for name, entry in pairs}
+    return before + heading + MARK + section[end:], own
 
 
 def _entries(descriptions: dict[str, str]) -> str:
     entries = []
     for name, description in descriptions.items():
         kind, *lines = description.split("\n")
-        entries.append(f"{name} : {kind}\n" + indent("\n".join(lines), "    ") + "\n")
-    return indent("\n".join(entries), "    ")
+        entries.append(f"{name} : {kind}\n" + indent("\n".join(lines), "    ") + "\n\n")
+    return "".join(entries)

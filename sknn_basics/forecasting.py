@@ -80,11 +80,11 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Positions of the target's columns.
     exogenous_ : ndarray of shape (n_exogenous,)
         Positions of the exogenous columns.
-    last_window_ : ndarray of shape (window, n_features_in_)
+    last_window_ : ndarray of shape (window, `n_features_in_`)
         Last rows of the training series.
     n_features_in_ : int
         Number of columns of the series.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all of them are strings.
 
     See Also

@@ -13,7 +13,9 @@ from joblib.parallel import ParallelBackendBase
 
 from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Course
-from sknn_basics.training.rounds import Report, Rounds, bytes_of_fit
+from sknn_basics.training.rounds import Report, Rounds, Training, bytes_of_fit
+
+__all__ = ["Report", "Training", "stacked"]
 
 # Fits that are under way at once, where neither n_jobs nor memory allows fewer.
 MOST_FITS = 256

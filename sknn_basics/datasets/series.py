@@ -133,12 +133,12 @@ def load_sunspots(*, as_frame: bool = False):
 
     The series comes with statsmodels; nothing is downloaded.
 
-    =============   ==================
+    ==============  ==================
     Years           1700-2008
     Samples total   309
     Dimensionality  1
     Values          real, 0.0 to 190.2
-    =============   ==================
+    ==============  ==================
 
     Parameters
     ----------

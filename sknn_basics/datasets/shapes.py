@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+#: Names of the shapes, in the order of their classes.
 SHAPE_NAMES = ("Z", "plus", "three lines", "U", "circle")
 
 _ANGLES = np.linspace(0, 2 * np.pi, 13)

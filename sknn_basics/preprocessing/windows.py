@@ -47,7 +47,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns of the series.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all of them are strings.
     target_ : ndarray of shape (n_targets,)
         Positions of the target's columns.

@@ -3,6 +3,15 @@
 import math
 from dataclasses import dataclass
 
+__all__ = [
+    "CosineAnnealing",
+    "ExponentialDecay",
+    "OneCycle",
+    "ReduceOnPlateau",
+    "Schedule",
+    "StepDecay",
+]
+
 
 class Schedule:
     """A learning-rate schedule that an estimator's ``learning_rate`` takes."""
