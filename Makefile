@@ -7,6 +7,7 @@ PYTEST_ARGS ?= -n auto
 TEST_THREADS ?= 1
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+DOCS_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Installed on its own, first: later installs then leave the tested build alone.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench docs clean
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
@@ -34,8 +35,11 @@ format: $(VENV)/lint.stamp
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+docs: $(VENV)/docs.stamp
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m sphinx -b html -W --keep-going $(DOCS_ARGS) docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
+	rm -rf $(VENV) docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -48,6 +52,7 @@ $(VENV)/lint.stamp: constraints.txt $(BIN)/python
 $(VENV)/demo.stamp: EXTRAS := plot,progress
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/bench.stamp: EXTRAS := bench
+$(VENV)/docs.stamp: EXTRAS := docs
 $(VENV)/%.stamp: pyproject.toml constraints.txt $(BIN)/python
 	$(PIP) install $(TORCH)
 	$(PIP) install -c constraints.txt -e ".[$(EXTRAS)]"

@@ -1,0 +1,84 @@
+"""Settings of Sphinx; `make docs` builds the site."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+from api_pages import write_api_pages
+
+import sknn_basics
+
+project = "sknn_basics"
+author = "The sknn_basics developers"
+copyright = author
+version = release = sknn_basics.__version__
+
+write_api_pages(Path(__file__).parent / "api")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "api_pages",
+    "mathml",
+    "reachable",
+]
+templates_path = ["templates"]
+exclude_patterns = ["_build", "benchmarks.md", "sg_execution_times.rst", "**/*.examples"]
+
+# Single backticks are links where there is something to link to, and code elsewhere.
+default_role = "py:obj"
+# Links inside this project must resolve; those to others do where their index was read.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!sknn_basics\.).*")]
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "groupwise"
+numpydoc_show_class_members = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sknn_basics"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_math_renderer = "mathml"
+html_theme_options = {
+    "logo": {"text": "sknn_basics"},
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "migration": [], "choosing": [], "speed": [], "changelog": []}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"\.py$",
+    "backreferences_dir": "api/backreferences",
+    "doc_module": ("sknn_basics",),
+    "reference_url": {"sknn_basics": None},
+    "min_reported_time": 1,
+    "remove_config_comments": True,
+    "show_memory": False,
+}
+# Without the examples' runs (-D plot_gallery=0), their pictures are not there.
+if "plot_gallery=0" in sys.argv:
+    suppress_warnings = ["image.not_readable"]
+
+# The gallery keeps its own examples' warnings out of the pages where they tell nothing.
+os.environ.setdefault("PYTHONHASHSEED", "0")
+warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
