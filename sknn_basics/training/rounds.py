@@ -20,7 +20,7 @@ from sknn_basics.training.stack import Stack, structure
 class Training:
     """How networks of one structure were trained.
 
-    Attributes
+    Parameters
     ----------
     network : str
         Widths of its layers.
@@ -61,7 +61,17 @@ class Report:
         return list(self._trainings.values())
 
     def add(self, nets: Sequence[Net], reason: str | None, seconds: float) -> None:
-        """Add an epoch of nets that were trained together, or of one that was not."""
+        """Add an epoch of nets that were trained together, or of one that was not.
+
+        Parameters
+        ----------
+        nets : sequence of Net
+            The nets.
+        reason : str or None
+            Why one was trained alone; None for a stack.
+        seconds : float
+            Duration of the epoch.
+        """
         network = describe(nets[0].module_)
         way = "stacked" if reason is None else f"alone: {reason}"
         training = self._trainings.setdefault((network, way), Training(network, way))
