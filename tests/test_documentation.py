@@ -78,7 +78,7 @@ def list_public():
             yield f"{room.__name__}.{name}"
             if inspect.isclass(value) and not issubclass(value, nn.Module):
                 for method, function in inspect.getmembers(value, inspect.isroutine):
-                    is_own = getattr(function, "__module__", "").startswith("sknn_basics")
+                    is_own = str(getattr(function, "__module__", "")).startswith("sknn_basics")
                     if is_own and not method.startswith("_"):
                         yield f"{room.__name__}.{name}.{method}"
 
@@ -136,9 +136,9 @@ def test_the_code_of_the_pages_runs(page):
 
 
 def code_blocks(page):
-    text = (DOCS / page).read_text()
-    blocks = re.findall(r"^ *\.\. code-block:: python\n\n((?: {3,}.*\n|\n)+)", text, re.MULTILINE)
-    return [textwrap.dedent(block) for block in blocks]
+    pattern = r"^( *)\.\. code-block:: python\n((?:\1   .*\n|\n)+)"
+    blocks = re.findall(pattern, (DOCS / page).read_text(), re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in blocks]
 
 
 DATA, *MIGRATIONS = code_blocks("migration.rst")
