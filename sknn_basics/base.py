@@ -21,9 +21,10 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from skorch.callbacks import Callback
 
 from sknn_basics.checks import check_range
+from sknn_basics.html import LayersHTMLMixin
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
-from sknn_basics.modules.summary import count_parameters, summarise
+from sknn_basics.modules.summary import Layer, count_parameters, describe_layers, summarise
 from sknn_basics.persistence import PersistenceMixin, read_weights
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
@@ -54,7 +55,7 @@ from sknn_basics.training.transfer import copy_layers, freeze_layers
 SMALL_PROBLEM = 2**20
 
 
-class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class NeuralEstimator(PersistenceMixin, LayersHTMLMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """Base of all neural estimators.
 
     A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
@@ -620,7 +621,11 @@ class NeuralEstimator(PersistenceMixin, CallbackSupportMixin, BaseEstimator, ABC
             One line a layer, then the totals of trainable and frozen parameters.
         """
         check_is_fitted(self)
-        return summarise(self.module_, self._sample_shape_)
+        return summarise(self.module_, self._describe_layers())
+
+    def _describe_layers(self) -> list[Layer]:
+        """List the layers of the fitted network, for `summary` and for pictures."""
+        return describe_layers(self.module_, self._sample_shape_)
 
     def _activated_outputs(self, X) -> np.ndarray:
         X = self._check_new(X)

@@ -14,6 +14,7 @@ from sknn_basics.heads import NeuralClassifier, NeuralRegressor
 from sknn_basics.modules.cells import CELLS, MERGE_MODES
 from sknn_basics.modules.initialisers import initialise
 from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.summary import Layer
 from sknn_basics.sequences import SequenceInputs, SequenceTargets, has_input
 from sknn_basics.training.devices import as_array, new_generator, openmp_pools
 from sknn_basics.training.recurrent import StatefulNet, trace_states
@@ -158,12 +159,9 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
         self.module_.reset_states()
         return self
 
-    def summary(self) -> str:
-        check_is_fitted(self)
+    def _describe_layers(self) -> list[Layer]:
         with self.module_.kept_states():
-            return super().summary()
-
-    summary.__doc__ = NeuralEstimator.summary.__doc__
+            return super()._describe_layers()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,11 +1,37 @@
 """A table of a network's layers."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 
-def summarise(module: nn.Module, sample_shape: tuple[int, ...]) -> str:
-    """Tell each layer's name, type, output shape, activation and number of parameters.
+class Layer(NamedTuple):
+    """What is told about one layer.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the network, with dots between the parts.
+    kind : str
+        Name of its class.
+    output_shape : tuple
+        Shape of its output for a batch, whose size stands as None.
+    activation : str
+        Name of the class of the activation that follows it; '' if there is none.
+    n_parameters : int
+        Number of its parameters, those of its activation left out.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple
+    activation: str
+    n_parameters: int
+
+
+def describe_layers(module: nn.Module, sample_shape: tuple[int, ...]) -> list[Layer]:
+    """List the layers of a network, in the order in which it names them.
 
     Parameters
     ----------
@@ -16,38 +42,56 @@ def summarise(module: nn.Module, sample_shape: tuple[int, ...]) -> str:
 
     Returns
     -------
+    layers : list of Layer
+        An activation with parameters of its own is a layer too.
+    """
+    shapes = _output_shapes(module, next(module.parameters()).new_zeros(1, *sample_shape))
+    layers: list[Layer] = []
+    for name, layer in module.named_modules():
+        if name not in shapes:
+            continue
+        kind, count = type(layer).__name__, count_parameters(layer)
+        if name.endswith("activation") and layers:
+            layers[-1] = layers[-1]._replace(activation=kind)
+            if count == 0:
+                continue
+        layers.append(Layer(name, kind, shapes[name], "", count))
+    return layers
+
+
+def summarise(module: nn.Module, layers: list[Layer]) -> str:
+    """Write each layer's name, type, output shape, activation and number of parameters.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    layers : list of Layer
+        What `describe_layers` made of it.
+
+    Returns
+    -------
     table : str
         One line a layer, then the totals of trainable and frozen parameters.
     """
     rows = [("layer", "type", "output shape", "activation", "parameters")]
-    rows += _layer_rows(module, next(module.parameters()).new_zeros(1, *sample_shape))
+    rows += [(*map(str, layer[:-1]), f"{layer.n_parameters:,}") for layer in layers]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, *(f"{kind}: {n:,}" for kind, n in total_parameters(module).items())])
+
+
+def total_parameters(module: nn.Module) -> dict[str, int]:
+    """Count the trainable and the frozen parameters of a network."""
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    lines.append(f"trainable parameters: {trainable:,}")
-    lines.append(f"frozen parameters: {count_parameters(module) - trainable:,}")
-    return "\n".join(lines)
+    frozen = count_parameters(module) - trainable
+    return {"trainable parameters": trainable, "frozen parameters": frozen}
 
 
 def count_parameters(module: nn.Module) -> int:
     """Count the parameters of a network."""
     return sum(p.numel() for p in module.parameters())
-
-
-def _layer_rows(module: nn.Module, example: Tensor) -> list[tuple[str, ...]]:
-    shapes = _output_shapes(module, example)
-    rows = []
-    for name, layer in module.named_modules():
-        if name not in shapes:
-            continue
-        if name.endswith("activation") and rows:
-            rows[-1][3] = type(layer).__name__
-            if not any(True for _ in layer.parameters()):
-                continue
-        count = sum(p.numel() for p in layer.parameters())
-        rows.append([name, type(layer).__name__, str(shapes[name]), "", f"{count:,}"])
-    return [tuple(row) for row in rows]
 
 
 def _output_shapes(module: nn.Module, example: Tensor) -> dict[str, tuple]:
