@@ -1,7 +1,7 @@
 """
-=============================================
+==============================================
 Augmentation, searched inside cross-validation
-=============================================
+==============================================
 
 Varying images at random makes more of few of them, if the variants are such as may come.
 Augmentation is a parameter of the estimator and sees training batches only, so a search finds out

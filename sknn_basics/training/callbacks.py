@@ -14,6 +14,9 @@ from sknn_basics.training.optimisers import get_rate, scale_momentum, set_rate
 from sknn_basics.training.saving import clone_weights
 from sknn_basics.training.schedules import ReduceOnPlateau
 
+# The others are made by parameters of estimators.
+__all__ = ["PrintText"]
+
 
 class RaiseOnDivergence(Callback):
     """Raise when the loss is not finite any more, as it is once the weights are not."""
@@ -289,6 +292,15 @@ class PrintText(Callback):
         self.write, self.options = write, options
 
     def on_epoch_end(self, net, **kwargs):
+        """Write a text, if it is the epoch for one.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        **kwargs
+            What skorch tells callbacks besides.
+        """
         if len(net.history) % self.every == 0:
             text = net.generate(self.length, random_state=self.random_state, **self.options)
             self.write(text)
