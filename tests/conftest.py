@@ -1,5 +1,6 @@
 """Data that several tests use: small, real, and read-only so that no test can change it."""
 
+import sys
 from urllib.error import URLError
 
 import numpy as np
@@ -24,6 +25,14 @@ def offline(monkeypatch):
         raise URLError("tests stay offline")
 
     monkeypatch.setattr("sknn_basics.datasets.idx.fetch_openml", refuse)
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Close the figures of displays, without a window for any."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,6 @@ plt = pytest.importorskip("matplotlib.pyplot")
 STRIPE = [[[-1, 1, -1]] * 3]
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def digit():
     """A digit of 8 x 8 pixels in [0, 1]."""

@@ -4,7 +4,29 @@ They follow scikit-learn's convention: a class method ``from_...`` computes and 
 again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 """
 
+from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
+from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
+from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.matches import MatchMapDisplay
+from sknn_basics.displays.predictions import PredictionGridDisplay
+from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
+from sknn_basics.displays.samples import ClassSamplesDisplay
+from sknn_basics.displays.searches import SearchScoresDisplay
+from sknn_basics.displays.states import RecurrentStatesDisplay
+from sknn_basics.displays.times import FitTimeDisplay
 
-__all__ = ["AugmentationDisplay", "MatchMapDisplay"]
+__all__ = [
+    "ArchitectureDisplay",
+    "AugmentationDisplay",
+    "ClassSamplesDisplay",
+    "ErrorCountDisplay",
+    "ErrorGalleryDisplay",
+    "FitTimeDisplay",
+    "MatchMapDisplay",
+    "PredictionGridDisplay",
+    "RecurrentStatesDisplay",
+    "SearchScoresDisplay",
+    "TopProbabilitiesDisplay",
+    "TrainingCurveDisplay",
+]

@@ -1,6 +1,9 @@
 """Images as matplotlib shows them, and where."""
 
+from math import isqrt
+
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from sknn_basics.optional import import_optional
@@ -47,6 +50,42 @@ def as_image(image, data_format: str = "auto") -> np.ndarray:
             f"data_format={data_format!r}."
         )
     return shown[..., 0] if shown.shape[2:] == (1,) else shown
+
+
+def as_images(X, image_shape=None, data_format: str = "auto") -> np.ndarray:
+    """Check several images, and return them with channels last, or without if they have one.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, ...)
+        Images of shape (height, width), (height, width, n_channels) or (n_channels, height, width),
+        or rows of their pixels.
+    image_shape : tuple of int, default=None
+        Shape of an image whose pixels are a row of X; None takes rows for grey squares.
+    data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+        Where images have their channels; 'auto' is last, if an image has three dimensions.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3)
+        The images.
+
+    Raises
+    ------
+    ValueError
+        If X holds no images that can be shown.
+    """
+    X = X.toarray() if issparse(X) else X
+    X = check_array(X, ensure_2d=False, allow_nd=True, input_name="X")
+    if X.ndim == 2:
+        if image_shape is None:
+            image_shape = (isqrt(X.shape[1]),) * 2
+        if np.prod(image_shape) != X.shape[1]:
+            raise ValueError(
+                f"Rows of {X.shape[1]} pixels need an image_shape of as many, got {image_shape}."
+            )
+        X = X.reshape(len(X), *image_shape)
+    return np.stack([as_image(image, data_format) for image in X])
 
 
 def brightness_range(image: np.ndarray) -> tuple[float, float]:

@@ -3,13 +3,8 @@
 import numpy as np
 from sklearn.base import clone
 
-from sknn_basics.displays.images import (
-    GREY,
-    as_brightness,
-    as_image,
-    brightness_range,
-    import_pyplot,
-)
+from sknn_basics.displays.axes import choose_axes
+from sknn_basics.displays.images import GREY, as_brightness, as_image, brightness_range
 
 
 class MatchMapDisplay:
@@ -113,7 +108,7 @@ class MatchMapDisplay:
         titles = ["Image", "Match map"]
         if self.threshold is not None:
             titles.append(f"Matches above {self.threshold:g}")
-        self.axes_ = self._choose_axes(ax, len(titles))
+        self.axes_ = choose_axes(self, ax, len(titles), (4, 4))
         self.figure_ = self.axes_[0].figure
         for axes, title in zip(self.axes_, titles):
             axes.set_title(title)
@@ -124,15 +119,6 @@ class MatchMapDisplay:
             self._draw_image(self.axes_[2])
             self._mark(self.axes_[2])
         return self
-
-    def _choose_axes(self, ax, n_axes: int) -> np.ndarray:
-        plt = import_pyplot(self)
-        if ax is None:
-            ax = plt.subplots(1, n_axes, figsize=(4 * n_axes, 4), layout="constrained")[1]
-        axes = np.ravel(np.asarray(ax, dtype=object))
-        if len(axes) != n_axes:
-            raise ValueError(f"ax must be {n_axes} axes, got {len(axes)}.")
-        return axes
 
     def _draw_image(self, ax) -> None:
         ax.imshow(as_brightness(self.image, brightness_range(self.image)), **GREY)
