@@ -30,8 +30,11 @@ __all__ = [
     "FULL_SIZE",
     "NORMALIZED",
     "POOLED",
+    "POOLED_AUTOENCODER",
+    "POOLED_DENOISER",
     "SHALLOW",
     "STRIDED",
+    "STRIDED_DENOISER",
     "load_vgg16",
     "read_torchvision_vgg16",
     "vgg16",
@@ -110,7 +113,7 @@ DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
 #: `DEEP_POOLED` with strides in place of pools.
 DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
 
-# Three channels of 7 x 7 as latents of 28 x 28 pixels.
+#: Three channels of 7 x 7 as latents of 28 x 28 pixels.
 POOLED_AUTOENCODER = MappingProxyType(
     {
         **AUTOENCODING,
@@ -121,9 +124,9 @@ POOLED_AUTOENCODER = MappingProxyType(
         "downsample": "max",
     }
 )
-# Clean images of noisy ones; 32 channels as latents.
+#: Clean images of noisy ones; 32 channels as latents.
 POOLED_DENOISER = MappingProxyType({**DENOISING, "downsample": "max"})
-# The same with strides and transposed convolutions in place of pools and repeated pixels.
+#: The same with strides and transposed convolutions in place of pools and repeated pixels.
 STRIDED_DENOISER = MappingProxyType({**DENOISING, "downsample": "stride"})
 
 # Numbers of torchvision's layers, from image to output.
@@ -148,6 +151,11 @@ def vgg16(width: float = 1.0, *, downsample: str = "max") -> dict:
     parameters : dict
         What makes the network of a `ConvNetClassifier`, for images of three channels of
         standardised pixels, best 224 x 224.
+
+    Raises
+    ------
+    ValueError
+        If `width` is not positive.
 
     References
     ----------
@@ -191,6 +199,16 @@ def read_torchvision_vgg16(source: str | PathLike | Mapping) -> dict[str, np.nda
     ------
     ValueError
         If a layer is missing.
+
+    Examples
+    --------
+    Zeros in place of the file's weights:
+
+    >>> from sknn_basics.architectures import TORCHVISION_LAYERS, read_torchvision_vgg16
+    >>> layers = [f"{part}.{i}" for part, numbers in TORCHVISION_LAYERS.items() for i in numbers]
+    >>> state = {f"{layer}.{kind}": 0 for layer in layers for kind in ("weight", "bias")}
+    >>> list(read_torchvision_vgg16(state))[:4]
+    ['block1_conv1.weight', 'block1_conv1.bias', 'block1_conv2.weight', 'block1_conv2.bias']
     """
     state = source
     if not isinstance(source, Mapping):

@@ -324,7 +324,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
 
         Returns
         -------
-        log_probability : ndarray or list of ndarray
+        log_probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
             Logarithms of `predict_proba`.
         """
         with np.errstate(divide="ignore"):

@@ -531,6 +531,11 @@ class TextGenerator(NeuralEstimator):
         -------
         score : float
             Mean of the base-2 logarithms of the tokens' probabilities.
+
+        Raises
+        ------
+        ValueError
+            If no text has two tokens, or one has unknown tokens.
         """
         check_is_fitted(self)
         known = self._known_tokens()

@@ -28,8 +28,8 @@ specification = importlib.util.spec_from_file_location(
 api_pages = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(api_pages)
 
-# Of numpydoc's checks. Those left out ask for examples, cross-references and a second paragraph
-# everywhere, for returned values without a name, and where the quotes are.
+# Of numpydoc's checks. Those left out ask for cross-references and a second paragraph everywhere,
+# for examples of methods, for returned values without a name, and where the quotes are.
 CHECKS = {
     "GL01": "the text starts in the wrong line",
     "GL03": "double blank lines",
@@ -109,6 +109,52 @@ def test_errors_are_exceptions_and_say_when_they_are_raised(name):
         text = " ".join(error.desc)
         assert text[:1].isupper()
         assert text.endswith(".")
+
+
+# These read files that are not everywhere.
+NEED_FILES = {
+    "sknn_basics.architectures.load_vgg16",
+    "sknn_basics.datasets.load_fashion_mnist",
+    "sknn_basics.datasets.load_mnist",
+}
+NAMES = [
+    f"{room.__name__}.{name}"
+    for room in api_pages.find_rooms()
+    for name in api_pages.public_names(room)
+    if callable(getattr(room, name))
+]
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - NEED_FILES))
+def test_every_public_name_has_an_example_that_runs(name):
+    example = "\n".join(get_doc_object(resolve(name))["Examples"])
+    assert doctest.DocTestParser().get_examples(example)
+    assert "+SKIP" not in example
+
+
+ARRAY = re.compile(r"\b(ndarray|array-like|sparse matrix)\b")
+SHAPE = re.compile(r"of (the )?shape|dict of|(array-like|tuple) of (\d|int|float|str|ndarray|mat)")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_arrays_are_described_with_their_shapes(name):
+    text = get_doc_object(resolve(name))
+    entries = [e for part in ("Parameters", "Attributes", "Returns", "Yields") for e in text[part]]
+    assert [e.name for e in entries if ARRAY.search(e.type) and not SHAPE.search(e.type)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if inspect.isfunction(resolve(name))])
+def test_functions_that_raise_say_what(name):
+    function = inspect.unwrap(resolve(name))
+    raises = re.search(r"^ +raise (\w+)", inspect.getsource(function), re.MULTILINE)
+    assert not raises or raises[1] in [e.type for e in get_doc_object(resolve(name))["Raises"]]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.count(".") == 1])
+def test_every_method_of_the_literature_names_its_source(name):
+    # A decoder is a part of an autoencoder, which names them; JSON is no method.
+    if name.rsplit(".", 1)[-1] not in ("Decoder", "from_json"):
+        assert get_doc_object(resolve(name))["References"]
 
 
 def test_every_module_that_says_what_is_public_is_a_room_of_the_api():

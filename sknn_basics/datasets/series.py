@@ -163,7 +163,7 @@ def load_sunspots(*, as_frame: bool = False):
     Examples
     --------
     >>> from sknn_basics.datasets import load_sunspots
-    >>> load_sunspots(as_frame=True).tail(3)  # doctest: +SKIP
+    >>> load_sunspots(as_frame=True).tail(3)
     year
     2006    15.2
     2007     7.5

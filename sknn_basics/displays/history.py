@@ -65,7 +65,7 @@ class TrainingCurveDisplay:
             Fitted neural estimator, a pipeline that ends in one, or a search of these.
         name : str, default=None
             What the legend calls it; None is the name of its class.
-        ax : matplotlib Axes or array-like of them, default=None
+        ax : matplotlib Axes or array-like of matplotlib Axes, default=None
             One for the losses, and one for the scores if there are any; None makes a new figure.
 
         Returns
@@ -91,7 +91,7 @@ class TrainingCurveDisplay:
         ----------
         estimators : dict of str to estimator
             Fitted neural estimators, pipelines that end in one, or searches of these, by name.
-        ax : matplotlib Axes or array-like of them, default=None
+        ax : matplotlib Axes or array-like of matplotlib Axes, default=None
             One for the losses, and one for the scores if there are any; None makes a new figure.
 
         Returns
@@ -122,7 +122,7 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of them, default=None
+        ax : matplotlib Axes or array-like of matplotlib Axes, default=None
             One for the losses, and one for the scores if there are any; None makes a new figure.
 
         Returns

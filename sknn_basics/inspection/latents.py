@@ -57,6 +57,15 @@ def blend(model, a, b, share: float = 0.5) -> np.ndarray:
     -------
     X : ndarray of shape (n_pairs, ...)
         Decoded latents.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import blend
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> blend(PCA(5).fit(X), X[:3], X[3:6], share=0.25).shape
+    (3, 64)
     """
     check_scalar(share, "share", Real)
     return _between(model, a, b, np.array([share]))[:, 0]
@@ -97,6 +106,15 @@ def perturb(
     ------
     ValueError
         If `amount` is negative, or there is no such latent.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import perturb
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> perturb(PCA(5).fit(X), X[:3], amount=0.1, relative=True, random_state=0).shape
+    (3, 64)
     """
     check_scalar(amount, "amount", Real, min_val=0)
     Z = _latents(model, X)
@@ -143,6 +161,15 @@ def latent_grid(
     ------
     ValueError
         If there are no such latents.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import latent_grid
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> latent_grid(PCA(2).fit(X), 4, low=-20, high=20).shape
+    (4, 4, 64)
     """
     check_n_steps(n_steps)
     center = np.zeros(2) if center is None else check_array([center], input_name="center")[0]
@@ -174,6 +201,15 @@ def latent_path(model, points, n_steps: int = 10) -> np.ndarray:
     ------
     ValueError
         If there are fewer than two points.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import latent_path
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> latent_path(PCA(2).fit(X), [[-20, 0], [20, 0], [20, 20]], n_steps=5).shape
+    (11, 64)
     """
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     points = check_array(points, dtype=np.float64, input_name="points")

@@ -116,6 +116,13 @@ class RandomShift(RandomAffine):
         Largest shift, as a share of the height and of the width.
     fill : 'edge' or float, default='edge'
         What appears where the image ends: its nearest pixel, or this value.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules import RandomShift
+    >>> RandomShift(0.1)(torch.rand(8, 1, 28, 28)).shape
+    torch.Size([8, 1, 28, 28])
     """
 
     def __init__(self, fraction: float, fill: str | float = "edge"):
@@ -131,6 +138,13 @@ class RandomZoom(RandomAffine):
         Largest change of size: factors are drawn from [1 - `fraction`, 1 + `fraction`].
     fill : 'edge' or float, default='edge'
         What appears where the image ends: its nearest pixel, or this value.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules import RandomZoom
+    >>> RandomZoom(0.2)(torch.rand(8, 1, 28, 28)).shape
+    torch.Size([8, 1, 28, 28])
     """
 
     def __init__(self, fraction: float, fill: str | float = "edge"):
@@ -146,6 +160,13 @@ class RandomRotation(RandomAffine):
         Largest angle, to the left and to the right.
     fill : 'edge' or float, default='edge'
         What appears where the image ends: its nearest pixel, or this value.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules import RandomRotation
+    >>> RandomRotation(15)(torch.rand(8, 1, 28, 28)).shape
+    torch.Size([8, 1, 28, 28])
     """
 
     def __init__(self, degrees: float, fill: str | float = "edge"):
@@ -166,6 +187,14 @@ class RandomFlip(ImageAugmentation):
     ------
     ValueError
         If both are off, or a batch does not hold images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules import RandomFlip
+    >>> (flipped,) = RandomFlip()(torch.tensor([[[[1.0, 2.0]]]]))
+    >>> sorted(flipped.flatten().tolist())
+    [1.0, 2.0]
     """
 
     def __init__(self, horizontal: bool = True, vertical: bool = False):
@@ -274,6 +303,15 @@ def as_augmentation(augmentation) -> nn.Module:
     ------
     TypeError
         If `augmentation` is something else.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknn_basics.modules import as_augmentation
+    >>> as_augmentation(torch.nn.Dropout(0.2))
+    FunctionAugmentation(
+      (function): Dropout(p=0.2, inplace=False)
+    )
     """
     if augmentation is None:
         return nn.Identity()

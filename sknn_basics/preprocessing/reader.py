@@ -109,9 +109,9 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Returns
         -------
-        images : ndarray, dtype uint8
-            Images of shape (n_samples, height, width, 3), without the last dimension for mode
-            'L', or of shape (n_samples, n_values) if `flatten`.
+        images : ndarray of shape (n_samples, height, width, 3), dtype uint8
+            Images, without the last dimension for mode 'L', or of shape (n_samples, n_values) if
+            `flatten`.
 
         Raises
         ------

@@ -34,6 +34,19 @@ class Training:
         Size of the largest stack.
     seconds : float
         Duration of these epochs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.parallel import stacked
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with stacked() as report:
+    ...     scores = cross_val_score(MLPClassifier((5,), max_iter=2, tol=10), X, y, cv=3)
+    >>> (training,) = report.trainings
+    >>> training.network, training.n_fits, training.way
+    ('4-5-3', 3, 'stacked')
     """
 
     network: str
@@ -51,6 +64,19 @@ class Report:
     ----------
     trainings : list of Training
         One for each network structure and way of training.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.parallel import stacked
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with stacked() as report:
+    ...     scores = cross_val_score(MLPClassifier((5,), max_iter=2, tol=10), X, y, cv=3)
+    >>> print(report)
+    network  fits  epochs  most at once  seconds  trained
+    4-5-3    3     6       3             ...      stacked
     """
 
     def __init__(self):

@@ -14,7 +14,19 @@ __all__ = [
 
 
 class Schedule:
-    """A learning-rate schedule that an estimator's ``learning_rate`` takes."""
+    """A learning-rate schedule that an estimator's ``learning_rate`` takes.
+
+    Examples
+    --------
+    A schedule of one's own:
+
+    >>> from sknn_basics.training.schedules import Schedule
+    >>> class WarmUp(Schedule):
+    ...     def __call__(self, epoch, initial_rate, n_epochs):
+    ...         return initial_rate * min(1, (epoch + 1) / 4)
+    >>> [WarmUp()(epoch, 1.0, 6) for epoch in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""
@@ -59,6 +71,12 @@ class ExponentialDecay(Schedule):
     ----------
     factor : float, default=0.95
         What the rate is multiplied with.
+
+    Examples
+    --------
+    >>> from sknn_basics.training.schedules import ExponentialDecay
+    >>> [ExponentialDecay(factor=0.5)(epoch, 1.0, 3) for epoch in range(3)]
+    [1.0, 0.5, 0.25]
     """
 
     factor: float = 0.95
@@ -80,6 +98,12 @@ class CosineAnnealing(Schedule):
     References
     ----------
     Loshchilov and Hutter. "SGDR: stochastic gradient descent with warm restarts." ICLR 2017.
+
+    Examples
+    --------
+    >>> from sknn_basics.training.schedules import CosineAnnealing
+    >>> [round(CosineAnnealing()(epoch, 1.0, 5), 3) for epoch in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
     final_share: float = 0.0
@@ -105,6 +129,12 @@ class OneCycle(Schedule):
     ----------
     Smith and Topin. "Super-convergence: very fast training of neural networks using large
     learning rates." 2019.
+
+    Examples
+    --------
+    >>> from sknn_basics.training.schedules import OneCycle
+    >>> [round(OneCycle(rising_share=0.5)(epoch, 1.0, 5), 2) for epoch in range(5)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
     """
 
     rising_share: float = 0.3
@@ -135,6 +165,12 @@ class ReduceOnPlateau(Schedule):
         Number of epochs without improvement.
     min_rate : float, default=1e-6
         The rate does not fall below this.
+
+    Examples
+    --------
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.training.schedules import ReduceOnPlateau
+    >>> model = MLPClassifier(learning_rate=ReduceOnPlateau(factor=0.5, patience=3), solver="sgd")
     """
 
     factor: float = 0.1
