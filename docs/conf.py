@@ -30,6 +30,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "mathml",
+    "missing_pictures",
     "reachable",
 ]
 templates_path = ["templates"]
@@ -62,7 +63,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "migration": [], "choosing": [], "speed": [], "changelog": []}
+html_sidebars = {"index": [], "migration": [], "choosing": [], "speed": [], "accuracy": [], "changelog": []}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -71,14 +72,10 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sknn_basics",),
     "reference_url": {"sknn_basics": None},
-    "min_reported_time": 1,
+    "min_reported_time": 0,
     "remove_config_comments": True,
     "show_memory": False,
 }
-# Without the examples' runs (-D plot_gallery=0), their pictures are not there.
-if "plot_gallery=0" in sys.argv:
-    suppress_warnings = ["image.not_readable"]
-
 # The gallery keeps its own examples' warnings out of the pages where they tell nothing.
 os.environ.setdefault("PYTHONHASHSEED", "0")
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")

@@ -10,6 +10,7 @@ same images again and again.
     python examples/plot_few_images.py
 """
 
+import time
 import warnings
 
 import matplotlib.pyplot as plt
@@ -21,6 +22,7 @@ from sknn_basics.datasets import make_shapes
 from sknn_basics.displays import AugmentationDisplay
 from sknn_basics.modules import RandomAffine
 
+start = time.perf_counter()
 warnings.simplefilter("ignore", ConvergenceWarning)  # 60 epochs are meant
 
 # %%
@@ -81,3 +83,5 @@ loss_ax.set(xlabel="Epoch", ylabel="Training loss")
 score_ax.set(xlabel="Epoch", ylabel="Test accuracy")
 score_ax.legend(loc="lower right")
 plt.show()
+
+print(f"This took {time.perf_counter() - start:.0f} s.")

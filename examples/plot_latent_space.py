@@ -10,6 +10,7 @@ the plane decodes to, and what lies on the way from one digit to another.
     python examples/plot_latent_space.py
 """
 
+import time
 import warnings
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def plot_ways(models, X, y, path):
 
 
 def main(folder):
+    start = time.perf_counter()
     X, y = load_digits(return_X_y=True)
     X_train, X_test, _, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
     for name, model in MODELS.items():
@@ -103,6 +105,7 @@ def main(folder):
     plot_planes(MODELS, X_test, y_test, folder / "planes.png")
     plot_ways(MODELS, X_test, y_test, folder / "ways.png")
     print("Written:", *sorted(map(str, folder.iterdir())))
+    print(f"This took {time.perf_counter() - start:.0f} s.")
 
 
 if __name__ == "__main__":

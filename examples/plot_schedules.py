@@ -9,6 +9,7 @@ what they make of one network's training on the digits.
     python examples/plot_schedules.py
 """
 
+import time
 import warnings
 
 import matplotlib.pyplot as plt
@@ -19,6 +20,7 @@ from sklearn.model_selection import train_test_split
 from sknn_basics import MLPClassifier
 from sknn_basics.training.schedules import CosineAnnealing, ExponentialDecay, OneCycle, StepDecay
 
+start = time.perf_counter()
 warnings.simplefilter("ignore", ConvergenceWarning)  # 40 epochs are meant
 
 # %%
@@ -70,3 +72,4 @@ plt.show()
 for name, network in networks.items():
     last = network.history_["valid_loss"][-10:]
     print(f"{name:12s} {last[-1]:.3f}, deviation of the last ten epochs {last.std():.4f}")
+print(f"This took {time.perf_counter() - start:.0f} s.")

@@ -10,6 +10,7 @@ compared with autoregression by least squares and with the value of the year bef
     python examples/plot_sunspots.py
 """
 
+import time
 import warnings
 
 import matplotlib.pyplot as plt
@@ -23,6 +24,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sknn_basics import Forecaster, MLPRegressor
 from sknn_basics.datasets import load_sunspots
 
+start = time.perf_counter()
 warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are enough here
 
 # %%
@@ -125,3 +127,5 @@ plot_series(axes["ahead"], predictions, "One year ahead")
 plot_series(axes["free"], forecasts, "All years ahead, with nothing known after 1948")
 figure.legend(*axes["ahead"].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 plt.show()
+
+print(f"This took {time.perf_counter() - start:.0f} s.")

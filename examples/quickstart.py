@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from sknn_basics import MLPClassifier
 from sknn_basics.datasets import load_fashion_mnist
+from sknn_basics.displays import SearchScoresDisplay, TrainingCurveDisplay
 
 # Networks this small train faster side by side than one by one on all cores.
 N_JOBS = 2
@@ -131,36 +133,15 @@ def predicts_same_bits_when_reloaded(model, X, folder):
 # ------------
 
 
-def plot_learning_curve(network, path):
-    figure, (loss_ax, score_ax) = plt.subplots(ncols=2, figsize=(9, 3.5), layout="constrained")
-    epochs = np.arange(1, network.n_iter_ + 1)
-    loss_ax.plot(epochs, network.history_["train_loss"])
-    loss_ax.set(xlabel="Epoch", ylabel="Training loss")
-    score_ax.plot(epochs, network.history_["valid_score"], color="tab:orange")
-    best = 1 + np.argmax(network.history_["valid_score"])
-    score_ax.axvline(best, color="tab:gray", linestyle="--", label="Best epoch: weights kept")
-    score_ax.set(xlabel="Epoch", ylabel="Validation accuracy")
-    score_ax.legend(loc="lower right")
+def plot_training(network, path):
+    figure = TrainingCurveDisplay.from_estimator(network).figure_
     figure.suptitle("The best network, refitted on all training rows")
     figure.savefig(path)
 
 
-def describe(params):
-    sizes = params["model__hidden_layer_sizes"]
-    return f"{len(sizes)} x {sizes[0]}, dropout {params['model__dropout']:g}"
-
-
-def plot_grid_scores(results, path):
-    order = np.argsort(results["mean_test_score"])
-    solvers = np.asarray(results["param_model__solver"])[order]
-    means, stds = results["mean_test_score"][order], results["std_test_score"][order]
+def plot_grid_scores(search, path):
     figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    for solver in GRID["model__solver"]:
-        rows = np.flatnonzero(solvers == solver)
-        ax.errorbar(means[rows], rows, xerr=stds[rows], fmt="o", capsize=3, label=solver)
-    ax.set_yticks(range(len(order)), [describe(results["params"][i]) for i in order])
-    ax.set(xlabel="Accuracy (mean and standard deviation over 3 folds)", ylabel="Hidden layers")
-    ax.legend(title="Solver")
+    SearchScoresDisplay.from_search(search, ax=ax)
     figure.savefig(path)
 
 
@@ -170,6 +151,7 @@ def plot_grid_scores(results, path):
 
 
 def main(data, folder):
+    start = time.perf_counter()
     X_train, X_test, y_train, y_test = data
     print(f"{len(X_train):,} training rows, {len(X_test):,} test rows")
 
@@ -187,13 +169,14 @@ def main(data, folder):
         sys.exit("The reloaded model predicts differently.")
     print("Saved, and loaded in a fresh process: it predicts the same bits")
 
-    plot_learning_curve(search.best_estimator_["model"], folder / "learning_curve.png")
-    plot_grid_scores(search.cv_results_, folder / "grid_scores.png")
+    plot_training(search, folder / "training.png")
+    plot_grid_scores(search, folder / "grid_scores.png")
     print("Written:", *sorted(map(str, folder.iterdir())))
+    print(f"This took {time.perf_counter() - start:.0f} s.")
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[1])
+    parser = argparse.ArgumentParser(description="From a first score to a saved model.")
     parser.add_argument("--data", choices=["digits", "fashion-mnist"], default="digits")
     parser.add_argument("--folder", type=Path, default=Path("quickstart_output"))
     return parser.parse_args()
