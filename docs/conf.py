@@ -52,6 +52,8 @@ copybutton_prompt_is_regexp = True
 html_theme = "pydata_sphinx_theme"
 html_title = "sknn_basics"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_math_renderer = "mathml"
@@ -59,16 +61,24 @@ html_theme_options = {
     "logo": {"text": "sknn_basics"},
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "migration": [], "choosing": [], "speed": [], "accuracy": [], "changelog": []}
+html_sidebars = {
+    "index": [],
+    "migration": [],
+    "choosing": [],
+    "speed": [],
+    "accuracy": [],
+    "changelog": [],
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"\.py$",
+    "within_subsection_order": "example_order.order_of_example",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sknn_basics",),
     "reference_url": {"sknn_basics": None},

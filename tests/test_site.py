@@ -131,7 +131,9 @@ def test_a_page_runs_without_errors_of_its_own(browse, page):
 
 def test_links_lead_from_the_start_to_an_example_and_to_the_api(browse):
     driver = browse("index.html")
-    driver.find_element("link text", "The quickstart").click()
+    driver.find_element("link text", "Gallery").click()
+    assert driver.find_element("tag name", "h1").text.startswith("Gallery")
+    driver.find_element("partial link text", "Quickstart").click()
     assert driver.find_element("tag name", "h1").text.startswith("Quickstart")
     driver.find_element("css selector", "article a.sphx-glr-backref-module-sknn_basics").click()
     assert "/api/generated/sknn_basics." in driver.current_url

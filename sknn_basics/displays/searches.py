@@ -160,7 +160,7 @@ class SearchScoresDisplay:
         drawn = self.ax_.errorbar(means[order], places, xerr=stds[order], fmt="o", capsize=3)
         self.errorbars_ = [drawn]
         self.ax_.set_yticks(places, [self.candidates.label(i) for i in order])
-        self.ax_.set(xlabel=f"Mean test {self.score_name} and its standard deviation over folds")
+        self.ax_.set(xlabel=f"Test {self.score_name}: mean and deviation")
 
     def _draw_lines(self, x: str) -> None:
         self.errorbars_ = draw_lines(self.ax_, self.candidates, x)

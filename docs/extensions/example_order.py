@@ -1,0 +1,23 @@
+"""The order of the gallery: from the first steps to single families."""
+
+ORDER = [
+    "quickstart.py",
+    "plot_errors.py",
+    "plot_search_scores.py",
+    "stacked_search.py",
+    "plot_schedules.py",
+    "plot_few_images.py",
+    "plot_augmentation.py",
+    "plot_shapes_stream.py",
+    "plot_convnet_architectures.py",
+    "plot_transfer.py",
+    "plot_recurrent_states.py",
+    "plot_sunspots.py",
+    "plot_text.py",
+    "plot_latent_space.py",
+]
+
+
+def order_of_example(name: str) -> tuple[int, str]:
+    """Tell where an example stands; those not listed come last, by name."""
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
