@@ -65,14 +65,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {
-    "index": [],
-    "migration": [],
-    "choosing": [],
-    "speed": [],
-    "accuracy": [],
-    "changelog": [],
-}
+PAGES_WITHOUT_SIDEBAR = ("index", "migration", "choosing", "speed", "accuracy", "changelog")
+html_sidebars = {page: [] for page in PAGES_WITHOUT_SIDEBAR}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
