@@ -442,6 +442,11 @@ class TextGenerator(TextInputs, NeuralEstimator):
         -------
         probability : ndarray of shape (n_tokens,) or (n_contexts, n_tokens)
             Columns are in the order of `tokens_`.
+
+        Raises
+        ------
+        ValueError
+            If a context is empty or has a token that is not known.
         """
         check_is_fitted(self)
         known = self._known_tokens()
@@ -472,6 +477,11 @@ class TextGenerator(TextInputs, NeuralEstimator):
         -------
         score : float
             Mean of the base-2 logarithms of the tokens' probabilities.
+
+        Raises
+        ------
+        ValueError
+            If no text has two tokens, or one has unknown tokens.
         """
         check_is_fitted(self)
         known = self._known_tokens()
@@ -489,7 +499,6 @@ class TextGenerator(TextInputs, NeuralEstimator):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         tags.input_tags.sparse = False
-        tags.no_validation = True
         return tags
 
 
