@@ -74,38 +74,42 @@ def windows_text(n_windows: int) -> str:
 
 def fit_text(n_windows: int = N_WINDOWS) -> Peer:
     def prepare(folder: Path) -> Work:
-        text = windows_text(n_windows)
-        return lambda: our_generator().fit(text)
+        text, generator = windows_text(n_windows), our_generator()
+        return lambda: generator.fit(text)
 
     return prepare
 
 
-def fit_text_bare(folder: Path) -> Work:
+def fit_text_bare(n_windows: int = N_WINDOWS) -> Peer:
     """The loop one would write by hand: windows of numbers, one-hot in the batch, fused Adam."""
-    import torch
-    from torch import nn
 
-    text = windows_text(N_WINDOWS)
-    tokens = sorted(set(text))
-    numbers = torch.tensor([tokens.index(c) for c in text])
-    windows = numbers.unfold(0, WINDOW + 1, STEP)
-    eye = torch.eye(len(tokens))
+    def prepare(folder: Path) -> Work:
+        import torch
+        from torch import nn
 
-    def fit() -> None:
-        torch.manual_seed(0)
-        lstm = nn.LSTM(len(tokens), 128, 2, batch_first=True)
-        output = nn.Linear(128, len(tokens))
-        parameters = [*lstm.parameters(), *output.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
-        for rows in torch.randperm(len(windows)).split(BATCH_SIZE):
-            batch = windows[rows]
-            logits = output(lstm(eye[batch[:, :-1]])[0])
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        text = windows_text(n_windows)
+        tokens = sorted(set(text))
+        numbers = torch.tensor([tokens.index(c) for c in text])
+        windows = numbers.unfold(0, WINDOW + 1, STEP)
+        eye = torch.eye(len(tokens))
 
-    return fit
+        def fit() -> None:
+            torch.manual_seed(0)
+            lstm = nn.LSTM(len(tokens), 128, 2, batch_first=True)
+            output = nn.Linear(128, len(tokens))
+            parameters = [*lstm.parameters(), *output.parameters()]
+            optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
+            for rows in torch.randperm(len(windows)).split(BATCH_SIZE):
+                batch = windows[rows]
+                logits = output(lstm(eye[batch[:, :-1]])[0])
+                loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+
+        return fit
+
+    return prepare
 
 
 def generate_text(window: int) -> Peer:
