@@ -92,8 +92,32 @@ class TextGenerator(TextInputs, NeuralEstimator):
         How often each was in the texts of the first fit.
     unknown_token_ : str or None
         The token that stands for all others.
+    n_tokens_ : int
+        Number of tokens.
+    module_ : nn.Module
+        The network.
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
+        validation data, 'valid_loss' and 'valid_score'.
+    loss_ : float
+        Loss of the last epoch: minus the mean logarithm of a target's probability.
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+    best_validation_score_ : float or None
+        Best score on the validation data.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    t_ : int
+        Number of training windows that were seen, counted once an epoch.
+    n_parameters_ : int
+        Number of parameters of the network.
 
-    %(attributes)s
     See Also
     --------
     RNNClassifier : Recurrent network classifier.

@@ -243,6 +243,12 @@ class TextInputs:
         return Vocabulary(self.level, self.tokens_, self.unknown_token_)
 
     @property
+    def n_tokens_(self) -> int:
+        """Number of tokens."""
+        check_is_fitted(self)
+        return len(self.tokens_)
+
+    @property
     def vocabulary_(self) -> dict[str, int]:
         """The place of each token in `tokens_`."""
         check_is_fitted(self)

@@ -1,6 +1,7 @@
 """Text generation: tokens, windows, learning, writing, scoring."""
 
 import pickle
+import re
 from collections import Counter
 from pydoc_data.topics import topics
 
@@ -397,6 +398,15 @@ def test_global_random_states_stay_as_they_are():
     generator(embedding_size=4, dropout=0.2).fit(FOX).generate(5, random_state=0)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[1].tolist()
+
+
+def test_documented_attributes_exist():
+    attributes = TextGenerator.__doc__.split("Attributes\n")[1].split("See Also")[0]
+    model = generator(early_stopping=True).fit(FOX)
+    names = re.findall(r"^ *(\w+_) : ", attributes, re.MULTILINE)
+    assert len(names) == 16
+    assert all(hasattr(model, name) for name in names)
+    assert model.n_tokens_ == len(set(FOX))
 
 
 # Bad input.
