@@ -1,9 +1,11 @@
 """Text generation: bits a character on held-out text, and the same epoch in bare torch.
 
-``python -m benchmarks.text`` learns `pydoc_data.topics`, Python's own help, all but its last tenth,
-and compares the bits a character on that tenth with those of a 5-gram model with add-one smoothing.
+``python -m benchmarks.text [NAME ...]`` learns `pydoc_data.topics`, Python's own help, all but its
+last tenth, and compares the bits a character on that tenth with those of counted n-grams with
+add-one smoothing. Each name of `TRAININGS` takes some minutes.
 """
 
+import sys
 import time
 import warnings
 from collections import Counter
@@ -19,7 +21,13 @@ Peer = Callable[[Path], Work]
 # Every help text, in alphabetical order.
 TEXT = "\n".join(topics[name] for name in sorted(topics))
 N_WINDOWS, WINDOW, STEP, BATCH_SIZE = 100_000, 40, 3, 100
-N_EPOCHS = 2
+
+# About as many windows each, and so about as much time.
+TRAININGS = {
+    "each": {},
+    "last": {"target": "last"},
+    "apart": {"step": WINDOW, "max_iter": 12},
+}
 
 
 def split_text() -> tuple[str, str]:
@@ -29,7 +37,7 @@ def split_text() -> tuple[str, str]:
     return TEXT[:n_train], "".join(c for c in TEXT[n_train:] if c in known)
 
 
-def bits_of_ngrams(train: str, test: str, n: int = 5) -> float:
+def bits_of_ngrams(train: str, test: str, n: int) -> float:
     """Bits a character of a model of n - 1 preceding characters with add-one smoothing."""
     n_tokens = len(set(train))
     grams = Counter(train[i : i + n] for i in range(len(train) - n + 1))
@@ -66,38 +74,42 @@ def windows_text(n_windows: int) -> str:
 
 def fit_text(n_windows: int = N_WINDOWS) -> Peer:
     def prepare(folder: Path) -> Work:
-        text = windows_text(n_windows)
-        return lambda: our_generator().fit(text)
+        text, generator = windows_text(n_windows), our_generator()
+        return lambda: generator.fit(text)
 
     return prepare
 
 
-def fit_text_bare(folder: Path) -> Work:
+def fit_text_bare(n_windows: int = N_WINDOWS) -> Peer:
     """The loop one would write by hand: windows of numbers, one-hot in the batch, fused Adam."""
-    import torch
-    from torch import nn
 
-    text = windows_text(N_WINDOWS)
-    tokens = sorted(set(text))
-    numbers = torch.tensor([tokens.index(c) for c in text])
-    windows = numbers.unfold(0, WINDOW + 1, STEP)
-    eye = torch.eye(len(tokens))
+    def prepare(folder: Path) -> Work:
+        import torch
+        from torch import nn
 
-    def fit() -> None:
-        torch.manual_seed(0)
-        lstm = nn.LSTM(len(tokens), 128, 2, batch_first=True)
-        output = nn.Linear(128, len(tokens))
-        parameters = [*lstm.parameters(), *output.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
-        for rows in torch.randperm(len(windows)).split(BATCH_SIZE):
-            batch = windows[rows]
-            logits = output(lstm(eye[batch[:, :-1]])[0])
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        text = windows_text(n_windows)
+        tokens = sorted(set(text))
+        numbers = torch.tensor([tokens.index(c) for c in text])
+        windows = numbers.unfold(0, WINDOW + 1, STEP)
+        eye = torch.eye(len(tokens))
 
-    return fit
+        def fit() -> None:
+            torch.manual_seed(0)
+            lstm = nn.LSTM(len(tokens), 128, 2, batch_first=True)
+            output = nn.Linear(128, len(tokens))
+            parameters = [*lstm.parameters(), *output.parameters()]
+            optimiser = torch.optim.Adam(parameters, lr=2e-3, fused=True)
+            for rows in torch.randperm(len(windows)).split(BATCH_SIZE):
+                batch = windows[rows]
+                logits = output(lstm(eye[batch[:, :-1]])[0])
+                loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+
+        return fit
+
+    return prepare
 
 
 def generate_text(window: int) -> Peer:
@@ -108,22 +120,22 @@ def generate_text(window: int) -> Peer:
     return prepare
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
     warnings.simplefilter("ignore")  # that few epochs do not converge is meant
     train, test = split_text()
     print(f"{len(train):,} characters to learn, {len(test):,} to score, {len(set(train))} tokens")
     print("| model | epochs | seconds | bits a character |\n| --- | --- | --- | --- |")
-    print(f"| 5-grams, add-one smoothing | | | {bits_of_ngrams(train, test):.3f} |", flush=True)
-    for target in ("each", "last"):
-        model, start = our_generator(target=target), time.perf_counter()
-        for epoch in range(1, N_EPOCHS + 1):
-            model.partial_fit(train)
-            seconds = time.perf_counter() - start
-            bits = -model.score(test)
-            print(f"| target='{target}' | {epoch} | {seconds:.0f} | {bits:.3f} |", flush=True)
-    for temperature in (0.5, 1.0, 1.5):
-        print(f"\ntemperature {temperature}:", model.generate(300, temperature=temperature))
+    for n in (3, 4, 5):
+        print(f"| {n}-grams, add-one smoothing | | | {bits_of_ngrams(train, test, n):.3f} |")
+    for name in names or TRAININGS:
+        model, start = our_generator(**TRAININGS[name]), time.perf_counter()
+        model.fit(train)
+        seconds, bits = time.perf_counter() - start, -model.score(test)
+        print(f"| `{name}` | {model.n_iter_} | {seconds:.0f} | {bits:.3f} |", flush=True)
+        for temperature in (0.5, 1.0, 1.5):
+            written = model.generate(200, "The ", temperature=temperature, random_state=0)
+            print(f"\nAt temperature {temperature}: The {written}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,7 +1,5 @@
 """Text generation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -21,18 +19,23 @@ from sknn_basics.modules.recurrent import Embedding, OneHot, RecurrentNetwork
 from sknn_basics.rnn import RecurrentEstimator, recurrent_only
 from sknn_basics.training.losses import CrossEntropy, SequenceLoss, softmax
 from sknn_basics.training.optimisers import SOLVERS
-from sknn_basics.training.text import PADDING, TextDataset, TextNet, Windows
-from sknn_basics.vocabulary import LEVELS, Vocabulary, check_texts, learn_tokens
+from sknn_basics.training.text import (
+    TextDataset,
+    TextNet,
+    Windows,
+    evaluation,
+    log_probabilities,
+    logits_behind,
+    read_on,
+)
+from sknn_basics.vocabulary import LEVELS, TextInputs, check_texts
 
 # Width of an embedding of words; characters are one-hot encoded.
 WORD_EMBEDDING = 64
 
-# Held-out texts are scored in pieces of so many windows.
-WINDOWS_A_PIECE = 8
-
 
 @documented(RECURRENT_PARAMETERS)
-class TextGenerator(NeuralEstimator):
+class TextGenerator(TextInputs, NeuralEstimator):
     """Recurrent network that learns to continue texts, by characters or by words.
 
     At each token it predicts the probabilities of all tokens to come next. It learns from windows
@@ -41,8 +44,9 @@ class TextGenerator(NeuralEstimator):
     Parameters
     ----------
     level : {'char', 'word'}, default='char'
-        What tokens are: characters; or words and punctuation marks, where spaces are not kept, but
-        put where they usually are.
+        What tokens are: characters; or numbers, words (with the apostrophes and hyphens in them),
+        punctuation marks and ends of lines. Spaces are then not kept, but written where they
+        usually are.
     window : int, default=40
         Number of tokens of a training window.
     step : int, default=3
@@ -58,14 +62,15 @@ class TextGenerator(NeuralEstimator):
     vocabulary : array-like of str or None, default=None
         The tokens; None takes those of the texts of the first fit.
     max_tokens : int or None, default=None
-        How many tokens are taken from the texts, the most frequent ones; None takes all.
+        How many tokens are taken from the texts, the most frequent ones, besides the unknown token;
+        None takes all.
     unknown_token : str, None or 'auto', default='auto'
         Token that stands for all others, in training and later; None raises an error where there
         are others. 'auto' is None for characters and '<unk>' for words.
     max_iter : int, default=20
         Largest number of epochs.
-    batch_size : int or 'auto', default=100
-        Number of windows a batch; 'auto' is ``min(200, n_windows)``.
+    batch_size : int or 'auto', default='auto'
+        Number of windows a batch; 'auto' is ``min(100, n_windows)``.
     early_stopping : bool, default=False
         Whether to hold out the last windows, which share no token with the others, stop when their
         score does not improve by `tol` for `n_iter_no_change` epochs, and restore the best weights.
@@ -87,8 +92,32 @@ class TextGenerator(NeuralEstimator):
         How often each was in the texts of the first fit.
     unknown_token_ : str or None
         The token that stands for all others.
+    n_tokens_ : int
+        Number of tokens.
+    module_ : nn.Module
+        The network.
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
+        validation data, 'valid_loss' and 'valid_score'.
+    loss_ : float
+        Loss of the last epoch: minus the mean logarithm of a target's probability.
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+    best_validation_score_ : float or None
+        Best score on the validation data.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    t_ : int
+        Number of training windows that were seen, counted once an epoch.
+    n_parameters_ : int
+        Number of parameters of the network.
 
-    %(attributes)s
     See Also
     --------
     RNNClassifier : Recurrent network classifier.
@@ -156,7 +185,7 @@ class TextGenerator(NeuralEstimator):
         recurrent_dropout=0.0,
         solver="adam",
         alpha=0.0,
-        batch_size=100,
+        batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.002,
         power_t=0.5,
@@ -261,56 +290,6 @@ class TextGenerator(NeuralEstimator):
         """
         return self._partial_fit(X, None, None)
 
-    def _check_X(self, X, reset: bool) -> Windows:
-        texts = check_texts(X)
-        if reset:
-            self._learn_vocabulary(texts)
-        known = self._known_tokens()
-        numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
-        lengths = [len(text) for text in numbers]
-        if max(lengths) <= self.window:
-            raise ValueError(
-                f"window={self.window} needs a text of at least {self.window + 1} tokens, the "
-                f"longest one has {max(lengths)}."
-            )
-        least = 2 if self.target == "each" else self.window + 1
-        if min(lengths) < least:
-            raise ValueError(
-                f"Each text must have at least {least} tokens with window={self.window} and "
-                f"target={self.target!r}, that at position {int(np.argmin(lengths))} has "
-                f"{min(lengths)}."
-            )
-        windows = Windows(numbers, self.window, self.step)
-        if reset:
-            # A sample is a window.
-            self._sample_shape_ = (self.window,)
-            held = windows.tokens[windows.tokens != PADDING]
-            self.token_counts_ = np.bincount(held, minlength=len(self.tokens_))
-        return windows
-
-    def _learn_vocabulary(self, texts: list[str]) -> None:
-        unknown = self.unknown_token
-        if unknown == "auto":
-            unknown = "<unk>" if self.level == "word" else None
-        if self.vocabulary is None:
-            tokens = learn_tokens(texts, self.level, self.max_tokens, unknown)
-        else:
-            tokens = list(dict.fromkeys(map(str, self.vocabulary)))
-            if unknown is not None and unknown not in tokens:
-                tokens.append(unknown)
-        if len(tokens) < 2:
-            raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
-        self.tokens_, self.unknown_token_ = tokens, unknown
-
-    def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(self.level, self.tokens_, self.unknown_token_)
-
-    @property
-    def vocabulary_(self) -> dict[str, int]:
-        """The place of each token in `tokens_`."""
-        check_is_fitted(self)
-        return self._known_tokens().numbers
-
     def _encode_target(self, X, y, reset: bool, classes=None) -> Windows:
         return X
 
@@ -357,6 +336,11 @@ class TextGenerator(NeuralEstimator):
 
     def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
         return self.dtype
+
+    def _clip_batch_size(self, n_samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(100, n_samples)
+        return super()._clip_batch_size(n_samples)
 
     def _make_criterion(self) -> CrossEntropy | SequenceLoss:
         return SequenceLoss(CrossEntropy()) if self.target == "each" else CrossEntropy()
@@ -415,8 +399,8 @@ class TextGenerator(NeuralEstimator):
     def generate(
         self,
         length=200,
-        *,
         seed=None,
+        *,
         temperature=1.0,
         strategy="sample",
         allow_unknown=False,
@@ -453,43 +437,22 @@ class TextGenerator(NeuralEstimator):
         """
         check_is_fitted(self)
         known, rng = self._known_tokens(), check_random_state(random_state)
-        written = []
+        forbidden = [] if allow_unknown or self.unknown_token_ is None else [known.unknown]
+        choose = partial(choose_token, forbidden=forbidden, rng=rng)
+        written, states = [], None
         if seed is None:
-            written.append(self._draw_first(rng, allow_unknown))
-        given = written or self._encode_context(known, seed, "seed")
-        forbidden = None if allow_unknown else known.unknown
-        choose = partial(choose_token, strategy=strategy, temperature=temperature, rng=rng)
-        for logits in self._continue(list(given), written, length):
-            if forbidden is not None:
-                logits[forbidden] = -np.inf
-            written.append(choose(logits))
-        return known.decode(written)
-
-    def _continue(self, given: list[int], written: list[int], length: int) -> Iterator[np.ndarray]:
-        """Yield the logits of the next token, until `length` tokens are written."""
-        states, n_read = None, len(written)
-        device = next(self.module_.parameters()).device
+            written.append(choose(self._log_counts()))
+        given = written or known.encode_context(seed, "seed")
         with evaluation(self.module_):
             while len(written) < length:
-                x = torch.tensor([given], device=device)
-                output, states = self.module_.advance(x, states)
-                yield output[0, -1].double().numpy(force=True)
-                given, n_read = written[n_read:], len(written)
+                logits, states = read_on(self.module_, [given], states)
+                written.append(choose(logits[0], strategy, temperature))
+                given = written[-1:]
+        return known.decode(written)
 
-    def _draw_first(self, rng, allow_unknown: bool) -> int:
-        counts = self.token_counts_.astype(np.float64)
-        if self.unknown_token_ is not None and not allow_unknown:
-            counts[self.tokens_.index(self.unknown_token_)] = 0
-        if not counts.any():
-            raise ValueError("seed=None needs texts with tokens that are known: give a seed.")
-        return draw(counts, rng)
-
-    @staticmethod
-    def _encode_context(known: Vocabulary, text: str, name: str) -> np.ndarray:
-        numbers = known.encode(text, name)
-        if not len(numbers):
-            raise ValueError(f"{name} must hold at least one token, got {text!r}.")
-        return numbers
+    def _log_counts(self) -> np.ndarray:
+        """Tell how frequent tokens are, as logits; those that never were can only follow others."""
+        return np.log(self.token_counts_ + np.finfo(float).tiny)
 
     def predict_proba(self, X) -> np.ndarray:
         """Estimate the probability of each token to come next.
@@ -503,14 +466,21 @@ class TextGenerator(NeuralEstimator):
         -------
         probability : ndarray of shape (n_tokens,) or (n_contexts, n_tokens)
             Columns are in the order of `tokens_`.
+
+        Raises
+        ------
+        ValueError
+            If a context is empty or has a token that is not known.
         """
         check_is_fitted(self)
-        known, rows = self._known_tokens(), []
-        for i, text in enumerate(check_texts(X)):
-            given = self._encode_context(known, text, f"The text at position {i}")
-            logits = next(self._continue(list(given), [], 1))
-            rows.append(softmax(torch.from_numpy(logits)[None])[0].numpy())
-        return rows[0] if isinstance(X, str) else np.array(rows)
+        known = self._known_tokens()
+        contexts = [
+            known.encode_context(text, f"The text at position {i}")
+            for i, text in enumerate(check_texts(X))
+        ]
+        logits = logits_behind(self.module_, contexts)
+        probability = softmax(torch.from_numpy(logits)).numpy()
+        return probability[0] if isinstance(X, str) else probability
 
     # Scoring.
 
@@ -544,66 +514,30 @@ class TextGenerator(NeuralEstimator):
         ]
         if max(map(len, texts)) < 2:
             raise ValueError("score needs a text of at least two tokens.")
-        logarithms = np.concatenate([self._log_probabilities(text) for text in texts])
-        return float(logarithms.mean() / np.log(2))
-
-    def _log_probabilities(self, text: np.ndarray) -> np.ndarray:
-        """Compute the logarithm of the probability of each token of a text but the first."""
-        n_tokens, context = len(text) - 1, self._structure_["window"]
-        length = WINDOWS_A_PIECE * context
-        # Each piece has the tokens before it as context; rows are filled up at their end.
-        filled = np.pad(text, (context, -n_tokens % length), constant_values=PADDING)
-        starts = np.arange(0, n_tokens, length)
-        pieces = filled[starts[:, None] + np.arange(context + length + 1)]
-        size = max(1, 2**21 // (pieces.shape[1] * len(self.tokens_)))
-        # Nothing stands before the first piece.
-        values = [self._score_pieces(pieces[:1, context:])]
-        values += [
-            self._score_pieces(pieces[i : i + size])[:, context:]
-            for i in range(1, len(pieces), size)
-        ]
-        return np.concatenate([part.ravel() for part in values])[:n_tokens]
-
-    def _score_pieces(self, pieces: np.ndarray) -> np.ndarray:
-        """Compute logarithms of probabilities, of shape (n_pieces, n_steps - 1)."""
-        numbers = torch.tensor(pieces, device=next(self.module_.parameters()).device).clamp(min=0)
-        with evaluation(self.module_):
-            output, _ = self.module_.advance(numbers[:, :-1])
-            logarithms = output.log_softmax(-1).gather(-1, numbers[:, 1:, None])
-        return logarithms[..., 0].double().numpy(force=True)
+        context = self._structure_["window"]
+        logarithms = [log_probabilities(self.module_, text, context) for text in texts]
+        return float(np.concatenate(logarithms).mean() / np.log(2))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         tags.input_tags.sparse = False
-        tags.no_validation = True
         return tags
 
 
-@contextmanager
-def evaluation(module: torch.nn.Module) -> Iterator[None]:
-    """Compute without gradients and dropout, also in the middle of a training."""
-    was_training = module.training
-    if was_training:
-        module.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        if was_training:
-            module.train()
-
-
-def choose_token(logits: np.ndarray, strategy: str, temperature: float, rng) -> int:
+def choose_token(
+    logits: np.ndarray,
+    strategy: str = "sample",
+    temperature: float = 1.0,
+    *,
+    forbidden: list[int],
+    rng: np.random.RandomState,
+) -> int:
     """Choose a token by its logit: the largest one, or at random."""
+    logits[forbidden] = -np.inf
     if strategy == "argmax":
         return int(logits.argmax())
-    with np.errstate(under="ignore"):
-        return draw(np.exp((logits - logits.max()) / temperature), rng)
-
-
-def draw(weights: np.ndarray, rng) -> int:
-    """Draw a place, each as probable as its weight among all."""
-    sums = np.cumsum(weights)
+    with np.errstate(over="ignore", under="ignore"):
+        sums = np.cumsum(np.exp((logits - logits.max()) / temperature))
     return int(np.searchsorted(sums, rng.uniform() * sums[-1], side="right"))

@@ -2,31 +2,43 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-WORDS = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]|\n")
+from sknn_basics.training.text import PADDING, Windows
+
+# Numbers, words with apostrophes or hyphens inside, dashes, other marks, ends of lines.
+WORDS = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:['\u2019-]\w+)*|--+|[^\w\s]|\n")
 # What stands next to a word, without a space.
-NO_SPACE_BEFORE = frozenset(".,;:!?)]}'\u2019\"\n")
-NO_SPACE_BEHIND = frozenset("([{\n")
+NO_SPACE_BEFORE = frozenset(".,;:!?%)]}'\u2019\u201d\u00bb\n")
+NO_SPACE_BEHIND = frozenset("([{$#@\u2018\u201c\u00ab\n")
+
+# Of a token that has no number.
+MISSING = -1
 
 
-def join_words(tokens: Sequence[str]) -> str:
+def join_words(tokens: Iterable[str]) -> str:
     """Write words and punctuation marks as a text, with spaces where they usually are.
+
+    In each line, every other straight quotation mark opens a quotation.
 
     Examples
     --------
     >>> from sknn_basics.vocabulary import join_words
-    >>> join_words(["Words", ",", "words", "(", "all", "of", "them", ")", "!"])
-    'Words, words (all of them)!'
+    >>> join_words(["Words", ",", '"', "words", '"', "(", "all", "of", "them", ")", "!"])
+    'Words, "words" (all of them)!'
     """
-    text = ""
+    parts, is_open, needs_space = [], False, False
     for token in tokens:
-        is_close = not text or text[-1] in NO_SPACE_BEHIND or token in NO_SPACE_BEFORE
-        text += token if is_close else f" {token}"
-    return text
+        closes = is_open if token == '"' else token in NO_SPACE_BEFORE
+        parts.append(f" {token}" if needs_space and not closes else token)
+        is_open = token != "\n" and is_open != (token == '"')
+        needs_space = not (token in NO_SPACE_BEHIND or (token == '"' and is_open))
+    return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,12 @@ class Level:
         Makes a text of tokens.
     """
 
-    split: Callable[[str], list[str]]
-    join: Callable[[Sequence[str]], str]
+    split: Callable[[str], Sequence[str]]
+    join: Callable[[Iterable[str]], str]
 
 
-LEVELS = {"char": Level(list, "".join), "word": Level(WORDS.findall, join_words)}
+# A text is the sequence of its characters already.
+LEVELS = {"char": Level(str, "".join), "word": Level(WORDS.findall, join_words)}
 
 
 class Vocabulary:
@@ -64,7 +77,7 @@ class Vocabulary:
     def __init__(self, level: str, tokens: Sequence[str], unknown_token: str | None):
         self.level, self.tokens = LEVELS[level], list(tokens)
         self.numbers = {token: i for i, token in enumerate(self.tokens)}
-        self.unknown = None if unknown_token is None else self.numbers[unknown_token]
+        self.unknown = MISSING if unknown_token is None else self.numbers[unknown_token]
 
     def encode(self, text: str, name: str) -> np.ndarray:
         """Number the tokens of a text, of shape (n_tokens,).
@@ -75,19 +88,33 @@ class Vocabulary:
             If a token is not known; the message calls the text `name`.
         """
         tokens = self.level.split(text)
-        numbers = [self.numbers.get(token, self.unknown) for token in tokens]
-        if None in numbers:
-            place = numbers.index(None)
+        found = map(self.numbers.get, tokens, repeat(self.unknown))
+        numbers = np.fromiter(found, np.int32, len(tokens))
+        missing = np.flatnonzero(numbers == MISSING)
+        if len(missing):
             raise ValueError(
-                f"{name} contains {tokens[place]!r} (token {place}), which is not among the "
-                f"{len(self.tokens)} tokens of the vocabulary. Set unknown_token before fitting to "
-                "have a token for all others."
+                f"{name} contains {tokens[missing[0]]!r} (token {missing[0]}), which is not among "
+                f"the {len(self.tokens)} tokens of the vocabulary. Before fitting, set vocabulary "
+                "to all tokens, or unknown_token to have a token for all others."
             )
-        return np.array(numbers, dtype=np.int64)
+        return numbers
+
+    def encode_context(self, text: str, name: str) -> np.ndarray:
+        """Number the tokens of a text that is to be continued.
+
+        Raises
+        ------
+        ValueError
+            If it has none, or one that is not known.
+        """
+        numbers = self.encode(text, name)
+        if not len(numbers):
+            raise ValueError(f"{name} must hold at least one token, got {text!r}.")
+        return numbers
 
     def decode(self, numbers: Iterable[int]) -> str:
         """Make a text of the numbers of its tokens."""
-        return self.level.join([self.tokens[number] for number in numbers])
+        return self.level.join(self.tokens[number] for number in numbers)
 
 
 def learn_tokens(
@@ -111,7 +138,9 @@ def learn_tokens(
     ValueError
         If tokens are left out and nothing stands for them.
     """
-    counts = Counter(token for text in texts for token in LEVELS[level].split(text))
+    counts = Counter()
+    for text in texts:
+        counts.update(LEVELS[level].split(text))
     counts.pop(unknown_token, None)
     tokens = sorted(counts, key=lambda token: (-counts[token], token))[:max_tokens]
     if unknown_token is None and len(tokens) < len(counts):
@@ -133,8 +162,10 @@ def check_texts(X, name: str = "X") -> list[str]:
         If there is no text, or one is empty.
     """
     texts = [X] if isinstance(X, str) else X
-    if isinstance(texts, bytes) or not hasattr(texts, "__iter__"):
-        raise TypeError(f"{name} must be a text or a sequence of texts, got {type(X).__name__}.")
+    is_table = isinstance(texts, Mapping) or len(getattr(texts, "shape", (0,))) != 1
+    if is_table or isinstance(texts, bytes) or not hasattr(texts, "__iter__"):
+        kind = f"{type(X).__name__} of shape {X.shape}" if hasattr(X, "shape") else type(X).__name__
+        raise TypeError(f"{name} must be a text or a sequence of texts, got {kind}.")
     texts = list(texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
@@ -147,3 +178,78 @@ def check_texts(X, name: str = "X") -> list[str]:
     if not texts:
         raise ValueError(f"{name} holds no text.")
     return [str(text) for text in texts]
+
+
+class TextInputs:
+    """Checks of X for estimators of texts, which become windows of numbers of tokens.
+
+    Attributes
+    ----------
+    tokens_ : list of str
+        The tokens, whose places are their numbers.
+    token_counts_ : ndarray of shape (n_tokens,)
+        How often each was in the texts of the first fit.
+    unknown_token_ : str or None
+        The token that stands for all others.
+    """
+
+    def _check_X(self, X, reset: bool) -> Windows:
+        texts = check_texts(X)
+        if reset:
+            self._learn_vocabulary(texts)
+        known = self._known_tokens()
+        numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
+        lengths = [len(text) for text in numbers]
+        if max(lengths) <= self.window:
+            raise ValueError(
+                f"window={self.window} needs a text of at least {self.window + 1} tokens, the "
+                f"longest one has {max(lengths)}."
+            )
+        least = 2 if self.target == "each" else self.window + 1
+        if min(lengths) < least:
+            raise ValueError(
+                f"Each text must have at least {least} tokens with window={self.window} and "
+                f"target={self.target!r}, that at position {int(np.argmin(lengths))} has "
+                f"{min(lengths)}."
+            )
+        windows = Windows(numbers, self.window, self.step)
+        if reset:
+            # A sample is a window.
+            self._sample_shape_ = (self.window,)
+            held = windows.tokens[windows.tokens != PADDING]
+            self.token_counts_ = np.bincount(held, minlength=len(self.tokens_))
+        return windows
+
+    def _learn_vocabulary(self, texts: list[str]) -> None:
+        unknown = self.unknown_token
+        if unknown == "auto":
+            unknown = "<unk>" if self.level == "word" else None
+        if self.vocabulary is not None and self.max_tokens is not None:
+            raise ValueError(
+                f"max_tokens={self.max_tokens} chooses from the tokens of the texts, but "
+                "vocabulary is given: leave one of them None."
+            )
+        if self.vocabulary is None:
+            tokens = learn_tokens(texts, self.level, self.max_tokens, unknown)
+        else:
+            tokens = list(dict.fromkeys(map(str, self.vocabulary)))
+            if unknown is not None and unknown not in tokens:
+                tokens.append(unknown)
+        if len(tokens) < 2:
+            raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
+        self.tokens_, self.unknown_token_ = tokens, unknown
+
+    def _known_tokens(self) -> Vocabulary:
+        return Vocabulary(self.level, self.tokens_, self.unknown_token_)
+
+    @property
+    def n_tokens_(self) -> int:
+        """Number of tokens."""
+        check_is_fitted(self)
+        return len(self.tokens_)
+
+    @property
+    def vocabulary_(self) -> dict[str, int]:
+        """The place of each token in `tokens_`."""
+        check_is_fitted(self)
+        return self._known_tokens().numbers

@@ -13,6 +13,7 @@ from sknn_basics import (
     RNNAutoencoder,
     RNNClassifier,
     RNNRegressor,
+    TextGenerator,
     VariationalAutoencoder,
     VariationalConvAutoencoder,
 )
@@ -68,6 +69,8 @@ ESTIMATORS = {
     ],
     VariationalConvAutoencoder: [CONVOLUTIONAL],
     RNNAutoencoder: [{"hidden_layer_sizes": (4,), "n_components": 2}],
+    # Of texts, scikit-learn checks little.
+    TextGenerator: [{}, {"level": "word"}],
 }
 
 

@@ -1,10 +1,12 @@
 """Text generation: tokens, windows, learning, writing, scoring."""
 
 import pickle
+import re
 from collections import Counter
 from pydoc_data.topics import topics
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -13,8 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sknn_basics import TextGenerator, from_json
+from sknn_basics.modules.layers import Dropout
 from sknn_basics.training.callbacks import PrintText
-from sknn_basics.training.text import TextDataset, Windows
+from sknn_basics.training.text import TextDataset, Windows, log_probabilities
 from sknn_basics.vocabulary import LEVELS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -57,12 +60,28 @@ def test_counts_are_those_of_the_text(helper):
     assert helper.token_counts_.tolist() == [counts[token] for token in helper.tokens_]
 
 
-def test_words_lose_their_spaces_and_get_them_back():
-    text = "It's \"done\" (mostly), isn't it?\nYes: done!"
-    words = LEVELS["word"].split("Yes, it's done (mostly)!\nIs it?")
-    assert words == ["Yes", ",", "it's", "done", "(", "mostly", ")", "!", "\n", "Is", "it", "?"]
-    assert LEVELS["word"].join(words) == "Yes, it's done (mostly)!\nIs it?"
-    assert LEVELS["word"].split(text)[0] == "It's"
+def test_words_are_split_from_marks():
+    words = LEVELS["word"].split("Yes, it's  done (mostly)!\nIs well-known pi 3.14?")
+    expected = "Yes , it's done ( mostly ) !|Is well-known pi 3.14 ?".replace("|", " \n ")
+    assert words == expected.split(" ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes, it's done (mostly)!\nIs it?",
+        'He said "yes", she said "no".\nThe "end"',
+        "She\u2019d pay $1,000.50 \u2013 or 5% of \u201call\u201d it's well-known for...",
+        "One [or two; even {three}]: @home, #1",
+    ],
+)
+def test_words_get_their_spaces_back(text):
+    assert LEVELS["word"].join(LEVELS["word"].split(text)) == text
+
+
+def test_words_stay_the_same_when_they_are_written_and_read_again():
+    words = LEVELS["word"].split(HELP)
+    assert LEVELS["word"].split(LEVELS["word"].join(words)) == words
 
 
 def test_only_the_most_frequent_words_are_kept():
@@ -108,6 +127,15 @@ def test_held_out_windows_share_no_token_with_the_others():
     assert len(rows_val) == np.ceil(0.1 * len(windows))
 
 
+def test_windows_take_no_more_memory_than_the_text():
+    windows = Windows([np.zeros(30_000, np.int32)], window=40, step=3)
+    data = TextDataset(windows, "each", torch.device("cpu"))
+    held = [value.nbytes for value in vars(data).values() if isinstance(value, torch.Tensor)]
+    assert sum(held) < 8 * 30_000
+    X, y, _ = data[:5]
+    assert X.shape == y.shape == (5, 40)
+
+
 # The network.
 
 
@@ -115,6 +143,20 @@ def test_a_text_model_of_89_characters_has_as_many_parameters_as_in_the_book():
     characters = [chr(32 + i) for i in range(89)]
     model = TextGenerator(vocabulary=characters).initialize(" !" * 50)
     assert model.n_parameters_ == 254_681
+
+
+def test_a_text_model_of_words_has_an_embedding_two_layers_and_dropout():
+    model = TextGenerator(
+        "word", max_tokens=300, hidden_layer_sizes=(8, 8), dropout=0.3, max_iter=1, random_state=0
+    ).fit(HELP[:20_000])
+    n_tokens = 301
+    layers = 4 * 8 * (64 + 8 + 1) + 4 * 8 * (8 + 8 + 1)
+    assert model.n_parameters_ == n_tokens * 64 + layers + (8 + 1) * n_tokens
+    assert [layer.p for layer in model.module_.children() if isinstance(layer, Dropout)] == [
+        0.3
+    ] * 2
+    assert model.unknown_token_ == model.tokens_[-1] == "<unk>"
+    assert "<unk>" not in model.generate(100, temperature=1.5, random_state=0)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -148,19 +190,22 @@ def test_learns_a_sentence_by_heart(fox):
     assert fox.score(FOX) > -0.1
 
 
-def test_beats_5_grams_on_text_that_it_has_not_seen():
-    train, test = HELP[:40_000], HELP[40_000:44_000]
+def bits_of_ngrams(train, test, n):
+    """Bits a character of counts of n characters, with add-one smoothing."""
+    grams = Counter(train[i : i + n] for i in range(len(train) - n + 1))
+    contexts = Counter(train[i : i + n - 1] for i in range(len(train) - n + 1))
+    ends = range(n, len(test) + 1)
+    seen = np.array([(grams[test[i - n : i]], contexts[test[i - n : i - 1]]) for i in ends])
+    return -np.log2((seen[:, 0] + 1) / (seen[:, 1] + len(set(train)))).mean()
+
+
+def test_beats_n_grams_on_text_that_it_has_not_seen():
+    train, test = HELP[:20_000], HELP[20_000:24_000]
     test = "".join(c for c in test if c in set(train))
-    grams = Counter(train[i : i + 5] for i in range(len(train) - 4))
-    contexts = Counter(train[i : i + 4] for i in range(len(train) - 4))
-    bits = [
-        -np.log2((grams[test[i - 4 : i + 1]] + 1) / (contexts[test[i - 4 : i]] + len(set(train))))
-        for i in range(4, len(test))
-    ]
-    model = TextGenerator(
-        hidden_layer_sizes=(64,), batch_size=32, learning_rate_init=0.01, max_iter=3, random_state=0
-    )
-    assert -model.fit(train).score(test) < np.mean(bits)
+    bits = [bits_of_ngrams(train, test, n) for n in (2, 3, 4, 5)]
+    options = {"step": 40, "batch_size": 16, "learning_rate_init": 0.01, "max_iter": 8}
+    model = TextGenerator(hidden_layer_sizes=(64,), random_state=0, **options)
+    assert -model.fit(train).score(test) < min(bits) - 0.2
 
 
 def test_learns_more_an_epoch_from_every_token_than_from_the_last():
@@ -169,6 +214,12 @@ def test_learns_more_an_epoch_from_every_token_than_from_the_last():
         for target in ("each", "last")
     }
     assert scores["each"] > scores["last"] + 0.2
+
+
+def test_learns_by_the_optimiser_of_the_book():
+    options = {"solver": "rmsprop", "learning_rate_init": 0.01, "target": "last", "batch_size": 100}
+    losses = generator(**options, max_iter=5).fit(FOX).loss_curve_
+    assert losses[-1] < losses[0] - 0.5
 
 
 def test_partial_fit_takes_epochs_of_fit():
@@ -236,11 +287,32 @@ def test_state_is_carried_from_token_to_token(helper):
         assert helper.tokens_[chosen] == text[i]
 
 
+@pytest.mark.parametrize("window", [5, 50])
+def test_each_token_is_read_once_whatever_the_window(window):
+    model, n_read = generator(window=window).fit(FOX), []
+    count = model.module_.embedding.register_forward_hook(lambda *call: n_read.append(call[1][0]))
+    model.generate(30, "the quick", random_state=0)
+    count.remove()
+    assert sum(numbers.numel() for numbers in n_read) == len("the quick") + 29
+
+
+def test_long_contexts_are_read_in_pieces(helper, monkeypatch):
+    expected = helper.predict_proba(HELP[:500])
+    monkeypatch.setattr("sknn_basics.training.text.TOKENS_AT_ONCE", 7)
+    np.testing.assert_allclose(helper.predict_proba(HELP[:500]), expected, rtol=1e-4)
+
+
 def test_low_temperatures_write_likely_tokens(helper):
     expected = helper.generate(30, seed="def ", strategy="argmax")
     assert helper.generate(30, seed="def ", temperature=1e-6, random_state=0) == expected
     many = helper.generate(2000, temperature=1e6, random_state=0)
     assert len(set(many)) == len(helper.tokens_)
+
+
+@pytest.mark.filterwarnings("error")
+def test_temperatures_may_be_as_low_and_as_high_as_floats(helper):
+    for temperature in (np.finfo(float).tiny, np.finfo(float).max):
+        assert len(helper.generate(9, "def ", temperature=temperature, random_state=0)) == 9
 
 
 def test_begins_with_frequent_tokens_without_a_seed(helper):
@@ -266,6 +338,12 @@ def test_probabilities_sum_to_one(helper):
     np.testing.assert_array_equal(helper.predict_proba("ab"), probability[1])
 
 
+def test_contexts_are_predicted_together_as_alone(helper):
+    contexts = [HELP[i : i + 3 + i % 5] for i in range(40)]
+    alone = [helper.predict_proba(context) for context in contexts]
+    np.testing.assert_allclose(helper.predict_proba(contexts), alone, rtol=1e-4)
+
+
 @pytest.mark.parametrize("n_tokens", [2, 12, 13, 96, 97])
 def test_score_of_short_texts_is_the_mean_of_all_logarithms(helper, n_tokens):
     text = HELP[100 : 100 + n_tokens]
@@ -282,12 +360,22 @@ def test_score_of_long_texts_uses_at_least_a_window_of_context(helper):
         np.log2(helper.predict_proba(text[start - 12 : i])[helper.vocabulary_[text[i]]])
         for i in range(start + 1, 2 * start + 1)
     ]
-    scores = helper._log_probabilities(np.array([helper.vocabulary_[c] for c in text])) / np.log(2)
+    numbers = np.array([helper.vocabulary_[c] for c in text])
+    scores = log_probabilities(helper.module_, numbers, 12) / np.log(2)
     np.testing.assert_allclose(scores[start : 2 * start], expected, atol=1e-5)
     assert len(scores) == 249
 
 
 # scikit-learn.
+
+
+@pytest.mark.parametrize("convert", [tuple, np.array, lambda X: pd.Series(X, index=[7, 7, 3])])
+def test_the_container_of_texts_does_not_matter(convert):
+    texts = [FOX[:50], FOX[10:90], FOX[:30]]
+    expected = generator().fit(texts)
+    model = generator().fit(convert(texts))
+    assert model.loss_curve_ == expected.loss_curve_
+    assert model.score(convert(texts)) == expected.score(texts)
 
 
 @pytest.mark.parametrize("options", [{}, {"level": "word", "window": 3}], ids=["char", "word"])
@@ -312,6 +400,15 @@ def test_global_random_states_stay_as_they_are():
     assert before[1] == np.random.get_state()[1].tolist()
 
 
+def test_documented_attributes_exist():
+    attributes = TextGenerator.__doc__.split("Attributes\n")[1].split("See Also")[0]
+    model = generator(early_stopping=True).fit(FOX)
+    names = re.findall(r"^ *(\w+_) : ", attributes, re.MULTILINE)
+    assert len(names) == 16
+    assert all(hasattr(model, name) for name in names)
+    assert model.n_tokens_ == len(set(FOX))
+
+
 # Bad input.
 
 
@@ -324,6 +421,9 @@ def test_global_random_states_stay_as_they_are():
         (b"bytes" * 9, TypeError, "got bytes"),
         (5, TypeError, "got int"),
         (None, TypeError, "got NoneType"),
+        ({"a": FOX}, TypeError, "got dict"),
+        (np.array(FOX), TypeError, r"got ndarray of shape \(\)"),
+        (pd.DataFrame({"a": [FOX]}), TypeError, r"got DataFrame of shape \(1, 1\)"),
         ([FOX, 3.0], TypeError, "got float at position 1"),
         ([FOX, "a"], ValueError, "at least 2 tokens .* position 1 has 1"),
         ("aaaaaaaaaaaaaaaaaaaaaaaa", ValueError, "nothing to predict"),
@@ -361,6 +461,11 @@ def test_unknown_characters_are_named_by_their_place(fox):
         fox.predict_proba(["the", "foX"])
     with pytest.raises(ValueError, match="'ß'"):
         fox.score("groß")
+
+
+def test_a_given_vocabulary_leaves_no_choice_of_tokens():
+    with pytest.raises(ValueError, match="max_tokens=3 chooses .* but vocabulary is given"):
+        generator(max_tokens=3, vocabulary=sorted(set(FOX))).fit(FOX)
 
 
 def test_tokens_left_out_need_one_that_stands_for_them():

@@ -189,6 +189,14 @@ class RecurrentLayer(RandomLayer):
         )
         return output, tuple(end[0] for end in ends)
 
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Compute the outputs of the forward direction, and its last states, in evaluation."""
+        if x.shape[1] > 1 or x.device.type != "cpu":
+            return self.run(x, "", state)
+        # What torch's kernels prepare costs more than a single step.
+        states = self.run_stepwise(x, "", state)
+        return states[0], tuple(values[:, -1] for values in states)
+
     def run_stepwise(self, x: Tensor, suffix: str, state: State) -> State:
         """Run one direction step by step; return its states at all steps.
 

@@ -248,26 +248,29 @@ class RecurrentNetwork(nn.Module):
             lengths = None if lengths is None else lengths + self.steps_out
         return x, lengths
 
-    def advance(self, x: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
-        """Compute the outputs after each step, and the states of all layers after the last one.
+    def advance(
+        self, x: Tensor, states: list[State] | None = None, n_outputs: int = 0
+    ) -> tuple[Tensor, list[State]]:
+        """Compute the outputs after the last steps, and the states of all layers after the last.
+
+        In evaluation, and not with bidirectional layers.
 
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_steps, ...)
-            Sequences of one length, not bidirectional ones.
-        states : list of tuple of Tensor or None
+            Sequences of one length.
+        states : list of tuple of Tensor or None, default=None
             Where each layer begins; None is zero.
+        n_outputs : int, default=0
+            After how many of the steps outputs are wanted; 0 is all.
         """
         x, _ = self.prepare(x)
         ends = []
-        for layer in self.hidden_layers():
-            if isinstance(layer, RecurrentLayer):
-                state = layer.resume(x) if states is None else states[len(ends)]
-                x, end = layer.run(x, "", state)
-                ends.append(end)
-            else:
-                x = layer(x)
-        return self.output(x), ends
+        for layer in self.recurrent_layers():
+            state = layer.resume(x) if states is None else states[len(ends)]
+            x, end = layer.advance(x, state)
+            ends.append(end)
+        return self.output(x[:, -n_outputs:]), ends
 
     def trace(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the states of all layers at all steps, of shape (n_samples, n_steps, n_units)."""

@@ -1,16 +1,24 @@
-"""Windows of texts as training data, and the net that learns from them."""
+"""Windows of texts as training data, the net that learns from them, and passes over texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.net import Net
 
 # Stands for what follows the end of a text that is shorter than a window; the loss leaves it out.
 PADDING = -1
+
+# Tokens that are read at once, and numbers of outputs that are computed at once, without gradients.
+TOKENS_AT_ONCE = 2**14
+OUTPUTS_AT_ONCE = 2**21
+
+# Texts are scored in pieces of so many contexts.
+CONTEXTS_A_PIECE = 8
 
 
 class Windows:
@@ -73,8 +81,8 @@ class TextDataset(ArrayDataset):
         self.rows, self.targets, self.weights = None, None, None
         self.target, self.n_samples = target, len(windows)
         self.sample_bytes = 8 * (windows.window + 1)
-        self.tokens = torch.tensor(windows.tokens, device=device)
-        self.starts = torch.tensor(windows.starts, device=device)
+        self.tokens = torch.as_tensor(windows.tokens, device=device)
+        self.starts = torch.as_tensor(windows.starts, device=device)
         self.offsets = torch.arange(windows.window + 1, device=device)
         self.is_padded = bool((self.tokens == PADDING).any())
 
@@ -84,7 +92,7 @@ class TextDataset(ArrayDataset):
     def __getitem__(self, rows) -> tuple[Tensor, Tensor, None]:
         rows = self.rows_of_whole(rows)
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
-        tokens = self.tokens[self.starts[index].unsqueeze(1) + self.offsets]
+        tokens = self.tokens[self.starts[index].unsqueeze(1) + self.offsets].long()
         inputs = tokens[:, :-1]
         targets = tokens[:, 1:] if self.target == "each" else tokens[:, -1]
         return inputs.clamp(min=0) if self.is_padded else inputs, targets, None
@@ -110,3 +118,85 @@ class TextNet(Net):
     def end_training(self, *args) -> None:
         super().end_training(*args)
         self.generate = None
+
+
+@contextmanager
+def evaluation(module: nn.Module) -> Iterator[None]:
+    """Compute without gradients and dropout, also in the middle of a training."""
+    was_training = module.training
+    if was_training:
+        module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if was_training:
+            module.train()
+
+
+def read_on(module: nn.Module, numbers: np.ndarray, states: list | None = None):
+    """Read tokens; return the logits of what comes next, and the states to go on from.
+
+    Parameters
+    ----------
+    module : RecurrentNetwork
+        Network, in `evaluation`.
+    numbers : array-like of shape (n_texts, n_tokens)
+        Texts of one length, of any number of tokens.
+    states : list or None, default=None
+        What the tokens before have left; None begins anew.
+
+    Returns
+    -------
+    logits : ndarray of shape (n_texts, n_outputs)
+        In double precision.
+    states : list
+        States of all layers.
+    """
+    numbers = torch.as_tensor(np.asarray(numbers), device=next(module.parameters()).device)
+    for part in numbers.split(max(1, TOKENS_AT_ONCE // len(numbers)), dim=1):
+        output, states = module.advance(part, states, n_outputs=1)
+    return output[:, -1].double().numpy(force=True), states
+
+
+def logits_behind(module: nn.Module, contexts: Sequence[np.ndarray]) -> np.ndarray:
+    """Compute the logits of what follows contexts of any lengths, (n_contexts, n_outputs)."""
+    lengths = np.array([len(context) for context in contexts])
+    parts, order = [], np.argsort(lengths, kind="stable")
+    with evaluation(module):
+        for alike in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+            size = max(1, TOKENS_AT_ONCE // lengths[alike[0]])
+            for start in range(0, len(alike), size):
+                rows = [contexts[i] for i in alike[start : start + size]]
+                parts.append(read_on(module, np.stack(rows))[0])
+    return np.concatenate(parts)[np.argsort(order)]
+
+
+def log_probabilities(module: nn.Module, text: np.ndarray, context: int) -> np.ndarray:
+    """Compute the logarithm of the probability of each token of a text but the first.
+
+    Each is predicted from all tokens before it, or from at least `context` of them.
+    """
+    n_tokens, length = len(text) - 1, CONTEXTS_A_PIECE * context
+    # Each piece has the tokens before it as context; rows are filled up at their end.
+    filled = np.pad(text, (context, -n_tokens % length))
+    starts = np.arange(0, n_tokens, length)
+    size = max(1, TOKENS_AT_ONCE // length)
+    with evaluation(module):
+        # Nothing stands before the first piece.
+        values = [log_probabilities_of_rows(module, filled[None, context : context + length + 1])]
+        for i in range(1, len(starts), size):
+            rows = starts[i : i + size, None] + np.arange(context + length + 1)
+            values.append(log_probabilities_of_rows(module, filled[rows])[:, context:])
+    return np.concatenate([part.ravel() for part in values])[:n_tokens]
+
+
+def log_probabilities_of_rows(module: nn.Module, rows: np.ndarray) -> np.ndarray:
+    """Do the same for rows of shape (n_rows, n_steps + 1), from their beginning each."""
+    numbers = torch.as_tensor(rows, device=next(module.parameters()).device).long()
+    n_steps = max(1, OUTPUTS_AT_ONCE // (len(rows) * module.output.out_features))
+    values, states = [], None
+    for given, true in zip(numbers[:, :-1].split(n_steps, 1), numbers[:, 1:].split(n_steps, 1)):
+        output, states = module.advance(given, states)
+        values.append(output.log_softmax(-1).gather(-1, true.unsqueeze(-1)).squeeze(-1))
+    return torch.cat(values, 1).double().numpy(force=True)
