@@ -53,7 +53,7 @@ def join_sequences(sequences: Sequence, name: str) -> tuple[np.ndarray, np.ndarr
     ValueError
         If a sequence is empty, or their steps have several shapes.
     """
-    arrays = [np.asarray(as_array(sequence)) for sequence in sequences]
+    arrays = [to_array(sequence, f"{name}[{i}]") for i, sequence in enumerate(sequences)]
     for i, array in enumerate(arrays):
         if array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
@@ -63,6 +63,20 @@ def join_sequences(sequences: Sequence, name: str) -> tuple[np.ndarray, np.ndarr
         if not array.size:
             raise ValueError(f"{name}[{i}] is empty: its shape is {array.shape}.")
     return np.concatenate(arrays), np.array([len(array) for array in arrays])
+
+
+def to_array(values, name: str) -> np.ndarray:
+    """Make an array of steps of one shape.
+
+    Raises
+    ------
+    ValueError
+        If steps have several shapes.
+    """
+    try:
+        return np.asarray(as_array(values))
+    except ValueError as error:
+        raise ValueError(f"{name} has steps of several shapes: {error}") from error
 
 
 def pad_sequences(steps: np.ndarray, lengths: np.ndarray, padding: float) -> np.ndarray:
@@ -105,7 +119,7 @@ class SequenceInputs:
             steps, lengths = join_sequences(X, "X")
             X = pad_sequences(check_steps(steps), lengths, np.nan)
             X = X[:, :, np.newaxis] if X.ndim == 2 else X
-        X = X if hasattr(X, "shape") else np.asarray(X)
+        X = X if hasattr(X, "shape") else to_array(X, "X")
         is_row = len(X.shape) == 2 and (reset or len(self._sample_shape_) == 1)
         if is_row or len(X.shape) < 2:
             return check_samples(self, X, reset)
@@ -154,7 +168,7 @@ class SequenceTargets:
     def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
         if y is None:
             return super()._encode_y(y, reset, classes)
-        y = y if is_list_of_sequences(y) or hasattr(y, "shape") else np.asarray(y)
+        y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
         if reset:
             self._target_axes_, self._step_weights_ = self._find_axes(y), None
         if not self._target_axes_:
