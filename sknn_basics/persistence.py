@@ -41,6 +41,7 @@ ARCHITECTURE = (
     "tokens_",
     "token_counts_",
     "unknown_token_",
+    "_level_",
 )
 
 

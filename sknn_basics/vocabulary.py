@@ -237,10 +237,10 @@ class TextInputs:
                 tokens.append(unknown)
         if len(tokens) < 2:
             raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
-        self.tokens_, self.unknown_token_ = tokens, unknown
+        self.tokens_, self.unknown_token_, self._level_ = tokens, unknown, self.level
 
     def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(self.level, self.tokens_, self.unknown_token_)
+        return Vocabulary(self._level_, self.tokens_, self.unknown_token_)
 
     @property
     def n_tokens_(self) -> int:

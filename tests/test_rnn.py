@@ -460,6 +460,13 @@ def test_a_character_model_has_a_known_number_of_parameters():
     assert model.n_parameters_ == 254_681
 
 
+def test_a_compiled_network_predicts_the_same(digits):
+    plain = classifier(dtype="float32").fit(*digits)
+    compiled = classifier(dtype="float32", compile=True).fit(*digits)
+    expected = plain.predict_proba(digits[0])
+    np.testing.assert_allclose(compiled.predict_proba(digits[0]), expected, atol=1e-5)
+
+
 # Repeating and saving.
 
 KINDS = {

@@ -354,6 +354,13 @@ def test_score_of_short_texts_is_the_mean_of_all_logarithms(helper, n_tokens):
     assert helper.score(text) == pytest.approx(np.mean(expected), abs=1e-5)
 
 
+def test_texts_without_tokens_to_predict_do_not_count():
+    model = generator(level="word", window=3).fit(FOX)
+    assert model.score(["the quick fox", " \t ", "dog"]) == model.score("the quick fox")
+    with pytest.raises(ValueError, match="at least two tokens"):
+        model.score(["dog", " "])
+
+
 def test_score_of_long_texts_uses_at_least_a_window_of_context(helper):
     text, start = HELP[:250], 12 * 8
     expected = [
@@ -386,6 +393,21 @@ def test_survives_pickling_and_json(options, tmp_path):
     model.save_weights(tmp_path / "weights.npz")
     rebuilt = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
     assert rebuilt.generate(20, random_state=0) == expected
+
+
+def test_parameters_change_a_fitted_generator_only_when_it_is_fitted(helper):
+    expected = helper.generate(20, random_state=0), helper.score(HELP[:500])
+    model = pickle.loads(pickle.dumps(helper)).set_params(level="word", window=3, unknown_token="?")
+    assert (model.generate(20, random_state=0), model.score(HELP[:500])) == expected
+    with pytest.raises(ValueError, match="level is 'char', not 'word'"):
+        model.partial_fit(HELP[:3000])
+
+
+def test_layers_are_taken_from_another_generator(helper):
+    options = {"init_from": helper, "vocabulary": helper.tokens_, "frozen_layers": "hidden*"}
+    model = generator(**options).fit(FOX)
+    for a, b in zip(model.module_.hidden1.weights(""), helper.module_.hidden1.weights("")):
+        assert torch.equal(a, b)
 
 
 def test_a_clone_is_fitted_to_the_same_bits():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 
 import torch
@@ -222,6 +223,12 @@ class RecurrentNetwork(nn.Module):
         if isinstance(self.steps_out, int):
             x = last_steps(x, lengths, self.steps_out)
         return self.output(x)
+
+    def compile(self, *args, **kwargs) -> None:
+        """Compile all but the recurrent layers, whose kernels torch's compiler does not take."""
+        for layer in self.recurrent_layers():
+            layer.forward = torch.compiler.disable(partial(RecurrentLayer.forward, layer))
+        super().compile(*args, **kwargs)
 
     def hidden_layers(self) -> list[nn.Module]:
         """List the recurrent layers and the dropout between them."""
