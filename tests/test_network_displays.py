@@ -5,13 +5,21 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknn_basics import ConvNetClassifier, MLPClassifier, RNNRegressor, VariationalAutoencoder
+from sknn_basics import (
+    ConvNetClassifier,
+    Forecaster,
+    MLPClassifier,
+    MLPRegressor,
+    RNNRegressor,
+    VariationalAutoencoder,
+)
 from sknn_basics.displays import (
     ArchitectureDisplay,
     RecurrentStatesDisplay,
@@ -166,6 +174,19 @@ def test_runs_come_as_a_dict_that_is_not_empty(plain):
         TrainingCurveDisplay.from_estimators([plain])
     with pytest.raises(ValueError, match="histories is empty"):
         TrainingCurveDisplay.from_estimators({})
+
+
+def test_a_network_that_was_not_trained_has_no_curves(iris):
+    with pytest.raises(ValueError, match="no epoch was recorded"):
+        TrainingCurveDisplay.from_estimator(MLPClassifier((5,)).initialize(*iris))
+
+
+@pytest.mark.parametrize("holder", [Forecaster, TransformedTargetRegressor])
+def test_curves_are_those_of_the_regressor_inside(holder, waves):
+    regressor = MLPRegressor(hidden_layer_sizes=(3,), max_iter=4, random_state=0)
+    model = holder(regressor).fit(waves, *([waves[:, 0]] if holder is not Forecaster else []))
+    display = TrainingCurveDisplay.from_estimator(model)
+    assert len(display.lines_["MLPRegressor", "train_loss"].get_ydata()) == 4
 
 
 # Layers.

@@ -163,6 +163,11 @@ def test_a_class_of_fewer_samples_has_a_shorter_row():
     assert tick_labels(display.ax_.yaxis) == ["rare", "b"]
 
 
+def test_no_sample_raises():
+    with pytest.raises(ValueError, match="There is no sample to show"):
+        ClassSamplesDisplay.from_data(np.zeros((0, 2, 2)), [])
+
+
 # Errors.
 
 

@@ -204,6 +204,7 @@ def test_a_search_is_drawn_into_the_axes_given(search):
     [
         ({"kind": "bars"}, "kind must be one of .*, got 'bars'"),
         ({"kind": "lines", "x": "gamma"}, "has no parameter 'gamma', but"),
+        ({"kind": "sizes", "x": "C", "y": "svc__C"}, "Two different parameters are needed"),
         ({"metric": "f1"}, "has not measured 'test_f1'"),
     ],
 )

@@ -6,8 +6,10 @@
 import shutil
 import threading
 from functools import partial
+from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -152,12 +154,31 @@ def test_the_search_box_finds_a_class(browse):
     assert any("ConvNetRegressor" in link.get_attribute("href") for link in found)
 
 
-def test_every_local_link_of_the_start_page_leads_somewhere(browse, address):
-    driver = browse("index.html")
-    links = {link.get_attribute("href") for link in driver.find_elements("tag name", "a")}
-    local = {link.split("#")[0] for link in links if link and link.startswith(address)}
-    assert len(local) > 5
-    missing = [
-        link for link in local if not (SITE / (link[len(address) + 1 :] or "index.html")).exists()
-    ]
+class LinkReader(HTMLParser):
+    """Read where the links of a page lead, and what of it can be linked to."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.links, self.anchors = set(), {""}
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors.add(attributes.get("id"))
+        if tag in ("a", "img", "link", "script"):
+            self.links |= {attributes.get(name) for name in ("href", "src")} - {None}
+
+
+def test_every_link_within_the_site_leads_somewhere():
+    pages = {page: LinkReader(page) for page in SITE.rglob("*.html")}
+    missing = []
+    for page, reader in pages.items():
+        for link in map(urlsplit, reader.links):
+            if link.scheme or link.netloc:
+                continue
+            target = (page.parent / unquote(link.path)).resolve() if link.path else page
+            known = pages[target].anchors if target in pages else {unquote(link.fragment)}
+            if not target.exists() or unquote(link.fragment) not in known:
+                missing.append((page.relative_to(SITE).as_posix(), link.geturl()))
+    assert len(pages) > 50
     assert missing == []

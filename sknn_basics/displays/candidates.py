@@ -51,12 +51,14 @@ class Candidates:
         Raises
         ------
         ValueError
-            If one is unknown.
+            If one is unknown, or wanted twice.
         """
         given = [None if name is None else self.find(name) for name in wanted]
         rest = [name for name in self.names if name not in given]
         rest.sort(key=lambda name: -len(self.values(name)[0]))
         chosen = [name if name is not None else rest.pop(0) for name in given if name or rest]
+        if len(set(chosen)) < len(chosen):
+            raise ValueError(f"Two different parameters are needed, got {chosen}.")
         if not chosen:
             raise ValueError("The search has no parameter to draw along.")
         return chosen

@@ -138,6 +138,8 @@ class TrainingCurveDisplay:
         if not self.histories:
             raise ValueError("There is no training to draw: histories is empty.")
         measures = [m for m in ("loss", "score") if any(map(recorded(m), self.histories.values()))]
+        if not measures:
+            raise ValueError("There is no training to draw: no epoch was recorded.")
         self.axes_ = choose_axes(self, ax, len(measures), (4.5, 3.5))
         self.figure_ = self.axes_[0].figure
         self.lines_, self.best_lines_ = {}, {}

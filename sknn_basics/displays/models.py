@@ -5,14 +5,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknn_basics.base import NeuralEstimator
 
+# Where estimators that hold another one keep it fitted: searches; those of targets; others.
+PARTS = ("best_estimator_", "regressor_", "estimator_")
+
 
 def find_network(estimator) -> NeuralEstimator:
-    """Find the fitted neural estimator: itself, the last step of a pipeline, the best of a search.
+    """Find the fitted neural estimator: itself, or the one that another estimator holds.
 
     Parameters
     ----------
-    estimator : NeuralEstimator, Pipeline or search
-        Fitted estimator.
+    estimator : estimator
+        Fitted neural estimator, or a pipeline that ends in one, a search, a forecaster, or another
+        estimator of one.
 
     Returns
     -------
@@ -31,12 +35,12 @@ def find_network(estimator) -> NeuralEstimator:
         check_is_fitted(network)
         if isinstance(network, Pipeline):
             network = network[-1]
-        elif hasattr(network, "best_estimator_"):
-            network = network.best_estimator_
+        elif parts := [name for name in PARTS if hasattr(network, name)]:
+            network = getattr(network, parts[0])
         else:
             raise TypeError(
-                "Expected a neural estimator, a pipeline that ends in one or a refitted search of "
-                f"one, got {type(network).__name__}."
+                "Expected a neural estimator, or a fitted pipeline or search of one, got "
+                f"{type(network).__name__}."
             )
     check_is_fitted(network)
     return network

@@ -90,11 +90,14 @@ class ClassSamplesDisplay:
         Raises
         ------
         ValueError
-            If X holds no images, its length is not that of y, or `n_per_class` is not positive.
+            If X holds no images or none at all, its length is not that of y, or `n_per_class` is
+            not positive.
         """
         check_count(n_per_class, "n_per_class")
         check_consistent_length(X, y)
         y = column_or_1d(y)
+        if not len(y):
+            raise ValueError("There is no sample to show.")
         rows = np.concatenate([np.flatnonzero(y == label)[:n_per_class] for label in np.unique(y)])
         images = as_images(_safe_indexing(X, rows), image_shape, data_format)
         return cls(images=images, y=y[rows], class_names=class_names).plot(ax)
