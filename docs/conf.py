@@ -65,7 +65,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-PAGES_WITHOUT_SIDEBAR = ("index", "migration", "choosing", "speed", "accuracy", "changelog")
+PAGES_WITHOUT_SIDEBAR = (
+    *("index", "migration", "choosing", "changelog"),
+    *("speed", "accuracy", "forecasting", "text"),
+)
 html_sidebars = {page: [] for page in PAGES_WITHOUT_SIDEBAR}
 
 sphinx_gallery_conf = {

@@ -87,7 +87,8 @@ print(f"last frame: accuracy {one_frame.score(X_test[:, -1], y_test):.3f}, by ch
 # %%
 # After how many frames it knows
 # ------------------------------
-# Predictions take videos of any length. One frame tells nothing, two tell much.
+# Predictions take videos of any length. One frame tells nothing; this network, taught by videos of
+# eight, wants most of them.
 
 lengths = np.arange(1, N_STEPS + 1)
 accuracies = [network.score(X_test[:, :n], y_test) for n in lengths]
