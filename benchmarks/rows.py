@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import images, measure, peers, text
+from benchmarks import images, measure, peers, sequences, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -49,6 +49,26 @@ def image_row(label: str, name: str) -> Row:
         requirements={
             "bare torch loop": ratio_of_at_least(0.95),
             "Keras": ratio_of_at_least(1.3),
+        },
+    )
+
+
+def sequence_row(batch_size: int, n_epochs: int) -> Row:
+    return Row(
+        name=f"sequences-batch-{batch_size}",
+        title=f"fit LSTM 9-6-3, 1,987 windows of 13 steps, batch {batch_size}, "
+        f"{n_epochs} epoch{'s' * (n_epochs > 1)}, Adam",
+        detail="All get float32. The bare loop stacks torch's LSTM layers, slices tensors by a "
+        "random permutation and steps torch's fused Adam; Keras runs on torch.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: sequences.fit_windows(batch_size, n_epochs),
+            "bare torch loop": sequences.fit_windows_bare(batch_size, n_epochs),
+            "Keras": sequences.fit_windows_keras(batch_size, n_epochs),
+        },
+        requirements={
+            "bare torch loop": ratio_of_at_least(0.9),
+            "Keras": ratio_of_at_least(4),
         },
     )
 
@@ -201,6 +221,8 @@ _ROWS = [
         unit="MB",
         single_sample=True,
     ),
+    sequence_row(32, 5),
+    sequence_row(1, 1),
     predict_row("predict-1-float32", 1, "float32", 1 / 1.5, measure.warm_calls),
     predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),
     predict_row("predict-60000-float32", 60_000, "float32", 1, measure.warm_runs),
