@@ -16,7 +16,7 @@ from sknn_basics.rnn import RecurrentEstimator, recurrent_only
 from sknn_basics.transformers import NeuralTransformer
 
 
-@documented({**RECURRENT_PARAMETERS, **AUTOENCODER_PARAMETERS})
+@documented(RECURRENT_PARAMETERS | AUTOENCODER_PARAMETERS)
 class RNNAutoencoder(CodeMixin, NeuralTransformer):
     """Recurrent autoencoder of sequences.
 
