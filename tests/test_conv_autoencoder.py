@@ -19,6 +19,7 @@ from sknn_basics import (
 )
 from sknn_basics.architectures import POOLED_AUTOENCODER, POOLED_DENOISER, STRIDED_DENOISER
 from sknn_basics.inspection import interpolate, latent_grid
+from sknn_basics.modules.conv_autoencoder import TRANSPOSED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -205,6 +206,17 @@ def test_transposed_convolutions_are_drawn_by_what_flows_into_them(images, schem
     assert layer.weight.isfinite().all()
     if scheme in expected:
         assert layer.weight.std().item() == pytest.approx(expected[scheme], rel=0.1)
+
+
+@pytest.mark.parametrize("n_dims", [1, 2, 3])
+def test_transposed_convolutions_are_those_of_torch(n_dims):
+    layer = TRANSPOSED[n_dims](3, 2, 3, 2, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    for values in layer.parameters():
+        nn.init.normal_(values, generator=generator)
+    x = torch.randn(4, 3, *range(4, 4 + n_dims), generator=generator)
+    kind = getattr(nn, f"ConvTranspose{n_dims}d")
+    torch.testing.assert_close(layer(x), kind.forward(layer, x))
 
 
 # Bad input.

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sknn_basics import MLPClassifier
+from sknn_basics.modules.conv import Conv2d
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import INITIALISERS, initialise
 from sknn_basics.modules.layers import (
@@ -16,6 +17,7 @@ from sknn_basics.modules.layers import (
     RReLU,
     make_activation,
 )
+from sknn_basics.modules.single_filter import SingleFilter
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -146,3 +148,34 @@ def test_summary_counts_the_parameters_of_a_known_network():
     assert ["hidden1", "Linear", "(None, 784)", "ReLU", "615,440"] in cells
     assert ["output", "Linear", "(None, 10)", "7,850"] in cells
     assert cells[-2:] == [["trainable parameters: 623,290"], ["frozen parameters: 0"]]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "size"), [((3, 3), (5, 7)), ((5, 1), (3, 4)), ((7, 5), (2, 2)), ((1, 1), (3, 3))]
+)
+def test_a_single_filter_computes_a_convolution_and_its_gradients(kernel, size):
+    rng, shapes = generator(), ((2, 3, *size), (1, 3, *kernel), (1,))
+    x, weight, bias = (
+        torch.randn(shape, generator=rng, dtype=torch.float64).requires_grad_() for shape in shapes
+    )
+    padding = [k // 2 for k in kernel]
+    expected = nn.functional.conv2d(x, weight, bias, padding=padding)
+    torch.testing.assert_close(SingleFilter.apply(x, weight, bias), expected)
+    assert torch.autograd.gradcheck(SingleFilter.apply, (x, weight, bias))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((4, 1, 3, 1, 1), True),
+        ((4, 2, 3, 1, 1), False),
+        ((4, 1, 3, 2, 1), False),
+        ((4, 1, 3, 1, 0), False),
+    ],
+)
+def test_only_one_filter_that_keeps_the_size_goes_its_own_way(arguments, expected):
+    layer, x = Conv2d(*arguments), torch.randn(2, 4, 6, 6, generator=generator())
+    for values in layer.parameters():
+        nn.init.normal_(values, generator=generator())
+    assert layer.is_single_filter is expected
+    torch.testing.assert_close(layer(x), nn.Conv2d.forward(layer, x))

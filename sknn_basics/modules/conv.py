@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.images import ImageInput, make_preprocessing
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
+from sknn_basics.modules.single_filter import SingleFilter
 
 Size = tuple[int, ...]
 
@@ -26,6 +27,17 @@ class Conv2d(nn.Conv2d):
 
     def reset_parameters(self) -> None:
         pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.is_single_filter and x.device.type == "cpu":
+            return SingleFilter.apply(x, self.weight, self.bias)
+        return super().forward(x)
+
+    @property
+    def is_single_filter(self) -> bool:
+        """Whether one filter gives results of the images' size."""
+        keeps_size = all(k == 2 * p + 1 for k, p in zip(self.kernel_size, self.padding))
+        return self.out_channels == 1 and self.stride == (1, 1) and keeps_size
 
 
 class Conv3d(nn.Conv3d):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
@@ -11,25 +12,32 @@ from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.layers import Dropout, Linear, make_activation
 
 
-class ConvTranspose1d(nn.ConvTranspose1d):
-    """One-dimensional transposed convolution with unset weights."""
+class TransposedConvolution:
+    """Unset weights, and a bias of its own.
+
+    Within a transposed convolution of torch, the gradient of the bias takes a CPU half as long as
+    all others.
+    """
 
     def reset_parameters(self) -> None:
         pass
 
-
-class ConvTranspose2d(nn.ConvTranspose2d):
-    """Two-dimensional transposed convolution with unset weights."""
-
-    def reset_parameters(self) -> None:
-        pass
+    def forward(self, x: Tensor) -> Tensor:
+        convolve = getattr(functional, f"conv_transpose{x.ndim - 2}d")
+        bare = convolve(x, self.weight, None, self.stride, self.padding, self.output_padding)
+        return bare.add_(self.bias.view(-1, *[1] * (x.ndim - 2)))
 
 
-class ConvTranspose3d(nn.ConvTranspose3d):
-    """Three-dimensional transposed convolution with unset weights."""
+class ConvTranspose1d(TransposedConvolution, nn.ConvTranspose1d):
+    """One-dimensional transposed convolution."""
 
-    def reset_parameters(self) -> None:
-        pass
+
+class ConvTranspose2d(TransposedConvolution, nn.ConvTranspose2d):
+    """Two-dimensional transposed convolution."""
+
+
+class ConvTranspose3d(TransposedConvolution, nn.ConvTranspose3d):
+    """Three-dimensional transposed convolution."""
 
 
 TRANSPOSED = {1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d}
