@@ -6,11 +6,14 @@ again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
+from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
+from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
 from sknn_basics.displays.matches import MatchMapDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
+from sknn_basics.displays.reconstructions import ReconstructionDisplay
 from sknn_basics.displays.samples import ClassSamplesDisplay
 from sknn_basics.displays.searches import SearchScoresDisplay
 from sknn_basics.displays.states import RecurrentStatesDisplay
@@ -23,8 +26,13 @@ __all__ = [
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
     "FitTimeDisplay",
+    "InterpolationDisplay",
+    "LatentBarsDisplay",
+    "LatentGridDisplay",
+    "LatentScatterDisplay",
     "MatchMapDisplay",
     "PredictionGridDisplay",
+    "ReconstructionDisplay",
     "RecurrentStatesDisplay",
     "SearchScoresDisplay",
     "TopProbabilitiesDisplay",

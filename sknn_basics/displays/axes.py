@@ -34,7 +34,7 @@ def choose_axes(display, ax, n_axes: int, size: tuple[float, float]) -> np.ndarr
     plt = import_pyplot(display)
     if ax is None:
         figsize = (n_axes * size[0], size[1])
-        ax = plt.subplots(1, n_axes, figsize=figsize, layout="constrained")[1]
+        ax = plt.subplots(1, n_axes, figsize=figsize, layout="compressed")[1]
     axes = np.ravel(np.asarray(ax, dtype=object))
     if len(axes) != n_axes:
         raise ValueError(f"ax must be {n_axes} axes, got {len(axes)}.")
