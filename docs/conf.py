@@ -67,7 +67,7 @@ html_theme_options = {
 }
 PAGES_WITHOUT_SIDEBAR = (
     *("index", "migration", "choosing", "changelog"),
-    *("speed", "accuracy", "forecasting", "text"),
+    *("speed", "accuracy", "forecasting", "text", "autoencoders"),
 )
 html_sidebars = {page: [] for page in PAGES_WITHOUT_SIDEBAR}
 
