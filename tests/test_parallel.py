@@ -44,7 +44,7 @@ from sknn_basics import MLPClassifier, MLPRegressor
 from sknn_basics.parallel import MOST_FITS, stacked
 from sknn_basics.training import rounds
 from sknn_basics.training.schedules import CosineAnnealing
-from sknn_basics.training.stack import Run
+from sknn_basics.training.stack import Run, Stack
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
@@ -485,7 +485,7 @@ def test_interrupt_stops_everything(data, delay, heeds_interrupts):
 
 @pytest.mark.parametrize("n_calls", [1, 3])
 @pytest.mark.parametrize(
-    ("kind", "method"), [(rounds.Report, "add"), (rounds.Rounds, "regroup"), (rounds.Part, "train")]
+    ("kind", "method"), [(rounds.Report, "add"), (rounds.Rounds, "regroup"), (rounds.Job, "train")]
 )
 def test_interrupt_within_a_round_stops_nested_tasks_too(data, monkeypatch, kind, method, n_calls):
     X, y = data
@@ -601,6 +601,113 @@ def test_memory_returns_to_where_it_was(data):
         with stacked():
             cross_val_score(network(), X, y, cv=10)
     assert live_networks() == before
+
+
+def test_only_some_steps_of_a_stack_have_a_penalty(data):
+    X, y = data
+
+    def fit_all():
+        sizes = {0.0: 97, 1.0: 49}  # a last batch of one, and none
+        fits = (delayed(network(alpha=a).fit)(X[:n], y[:n]) for a, n in sizes.items())
+        return Parallel()(fits)
+
+    alone = fit_all()
+    with stacked() as report:
+        together = fit_all()
+    assert report.trainings[0].most_at_once == 2
+    assert_same_fits(together, alone, 1e-9)
+
+
+# Threads.
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Have small steps trained by two threads, on any machine; list who trains what."""
+    trained, original = [], rounds.Job.train
+
+    def train(job):
+        trained.append((threading.current_thread(), len(job.nets)))
+        original(job)
+
+    monkeypatch.setattr(rounds, "SMALL_STEP", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(rounds.Job, "train", train)
+    return trained
+
+
+def ways(trained):
+    """Tell how many networks were trained at once, and whether by a thread of their own."""
+    return {(size, thread is not threading.main_thread()) for thread, size in trained}
+
+
+@pytest.mark.parametrize("options", ["adam", "early stopping", "dropout", "seeds", "tolerance"])
+def test_stacks_of_two_threads_give_the_numbers_of_fits_alone(data, two_threads, options):
+    X, y = data
+    n_threads = threading.active_count()
+    report = compare(network(dtype="float64"), OPTIONS[options], X, y, 1e-9)
+    stacked_fits = sum(t.n_fits for t in report.trainings if t.way == "stacked")
+    assert stacked_fits == 4 * len(ParameterGrid(OPTIONS[options]))
+    assert any(in_thread for _, in_thread in ways(two_threads))
+    assert threading.active_count() == n_threads
+
+
+def test_networks_alone_are_trained_side_by_side(data, two_threads):
+    X, y = data
+    grid = {"hidden_layer_sizes": [(3,), (4,), (5,)]}
+    report = compare(network(), grid, X, y, cv=[(np.arange(80), np.arange(80, 97))])
+    assert {t.way for t in report.trainings} == {"alone: there are no others of its structure"}
+    assert (1, True) in ways(two_threads)
+
+
+def test_foreign_callbacks_are_called_in_one_thread(data, two_threads):
+    X, y = data
+    with stacked():
+        cross_val_score(network(callbacks=[Callback()]), X, y, cv=4)
+    assert ways(two_threads) == {(4, False)}
+
+
+def test_an_error_in_one_of_two_stacks_leaves_the_other_alone(data, two_threads, monkeypatch):
+    X, y = data
+    original = Stack.train_epoch
+
+    def fails(stack):
+        if stack.nets[0].alpha == 2.0:
+            raise ValueError("no")
+        return original(stack)
+
+    monkeypatch.setattr(Stack, "train_epoch", fails)
+    estimators = [network(alpha=alpha, random_state=int(alpha)) for alpha in (1.0, 1.0, 2.0, 2.0)]
+
+    def fit(estimator):
+        try:
+            return estimator.fit(X, y).n_iter_
+        except ValueError as error:
+            return str(error)
+
+    with stacked():
+        assert Parallel()(delayed(fit)(estimator) for estimator in estimators) == [4, 4, "no", "no"]
+
+
+def test_one_of_two_stacks_that_does_not_fit_in_memory_is_halved(data, two_threads, monkeypatch):
+    X, y = data
+    original, failed = Stack.train_epoch, []
+
+    def fails(stack):
+        if len(stack.nets) == 2 and not failed:
+            failed.append(stack)
+            raise MemoryError
+        return original(stack)
+
+    def fit_all():
+        seeds = range(4)
+        return Parallel()(delayed(network(random_state=i, dropout=0.2).fit)(X, y) for i in seeds)
+
+    alone = fit_all()
+    monkeypatch.setattr(Stack, "train_epoch", fails)
+    with stacked(), pytest.warns(RuntimeWarning, match="at most 1 are stacked"):
+        together = fit_all()
+    assert_same_fits(together, alone, 1e-4)
 
 
 # Side effects.

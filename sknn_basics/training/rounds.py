@@ -4,16 +4,19 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 
+import numpy as np
 import torch
 from torch import nn
 
 from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.stacked import unstackable_layer
-from sknn_basics.training.devices import threads_for_step
+from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Course, Net
-from sknn_basics.training.stack import Stack, structure
+from sknn_basics.training.stack import Sources, Stack, structure
 
 
 @dataclass
@@ -126,40 +129,71 @@ class Part:
     nets : list of Net
         The nets.
     reason : str or None
-        Why one is trained alone; None for a stack.
-    stack : Stack or None
-        The stack of the nets.
+        Why one is trained alone; None for nets that are stacked.
+    stacks : list of Stack
+        The stacks of the nets: one, or one a thread.
     waiting : dict of Net to Course
         Those of them that wait to be trained.
     """
 
     nets: list[Net]
     reason: str | None = None
-    stack: Stack | None = None
+    stacks: list[Stack] = field(default_factory=list)
     waiting: dict[Net, Course] = field(default_factory=dict)
 
     def is_complete(self) -> bool:
         """Tell whether all nets wait, and still can be trained together."""
-        return len(self.waiting) == len(self.nets) and (self.stack is None or self.stack.holds())
+        return len(self.waiting) == len(self.nets) and all(stack.holds() for stack in self.stacks)
+
+    def jobs(self) -> list["Job"]:
+        """List what can be trained side by side."""
+        return [Job(self, stack.nets, stack) for stack in self.stacks] or [Job(self, self.nets)]
+
+
+@dataclass(eq=False)
+class Job:
+    """An epoch of a stack, or of a net that is trained alone.
+
+    Attributes
+    ----------
+    part : Part
+        Where its nets wait.
+    nets : list of Net
+        The nets.
+    stack : Stack or None
+        The stack of the nets.
+    seconds : float
+        Duration of the epoch.
+    """
+
+    part: Part
+    nets: list[Net]
+    stack: Stack | None = None
+    seconds: float = 0.0
+
+    @property
+    def courses(self) -> list[Course]:
+        return [self.part.waiting[net] for net in self.nets]
 
     def train(self) -> None:
         """Train an epoch of each net, and leave the results with it."""
-        n_multiplications = sum(net.batch_size * net.n_multiplications() for net in self.nets)
+        start = time.perf_counter()
         try:
-            with threads_for_step(n_multiplications):
+            with threads_for_step(work_of_step(self.nets)):
                 self.train_alone() if self.stack is None else self.train_stack()
         except Exception as error:
-            for course in self.waiting.values():
+            for course in self.courses:
                 course.error = error
+        self.seconds = time.perf_counter() - start
 
     def train_alone(self) -> None:
-        (course,) = self.waiting.values()
+        (course,) = self.courses
         course.result = course.net.train_epoch(course.batches)
 
     def train_stack(self) -> None:
         # What has fitted in memory once is not tried in halves any more.
         is_new = self.stack.n_epochs == 0
-        restore = snapshot_of_draws(self.stack, self.waiting.values()) if is_new else None
+        restore = snapshot_of_draws(self.stack, self.courses) if is_new else None
         try:
             results = self.stack.train_epoch()
         except Exception as error:
@@ -167,8 +201,47 @@ class Part:
                 raise
             restore()
             return
-        for net, result in zip(self.stack.nets, results):
-            self.waiting[net].result = result
+        for course, result in zip(self.courses, results):
+            course.result = result
+
+
+def work_of_step(nets: Iterable[Net]) -> int:
+    """Count the multiplications of the forward passes of a step of all nets."""
+    return sum(net.batch_size * net.n_multiplications() for net in nets)
+
+
+def threads_worthwhile(nets: Sequence[Net]) -> int:
+    """Tell how many threads of their own the steps of some nets keep busy, at least one.
+
+    Threads are for the CPU, and foreign callbacks may not know how to share their work.
+    """
+    is_on_cpu = torch.device(nets[0].device).type == "cpu"
+    if not is_on_cpu or any(net.runs_foreign_code() for net in nets):
+        return 1
+    return max(1, min(torch.get_num_threads(), work_of_step(nets) // SMALL_STEP))
+
+
+def train_jobs(jobs: Sequence[Job]) -> None:
+    """Train what keeps threads busy side by side, each in one thread, and then all else.
+
+    Threads that share a step wait for each other at every layer.
+    """
+    large = [job for job in jobs if threads_worthwhile(job.nets) > 1]
+    if len(large) > 1:
+        pool = ThreadPoolExecutor(torch.get_num_threads())
+        try:
+            list(pool.map(train_in_one_thread, large))
+        finally:
+            # After Ctrl-C, what is under way ends its epoch, and nothing else is begun.
+            pool.shutdown(cancel_futures=True)
+        jobs = [job for job in jobs if job not in large]
+    for job in jobs:
+        job.train()
+
+
+def train_in_one_thread(job: Job) -> None:
+    with openmp_pools().limit(limits=1):
+        job.train()
 
 
 class Rounds:
@@ -207,16 +280,18 @@ class Rounds:
         """Train an epoch of every net that waits; return those that need wait no more."""
         trained = []
         self.regroup()
-        for part in dict.fromkeys(self.parts.values()):
-            start = time.perf_counter()
-            part.train()
+        parts = list(dict.fromkeys(self.parts.values()))
+        jobs = [part.jobs() for part in parts]
+        train_jobs(list(chain.from_iterable(jobs)))
+        for part, own in zip(parts, jobs):
             courses, part.waiting = list(part.waiting.values()), {}
-            if courses[0].error is None and courses[0].result is None:
-                self.split(courses)
-                continue
-            if courses[0].error is None:
-                self.report.add(part.nets, part.reason, time.perf_counter() - start)
-            trained += courses
+            left = [course for course in courses if course.error is None and course.result is None]
+            if left:
+                self.split(left)
+            nets = [course.net for course in courses if course.result is not None]
+            if nets:
+                self.report.add(nets, part.reason, max(job.seconds for job in own))
+            trained += [course for course in courses if course not in left]
         return trained
 
     def split(self, courses: list[Course]) -> None:
@@ -269,7 +344,16 @@ def make_part(courses: list[Course]) -> Part:
     nets = [course.net for course in courses]
     if len(nets) == 1:
         return Part(nets, "there are no others of its structure")
-    return Part(nets, stack=Stack(nets, [course.batches for course in courses]))
+    n_stacks = min(threads_worthwhile(nets), len(nets))
+    if n_stacks > 1:
+        # Those that see the same samples stay together.
+        courses = [courses[i] for i in Sources([course.batches for course in courses]).order]
+    bounds = np.linspace(0, len(courses), n_stacks + 1).astype(int)
+    return Part(nets, stacks=[make_stack(courses[i:j]) for i, j in pairwise(bounds)])
+
+
+def make_stack(courses: Sequence[Course]) -> Stack:
+    return Stack([course.net for course in courses], [course.batches for course in courses])
 
 
 def reason_alone(net: Net) -> str | None:

@@ -85,6 +85,7 @@ class Stack:
             for member, view in zip(self.members, gradient.unbind())
         ]
         self.batch_size = nets[0].batch_size
+        self.has_penalty = any(net.alpha for net in nets)
         self.runs = {}
         self.n_steps = self.n_epochs = 0
 
@@ -172,6 +173,7 @@ class Run:
         self.memory, self.optimiser = Memory(), None
         dtype = tensors[self.trained[0]].dtype
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
+        self.has_penalty = stack.has_penalty
         self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
         limits = [np.inf if net.clip_grad_norm is None else net.clip_grad_norm for net in nets]
         self.clip = None
@@ -232,7 +234,7 @@ class Run:
 
     def decay(self, scale: Tensor) -> list[Tensor]:
         """Add the gradient of the L2 penalty; return the norms of the weights."""
-        if not self.alpha.any():
+        if not self.has_penalty:
             return []
         norms = []
         for name in self.decayed:
