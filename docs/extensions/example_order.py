@@ -15,6 +15,11 @@ ORDER = [
     "plot_sunspots.py",
     "plot_text.py",
     "plot_latent_space.py",
+    "plot_linear_autoencoder.py",
+    "plot_number_of_latents.py",
+    "plot_autoencoders_compared.py",
+    "plot_denoising.py",
+    "plot_anomaly_detection.py",
 ]
 
 
