@@ -63,6 +63,11 @@ for name, ((X_train, X_test, *_), *_) in DATA.items():
 # PCA has the least squared error that a linear model can have, on what it was fitted to. The
 # shallow network is almost linear: only its output is logistic, as pixels are in [0, 1], and it
 # minimises their cross-entropy.
+#
+# The deep network saves most where latents are few: from two or three, its error is smaller by a
+# third than PCA's. The shallow one is no better than PCA there. With twenty, the three are close
+# to each other, and of the digits PCA restores more than the deep network, whose training images
+# are few.
 
 
 def make_models(n_components, hidden_layer_sizes, max_iter):
@@ -102,6 +107,9 @@ print(table.rename_axis(["", "Latents"]).round(4).to_string())
 # %%
 # The pictures
 # ------------
+# From two or three latents, PCA and the shallow network mix kinds: there are trousers in the
+# T-shirt, and a sandal is a grey cloud. The deep network returns one definite thing, which is
+# not always the right one: its five from three latents looks like an eight.
 
 
 def plot_reconstructions(name):
