@@ -202,8 +202,8 @@ plot_rows({"Original": X_shown, **rows}, "Decoded after noise on the latents")
 # New clothes
 # -----------
 # The dense variational network draws shirts, trousers and shoes, some of them faint. The
-# convolutional one draws shoes, and shapes that nobody would wear, as are most of those that the two
-# networks without a distribution make.
+# convolutional one draws shoes, and shapes that nobody would wear. Most of what the two networks
+# without a distribution make is of that sort.
 
 rows = {name: draw_clothes(model, 10) for name, model in MODELS.items()}
 plot_rows(rows, "Decoded random latents")
