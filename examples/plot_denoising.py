@@ -52,8 +52,7 @@ X_damaged = lose_pixels(X_test, random_state=0)
 # ----------
 # The autoencoder damages its images anew in every epoch; with a ``noise_amount`` of 0, it is a
 # plain one. The classifier is given the latents. A scorer of one's own damages what the folds are
-# tested on. Under the backend "stacked", networks that can be trained together are; the others are
-# trained one by one.
+# tested on. Under the backend "stacked", networks of one structure are trained together.
 
 
 def score_damaged(model, X, y):

@@ -40,7 +40,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback
 
-from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
 from sknn_basics.parallel import MOST_FITS, stacked
 from sknn_basics.training import rounds
 from sknn_basics.training.schedules import CosineAnnealing
@@ -603,6 +603,34 @@ def test_memory_returns_to_where_it_was(data):
     assert live_networks() == before
 
 
+AUTOENCODERS = {
+    "plain": (Autoencoder, {"alpha": [0.0, 0.1], "learning_rate_init": [1e-3, 1e-2]}),
+    "noise": (Autoencoder, {"noise": ["gaussian"], "noise_amount": [0.1, 2.0]}),
+    "mask": (Autoencoder, {"noise": ["mask"], "noise_amount": [0.1, 0.5], "dropout": [0.1]}),
+    "sparse": (Autoencoder, {"sparsity": [0.0, 0.1, 1.0], "latent_activation": ["relu"]}),
+    "normalized": (Autoencoder, {"normalization": ["batch"], "noise": [None, "gaussian"]}),
+    "losses": (Autoencoder, {"loss": ["squared_error", "absolute_error"]}),
+    "variational": (VariationalAutoencoder, {"beta": [0.5, 1.0], "alpha": [0.0, 0.1]}),
+}
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_stacked_autoencoders_equal_those_alone(data, kind):
+    make, grid = AUTOENCODERS[kind]
+    X = data[0].copy()
+    X[0, 0] = 100.0  # in all folds but one: noise is clipped to the range of X
+    estimator = make((8,), 3, max_iter=4, batch_size=16, dtype="float64", random_state=0)
+    report = compare(estimator, grid, X, None, 1e-8)
+    assert {training.way for training in report.trainings} == {"stacked"}
+
+
+def test_tied_autoencoders_are_trained_alone(data):
+    X, _ = data
+    with stacked() as report:
+        cross_val_score(Autoencoder((8,), 3, max_iter=2, tied_weights=True), X, cv=3)
+    assert [t.way for t in report.trainings] == ["alone: TiedLinear has no stacked form"]
+
+
 def test_only_some_steps_of_a_stack_have_a_penalty(data):
     X, y = data
 
@@ -658,6 +686,16 @@ def test_networks_alone_are_trained_side_by_side(data, two_threads):
     report = compare(network(), grid, X, y, cv=[(np.arange(80), np.arange(80, 97))])
     assert {t.way for t in report.trainings} == {"alone: there are no others of its structure"}
     assert (1, True) in ways(two_threads)
+
+
+def test_wide_networks_are_trained_alone(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr(rounds, "WIDE_STEP", 16 * (7 * 8 + 9 * 3))  # a batch, in 6-8-3
+    with stacked() as report:
+        cross_validate(network(), X, y, cv=3)
+        cross_validate(network(hidden_layer_sizes=(9,)), X, y, cv=3)
+    ways = {training.network: training.way for training in report.trainings}
+    assert ways == {"6-8-3": "stacked", "6-9-3": "alone: it is wide enough for a processor"}
 
 
 def test_foreign_callbacks_are_called_in_one_thread(data, two_threads):

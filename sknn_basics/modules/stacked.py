@@ -1,11 +1,13 @@
 """Networks of one structure, computed as one network with a further first dimension."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 
 Layer = Callable[[Tensor], Tensor]
@@ -36,9 +38,13 @@ IN_PLACE = {
 
 def unstackable_layer(module: nn.Module) -> str | None:
     """Name the first layer that `stack_layers` does not know, if any."""
-    if not isinstance(module, nn.Sequential):
-        return type(module).__name__
-    return next((type(layer).__name__ for layer in module if not _is_known(layer)), None)
+    halves = [module]
+    if type(module) in (AutoencoderNetwork, VariationalNetwork):
+        halves = [module.encoder, module.decoder]
+    for half in halves:
+        if not isinstance(half, nn.Sequential):
+            return type(half).__name__
+    return next((type(layer).__name__ for layer in chain(*halves) if not _is_known(layer)), None)
 
 
 def _is_known(layer: nn.Module) -> bool:
@@ -101,16 +107,42 @@ class StackedLinear(torch.autograd.Function):
         return gradient_x, gradient_weight, gradient_bias, None, None
 
 
-def stack_layers(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]) -> list[Layer]:
+def stack_layers(modules: Sequence[nn.Module], tensors: dict[str, Tensor]) -> list[Layer]:
     """Make the layers of a stack: tensors of shape (n_members, n_samples, ...) to the same.
 
     Parameters
     ----------
-    modules : sequence of nn.Sequential
-        Networks of one structure.
+    modules : sequence of nn.Module
+        Networks of one structure, of layers in sequence or autoencoders of such halves.
     tensors : dict
         Their parameters and buffers by name, stacked along a new first dimension.
     """
+    first = modules[0]
+    if isinstance(first, nn.Sequential):
+        return _stack_sequence(modules, tensors)
+    encoder, decoder = (
+        _stack_sequence([getattr(module, half) for module in modules], _below(half, tensors))
+        for half in ("encoder", "decoder")
+    )
+    if isinstance(first, VariationalNetwork):
+        sampling = _stack_layer([module.sampling for module in modules], {})
+        return [*encoder, lambda x: torch.cat([apply([sampling, *decoder], x), x], -1)]
+    if first.appends_latents:
+        decoder = [lambda x, layers=decoder: torch.cat([apply(layers, x), x], -1)]
+    noise = []
+    if hasattr(first, "noise"):
+        noise = [_stack_layer([module.noise for module in modules], {})]
+    return [*noise, *encoder, *decoder]
+
+
+def apply(layers: Iterable[Layer], x: Tensor) -> Tensor:
+    """Apply layers one after the other."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _stack_sequence(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]) -> list[Layer]:
     names = [name for name, _ in modules[0].named_children()]
     layers, kinds = [], [type(layer) for layer in modules[0]]
     for i, name in enumerate(names):
@@ -140,10 +172,8 @@ def _stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
 def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
     first = layers[0]
     if isinstance(first, RandomLayer):
-        # Each member draws from its own generator, as it does alone.
-        return lambda x: first.apply_draw(
-            x, torch.stack([layer.draw(part) for layer, part in zip(layers, x.unbind())])
-        )
+        # Each member draws from its own generator, with its own options, as it does alone.
+        return lambda x: torch.stack([layer(part) for layer, part in zip(layers, x.unbind())])
     if not tensors:
         return first
     mapped = vmap(lambda own, x: functional_call(first, own, (x,)))

@@ -18,6 +18,10 @@ from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_s
 from sknn_basics.training.net import Course, Net
 from sknn_basics.training.stack import Sources, Stack, structure
 
+# Multiplications of a step's forward pass from which a network by itself keeps a thread of a
+# processor as busy as a stack does: `python -m benchmarks.widths`.
+WIDE_STEP = 3 * 2**22
+
 
 @dataclass
 class Training:
@@ -210,13 +214,16 @@ def work_of_step(nets: Iterable[Net]) -> int:
     return sum(net.batch_size * net.n_multiplications() for net in nets)
 
 
+def is_on_cpu(net: Net) -> bool:
+    return torch.device(net.device).type == "cpu"
+
+
 def threads_worthwhile(nets: Sequence[Net]) -> int:
     """Tell how many threads of their own the steps of some nets keep busy, at least one.
 
     Threads are for the CPU, and foreign callbacks may not know how to share their work.
     """
-    is_on_cpu = torch.device(nets[0].device).type == "cpu"
-    if not is_on_cpu or any(net.runs_foreign_code() for net in nets):
+    if not is_on_cpu(nets[0]) or any(net.runs_foreign_code() for net in nets):
         return 1
     return max(1, min(torch.get_num_threads(), work_of_step(nets) // SMALL_STEP))
 
@@ -368,6 +375,8 @@ def reason_alone(net: Net) -> str | None:
         return "it is compiled"
     if not net.trainable_:
         return "nothing is trained"
+    if is_on_cpu(net) and work_of_step([net]) > WIDE_STEP:
+        return "it is wide enough for a processor"
     return None
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sknn_basics.modules.stacked import Memory, stack_layers
+from sknn_basics.modules.stacked import Memory, apply, stack_layers
 from sknn_basics.training.batches import Batches
+from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser
 
@@ -26,8 +27,14 @@ def structure(net: Net) -> tuple:
         (name, tuple(tensor.shape), tensor.dtype, str(tensor.device), tensor.requires_grad)
         for name, tensor in named_tensors(module)
     ]
-    loss = type(criterion), getattr(criterion, "label_smoothing", 0.0)
-    return tuple(layers), tuple(tensors), loss, net.batch_size
+    return tuple(layers), tuple(tensors), describe_loss(criterion), net.batch_size
+
+
+def describe_loss(loss: Loss) -> tuple:
+    """Name a loss, its options, and the loss that it is made of, if any."""
+    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
+    inner = getattr(loss, "loss", None)
+    return type(loss), tuple(options.items()), None if inner is None else describe_loss(inner)
 
 
 def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
@@ -195,9 +202,7 @@ class Run:
     def step(self, batches: Sequence[tuple]) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
         X, y, weights = zip(*batches)
-        output = self.spread("X", X)
-        for layer in self.layers:
-            output = layer(output)
+        output = apply(self.layers, self.spread("X", X))
         losses, total_weight = self.mean_losses(output, self.spread("y", y), weights)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
