@@ -464,23 +464,34 @@ def heeds_interrupts():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
-@pytest.mark.parametrize("delay", [0.05, 0.4, 1.0])
-def test_interrupt_stops_everything(data, delay, heeds_interrupts):
-    X, y = data
+def interrupt_a_search(X, y, delay, is_under_way=lambda: True):
+    """Check that Ctrl-C during a search ends it, and leaves no thread."""
+
+    def interrupt():
+        while not is_under_way():
+            time.sleep(0.001)
+        time.sleep(delay)
+        os.kill(os.getpid(), signal.SIGINT)
+
     n_threads = threading.active_count()
     estimator = network(max_iter=100_000, tol=0, n_iter_no_change=100_000)
-    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
     with pytest.raises(KeyboardInterrupt), stacked():
         cross_val_score(GridSearchCV(estimator, {"alpha": [0, 1]}, cv=2), X, y, cv=3)
-    timer.join()
+    interrupter.join()
     # A thread whose start was interrupted ends by itself.
     deadline = time.perf_counter() + 60
     while threading.active_count() > n_threads and time.perf_counter() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == n_threads
     assert cross_val_score(network(), X, y).shape == (5,)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
+@pytest.mark.parametrize("delay", [0.05, 0.4, 1.0])
+def test_interrupt_stops_everything(data, delay, heeds_interrupts):
+    interrupt_a_search(*data, delay)
 
 
 @pytest.mark.parametrize("n_calls", [1, 3])
@@ -686,6 +697,12 @@ def test_networks_alone_are_trained_side_by_side(data, two_threads):
     report = compare(network(), grid, X, y, cv=[(np.arange(80), np.arange(80, 97))])
     assert {t.way for t in report.trainings} == {"alone: there are no others of its structure"}
     assert (1, True) in ways(two_threads)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+def test_interrupt_stops_both_threads(data, two_threads, heeds_interrupts, delay):
+    interrupt_a_search(*data, delay, lambda: any(side for _, side in ways(two_threads)))
 
 
 def test_wide_networks_are_trained_alone(data, monkeypatch):
