@@ -218,14 +218,14 @@ def is_on_cpu(net: Net) -> bool:
     return torch.device(net.device).type == "cpu"
 
 
-def threads_worthwhile(nets: Sequence[Net]) -> int:
-    """Tell how many threads of their own the steps of some nets keep busy, at least one.
+def n_busy_threads(nets: Sequence[Net]) -> int:
+    """Count the threads that the steps of some nets keep busy, each by itself.
 
     Threads are for the CPU, and foreign callbacks may not know how to share their work.
     """
     if not is_on_cpu(nets[0]) or any(net.runs_foreign_code() for net in nets):
-        return 1
-    return max(1, min(torch.get_num_threads(), work_of_step(nets) // SMALL_STEP))
+        return 0
+    return min(torch.get_num_threads(), work_of_step(nets) // SMALL_STEP)
 
 
 def train_jobs(jobs: Sequence[Job]) -> None:
@@ -233,9 +233,10 @@ def train_jobs(jobs: Sequence[Job]) -> None:
 
     Threads that share a step wait for each other at every layer.
     """
-    large = [job for job in jobs if threads_worthwhile(job.nets) > 1]
-    if len(large) > 1:
-        pool = ThreadPoolExecutor(torch.get_num_threads())
+    n_threads = torch.get_num_threads()
+    large = [job for job in jobs if n_busy_threads(job.nets)]
+    if len(large) > 1 and n_threads > 1:
+        pool = ThreadPoolExecutor(n_threads)
         try:
             list(pool.map(train_in_one_thread, large))
         finally:
@@ -351,7 +352,7 @@ def make_part(courses: list[Course]) -> Part:
     nets = [course.net for course in courses]
     if len(nets) == 1:
         return Part(nets, "there are no others of its structure")
-    n_stacks = min(threads_worthwhile(nets), len(nets))
+    n_stacks = max(1, min(n_busy_threads(nets), len(nets)))
     if n_stacks > 1:
         # Those that see the same samples stay together.
         courses = [courses[i] for i in Sources([course.batches for course in courses]).order]
