@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -24,16 +23,10 @@ plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X[:200] / 16, y[:200]
+def digits(digits):
+    X, y = digits
+    return X[:200], y[:200]
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +113,12 @@ def test_convolutional_autoencoders_and_pipelines_are_reconstructed(digits, scal
 
 def test_reconstructions_of_another_shape_raise(digits):
     X, _ = digits
-    with pytest.raises(ValueError, match=r"X_pred must have the shape of X.*\(3, 8, 8\)"):
-        ReconstructionDisplay.from_predictions(X[:4], X[:3])
+    with pytest.raises(ValueError, match=r"X_pred must have the shape of X.*\(4, 7, 7\)"):
+        ReconstructionDisplay.from_predictions(X[:4], X[:4, :49])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ReconstructionDisplay.from_predictions(X[:20], X[:15])
+    with pytest.raises(ValueError, match="Input X_pred contains NaN"):
+        ReconstructionDisplay.from_predictions(X, X * np.nan)
     with pytest.raises(ValueError, match="n_images"):
         ReconstructionDisplay.from_predictions(X, X, n_images=0)
 
@@ -144,6 +141,26 @@ def test_bars_take_given_axes(digits, pca):
     assert display.figure_ is figure
     with pytest.raises(ValueError, match="ax must be 3 axes, got 2"):
         display.from_latents(np.eye(3), ax=axes)
+
+
+def test_images_are_beside_their_bars(digits, pca):
+    X, _ = digits
+    display = LatentBarsDisplay.from_estimator(pca, X, n_samples=2, show_images=True)
+    drawn = np.stack([pixels(picture) for picture in display.images_])
+    np.testing.assert_array_equal(drawn, X[:2].reshape(-1, 8, 8))
+    display.figure_.canvas.draw()
+    for bars, picture in zip(display.axes_, display.images_, strict=True):
+        beside, own = bars.get_window_extent(), picture.axes.get_window_extent()
+        assert own.x0 > beside.x1
+        assert beside.y0 <= own.y0 < own.y1 <= beside.y1
+        assert own.x1 <= display.figure_.bbox.x1
+
+
+def test_bars_without_images_are_drawn_alone(digits, pca):
+    display = LatentBarsDisplay.from_estimator(pca, digits[0])
+    assert display.images_ == []
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        LatentBarsDisplay.from_latents(np.eye(4), digits[0][:3], n_samples=2)
 
 
 def test_latents_of_zero_are_drawn():
@@ -184,6 +201,17 @@ def test_many_integers_are_numbers_and_many_strings_are_classes():
     Z, y = np.random.default_rng(0).random((60, 2)), np.arange(60) // 2
     assert len(LatentScatterDisplay.from_latents(Z, y).points_) == 1
     assert len(LatentScatterDisplay.from_latents(Z, y.astype(str)).points_) == 30
+
+
+def test_many_classes_have_a_colour_each_and_a_legend_that_is_seen():
+    labels = [f"_{number}" for number in range(45)]
+    display = LatentScatterDisplay.from_latents(np.random.default_rng(0).random((45, 2)), labels)
+    assert len({tuple(points.get_facecolor()[0]) for points in display.points_}) == 45
+    legend = display.ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == sorted(labels)
+    display.figure_.canvas.draw()
+    figure, drawn = display.figure_.bbox, legend.get_window_extent()
+    assert figure.y0 <= drawn.y0 < drawn.y1 <= figure.y1
 
 
 def test_circles_tell_where_the_unit_normal_is(digits):
@@ -230,8 +258,25 @@ def test_a_grid_goes_through_other_latents(pca):
         pca, n_steps=2, components=(2, 0), center=np.zeros(4)
     )
     assert display.ax_.get_xlabel() == "Latent 2"
+    last = LatentGridDisplay.from_estimator(pca, components=(0, -1), center=np.zeros(4))
+    assert last.ax_.get_ylabel() == "Latent 3"
     with pytest.raises(ValueError, match="components"):
         LatentGridDisplay.from_estimator(pca, components=(0, 9), center=np.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"low": 1, "high": 1}, "low and high must be finite and differ, got 1 and 1"),
+        ({"low": (0, 1), "high": (2, 1)}, "low and high must be finite and differ"),
+        ({"high": np.inf}, "low and high must be finite"),
+        ({"low": (1, 2, 3)}, r"low must be a number or a pair of numbers, got \(1, 2, 3\)"),
+        ({"high": "3"}, "high must be a number or a pair of numbers, got '3'"),
+    ],
+)
+def test_a_grid_without_a_range_raises(plane, limits, message):
+    with pytest.raises(ValueError, match=message):
+        LatentGridDisplay.from_estimator(plane, **limits)
 
 
 def test_strips_lead_from_one_image_to_another(digits, scaled):
@@ -242,6 +287,25 @@ def test_strips_lead_from_one_image_to_another(digits, scaled):
     drawn = np.stack([pixels(picture) for picture in display.images_])
     np.testing.assert_allclose(drawn, (expected - low) / (high - low), rtol=1e-5, atol=1e-6)
     assert labels_of(display.ax_.xaxis) == ["0 %", "50 %", "100 %"]
+
+
+def test_given_strips_are_drawn_row_by_row():
+    images = np.random.default_rng(0).random((2, 3, 4, 5))
+    rows = images.reshape(2, 3, 20)
+    for display in (
+        InterpolationDisplay.from_predictions(images),
+        InterpolationDisplay.from_predictions(rows, image_shape=(4, 5)),
+    ):
+        drawn = np.stack([pixels(picture) for picture in display.images_])
+        np.testing.assert_array_equal(drawn, images.reshape(6, 4, 5))
+        tops = [picture.get_extent()[3] for picture in display.images_]
+        assert tops[0] == tops[2] < tops[3] == tops[5]
+
+
+@pytest.mark.parametrize("shape", [(3, 64), (2, 1, 64)])
+def test_what_is_no_strip_raises(shape):
+    with pytest.raises(ValueError, match=r"X must be of shape \(n_pairs, n_steps, ...\)"):
+        InterpolationDisplay.from_predictions(np.zeros(shape))
 
 
 def test_pairs_that_do_not_match_raise(digits, scaled):

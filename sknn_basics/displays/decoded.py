@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.utils import check_array
 
 from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.images import GREY, as_brightness, as_images, brightness_range
-from sknn_basics.inspection.latents import interpolate, latent_grid
+from sknn_basics.inspection.latents import check_components, interpolate, latent_grid
 
 
 class LatentGridDisplay:
@@ -105,18 +106,20 @@ class LatentGridDisplay:
         Raises
         ------
         ValueError
-            If there are no such latents, or they do not decode to images.
+            If there are no such latents, their range is empty, or they do not decode to images.
         """
+        low, high = check_range(low, high)
         decoded = latent_grid(
             estimator, n_steps, low=low, high=high, components=components, center=center
         )
         images = as_images(decoded.reshape(-1, *decoded.shape[2:]), image_shape, data_format)
-        low, high = (tuple(np.broadcast_to(limit, 2)) for limit in (low, high))
+        n_components = 2 if center is None else len(center)
+        chosen = check_components(components, n_components, n_wanted=2)
         return cls(
             images=images.reshape(n_steps, n_steps, *images.shape[1:]),
             low=low,
             high=high,
-            names=tuple(f"Latent {number}" for number in components),
+            names=tuple(f"Latent {number % n_components}" for number in chosen),
         ).plot(ax)
 
     def plot(self, ax=None) -> "LatentGridDisplay":
@@ -152,7 +155,7 @@ class LatentGridDisplay:
 class InterpolationDisplay:
     """What lies between the latents of pairs of images, a strip a pair.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` or `from_predictions` to make one.
 
     Parameters
     ----------
@@ -228,8 +231,51 @@ class InterpolationDisplay:
             If these are no images, lengths differ, or `n_steps` is below 2.
         """
         decoded = interpolate(estimator, a, b, n_steps)
-        images = as_images(decoded.reshape(-1, *decoded.shape[2:]), image_shape, data_format)
-        return cls(images=images.reshape(-1, n_steps, *images.shape[1:])).plot(ax)
+        return cls.from_predictions(
+            decoded, image_shape=image_shape, data_format=data_format, ax=ax
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        data_format: str = "auto",
+        ax=None,
+    ) -> "InterpolationDisplay":
+        """Draw given ways from images to others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, n_steps, ...)
+            The images of each way in order, or rows of their pixels, as
+            `sknn_basics.inspection.interpolate` returns them.
+        image_shape : tuple of int, default=None
+            Shape of an image whose pixels are a row; None takes rows for grey squares.
+        data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+            Where images have their channels; 'auto' is last, if an image has three dimensions.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : InterpolationDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If X holds no ways of two or more images.
+        """
+        X = check_array(X, ensure_2d=False, allow_nd=True, input_name="X")
+        if X.ndim < 3 or X.shape[1] < 2:
+            raise ValueError(
+                "X must be of shape (n_pairs, n_steps, ...) with two or more steps, got shape "
+                f"{X.shape}."
+            )
+        images = as_images(X.reshape(-1, *X.shape[2:]), image_shape, data_format)
+        return cls(images=images.reshape(*X.shape[:2], *images.shape[1:])).plot(ax)
 
     def plot(self, ax=None) -> "InterpolationDisplay":
         """Draw the strips.
@@ -253,3 +299,22 @@ class InterpolationDisplay:
         shares = [f"{share:.0%}".replace("%", " %") for share in np.linspace(0, 1, n_steps)]
         TileGrid(tiles, has_captions=False).label(self.ax_, [], shares)
         return self
+
+
+def check_range(low, high) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Check the ends of two latents' ranges, and return a pair of each.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers for one or both latents, or a range is empty.
+    """
+    ends = []
+    for name, limit in (("low", low), ("high", high)):
+        values = np.asarray(limit)
+        if values.shape not in ((), (2,)) or values.dtype.kind not in "iuf":
+            raise ValueError(f"{name} must be a number or a pair of numbers, got {limit!r}.")
+        ends.append(tuple(np.broadcast_to(values.astype(float), 2)))
+    if not np.isfinite(ends).all() or np.equal(*ends).any():
+        raise ValueError(f"low and high must be finite and differ, got {low!r} and {high!r}.")
+    return tuple(ends)

@@ -52,7 +52,7 @@ def as_image(image, data_format: str = "auto") -> np.ndarray:
     return shown[..., 0] if shown.shape[2:] == (1,) else shown
 
 
-def as_images(X, image_shape=None, data_format: str = "auto") -> np.ndarray:
+def as_images(X, image_shape=None, data_format: str = "auto", name: str = "X") -> np.ndarray:
     """Check several images, and return them with channels last, or without if they have one.
 
     Parameters
@@ -64,6 +64,8 @@ def as_images(X, image_shape=None, data_format: str = "auto") -> np.ndarray:
         Shape of an image whose pixels are a row of X; None takes rows for grey squares.
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
         Where images have their channels; 'auto' is last, if an image has three dimensions.
+    name : str, default='X'
+        What errors call X.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def as_images(X, image_shape=None, data_format: str = "auto") -> np.ndarray:
         If X holds no images that can be shown.
     """
     X = X.toarray() if issparse(X) else X
-    X = check_array(X, ensure_2d=False, allow_nd=True, input_name="X")
+    X = check_array(X, ensure_2d=False, allow_nd=True, input_name=name)
     if X.ndim == 2:
         if image_shape is None:
             image_shape = (isqrt(X.shape[1]),) * 2

@@ -8,11 +8,17 @@ from sklearn.utils.multiclass import type_of_target
 
 from sknn_basics.displays.augmentation import check_count
 from sknn_basics.displays.axes import choose_ax, choose_axes
-from sknn_basics.displays.images import import_pyplot
+from sknn_basics.displays.images import (
+    GREY,
+    as_brightness,
+    as_images,
+    brightness_range,
+    import_pyplot,
+)
 from sknn_basics.displays.predictions import name_of
 from sknn_basics.inspection.latents import check_components
 
-# More classes than there are colours are told apart by a colour bar.
+# More numbers than there are colours are told apart by a colour bar.
 MAX_CLASSES = 20
 
 
@@ -25,15 +31,20 @@ class LatentBarsDisplay:
     ----------
     latents : ndarray of shape (n_samples, n_components)
         The latents.
+    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
+default=None
+        The samples, to draw beside their bars; None draws bars alone.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes of shape (n_samples,)
-        Where the samples were drawn.
+        Where the bars were drawn; images are in axes of their own to the right of these.
     figure_ : matplotlib Figure
         What holds the axes.
     bars_ : list of matplotlib BarContainer
         The bars of each sample.
+    images_ : list of matplotlib AxesImage
+        The images; empty if there are none.
 
     Examples
     --------
@@ -46,11 +57,22 @@ class LatentBarsDisplay:
     [5, 5]
     """
 
-    def __init__(self, *, latents: np.ndarray):
+    def __init__(self, *, latents: np.ndarray, images: np.ndarray | None = None):
         self.latents = latents
+        self.images = images
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, n_samples: int = 3, ax=None) -> "LatentBarsDisplay":
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        n_samples: int = 3,
+        show_images: bool = False,
+        image_shape: tuple[int, ...] | None = None,
+        data_format: str = "auto",
+        ax=None,
+    ) -> "LatentBarsDisplay":
         """Compute the latents of the first samples, and draw them.
 
         Parameters
@@ -61,6 +83,12 @@ class LatentBarsDisplay:
             Samples as the transformer takes them.
         n_samples : int, default=3
             How many of them, from the first.
+        show_images : bool, default=False
+            Whether to draw the samples, which are images then, beside their bars.
+        image_shape : tuple of int, default=None
+            Shape of an image whose pixels are a row of X; None takes rows for grey squares.
+        data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+            Where images have their channels; 'auto' is last, if an image has three dimensions.
         ax : array-like of matplotlib Axes, default=None
             Where to draw, one a sample; None makes a new figure.
 
@@ -76,18 +104,40 @@ class LatentBarsDisplay:
         """
         check_count(n_samples, "n_samples")
         X = _safe_indexing(X, slice(n_samples))
-        return cls.from_latents(estimator.transform(X), n_samples=n_samples, ax=ax)
+        return cls.from_latents(
+            estimator.transform(X),
+            X if show_images else None,
+            n_samples=n_samples,
+            image_shape=image_shape,
+            data_format=data_format,
+            ax=ax,
+        )
 
     @classmethod
-    def from_latents(cls, Z, *, n_samples: int = 3, ax=None) -> "LatentBarsDisplay":
+    def from_latents(
+        cls,
+        Z,
+        X=None,
+        *,
+        n_samples: int = 3,
+        image_shape: tuple[int, ...] | None = None,
+        data_format: str = "auto",
+        ax=None,
+    ) -> "LatentBarsDisplay":
         """Draw the latents of the first samples.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
             Latents.
+        X : array-like of shape (n_samples, ...), default=None
+            Images to draw beside the bars, or rows of their pixels; None draws bars alone.
         n_samples : int, default=3
             How many of them, from the first.
+        image_shape : tuple of int, default=None
+            Shape of an image whose pixels are a row of X; None takes rows for grey squares.
+        data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+            Where images have their channels; 'auto' is last, if an image has three dimensions.
         ax : array-like of matplotlib Axes, default=None
             Where to draw, one a sample; None makes a new figure.
 
@@ -102,7 +152,11 @@ class LatentBarsDisplay:
             If there is no sample, or the number of axes does not fit.
         """
         check_count(n_samples, "n_samples")
-        return cls(latents=check_array(Z, input_name="Z")[:n_samples]).plot(ax)
+        Z, images = check_array(Z, input_name="Z"), None
+        if X is not None:
+            check_consistent_length(Z, X)
+            images = as_images(_safe_indexing(X, slice(n_samples)), image_shape, data_format)
+        return cls(latents=Z[:n_samples], images=images).plot(ax)
 
     def plot(self, ax=None) -> "LatentBarsDisplay":
         """Draw the bars, those of all samples on one scale.
@@ -139,7 +193,15 @@ class LatentBarsDisplay:
             axes.set(ylim=(-largest, largest), ylabel="Value")
         self.axes_[-1].set(xlabel="Latent")
         self.axes_[-1].xaxis.get_major_locator().set_params(integer=True)
+        self.images_ = [] if self.images is None else self._draw_images()
         return self
+
+    def _draw_images(self) -> list:
+        tiles = as_brightness(self.images, brightness_range(self.images))
+        places = [axes.inset_axes((1.02, 0, 0.25, 1), anchor="W") for axes in self.axes_]
+        for place in places:
+            place.set_axis_off()
+        return [place.imshow(tile, **GREY) for place, tile in zip(places, tiles)]
 
 
 class LatentScatterDisplay:
@@ -165,7 +227,8 @@ class LatentScatterDisplay:
     figure_ : matplotlib Figure
         What holds the axes.
     points_ : list of matplotlib PathCollection
-        The samples, class by class; all at once for numbers, many classes or no y.
+        The samples, class by class; all at once for numbers (more than 20 integers among them) and
+        without y.
     circles_ : list of matplotlib Circle
         Where the unit normal is 1, 2 and 3 standard deviations from its mean, if drawn.
 
@@ -329,18 +392,32 @@ class LatentScatterDisplay:
 
     def _draw_classes(self) -> None:
         labels = np.unique(self.y)
-        colors = import_pyplot(self).get_cmap("tab10" if len(labels) <= 10 else "tab20")
+        colors = choose_colors(import_pyplot(self), len(labels))
         self.points_ = [
             self.ax_.scatter(
                 *self.latents[self.y == label].T,
                 s=8,
-                color=colors(i % colors.N),
-                label=name_of(label, self.class_names),
+                color=colors[i],
             )
             for i, label in enumerate(labels)
         ]
-        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
+        # Names are given as they are: a label of points that begins with an underscore is hidden.
+        self.ax_.legend(
+            self.points_,
+            [name_of(label, self.class_names) for label in labels],
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            markerscale=2,
+            ncols=-(-len(labels) // MAX_CLASSES),
+        )
 
     def _add_circle(self, radius: float):
         circle = import_pyplot(self).Circle((0, 0), radius, fill=False, color="black", alpha=0.5)
         return self.ax_.add_patch(circle)
+
+
+def choose_colors(plt, n_classes: int) -> list:
+    """Choose a different colour for each class."""
+    if n_classes > MAX_CLASSES:
+        return list(plt.get_cmap("viridis")(np.linspace(0, 1, n_classes)))
+    return list(plt.get_cmap("tab10" if n_classes <= 10 else "tab20").colors)

@@ -1,7 +1,7 @@
 """Images beside their reconstructions."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from sknn_basics.displays.augmentation import check_count
 from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
@@ -148,9 +148,10 @@ class ReconstructionDisplay:
             If X holds no images, X_pred is of another shape, or a number is not positive.
         """
         check_count(n_images, "n_images")
+        check_consistent_length(X, X_pred)
         images, reconstructions = (
-            as_images(_safe_indexing(data, slice(n_images)), image_shape, data_format)
-            for data in (X, X_pred)
+            as_images(_safe_indexing(data, slice(n_images)), image_shape, data_format, name)
+            for data, name in ((X, "X"), (X_pred, "X_pred"))
         )
         if images.shape != reconstructions.shape:
             raise ValueError(
