@@ -164,6 +164,14 @@ def test_a_single_filter_computes_a_convolution_and_its_gradients(kernel, size):
     assert torch.autograd.gradcheck(SingleFilter.apply, (x, weight, bias))
 
 
+def test_what_a_single_filter_computes_may_be_changed_in_place():
+    layer, x = Conv2d(2, 1, 3, 1, 1), torch.randn(2, 2, 4, 4, generator=generator())
+    for values in layer.parameters():
+        nn.init.normal_(values, generator=generator())
+    expected = torch.autograd.grad(nn.Conv2d.forward(layer, x).relu().sum(), layer.weight)
+    torch.testing.assert_close(torch.autograd.grad(layer(x).relu_().sum(), layer.weight), expected)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -26,19 +26,21 @@ class SingleFilter(torch.autograd.Function):
         ctx.save_for_backward(pixels, taps)
         ctx.shape, ctx.kernel = x.shape, weight.shape[2:]
         ctx.places = places_of_taps(ctx.kernel, size)
-        out = bias.repeat(n_samples, *size)
-        for weighed, (target, source) in zip((taps @ pixels.T).view(-1, *out.shape), ctx.places):
+        # No view: an activation may change it in place.
+        out = bias.repeat(n_samples, 1, *size)
+        products = (taps @ pixels.T).view(-1, *out.shape)
+        for weighed, (target, source) in zip(products, ctx.places):
             out[target] += weighed[source]
-        return out.unsqueeze(1)
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         pixels, taps = ctx.saved_tensors
         n_samples, n_channels, *size = ctx.shape
-        moved = grad.new_zeros(len(taps), n_samples, *size)
+        moved = grad.new_zeros(len(taps), *grad.shape)
         for plane, (target, source) in zip(moved, ctx.places):
-            plane[source] = grad[:, 0][target]
+            plane[source] = grad[target]
         moved = moved.view(len(taps), -1)
         of_pixels = (moved.T @ taps).view(n_samples, *size, n_channels).permute(0, 3, 1, 2)
         of_taps = (moved @ pixels).view(1, *ctx.kernel, n_channels).permute(0, 3, 1, 2)
