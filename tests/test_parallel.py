@@ -422,10 +422,10 @@ def test_stack_that_does_not_fit_in_memory_is_split(data, monkeypatch):
     alone = cross_val_score(network(dropout=0.2), X, y, cv=8)
     step = Run.step
 
-    def step_in_little_memory(self, batches):
+    def step_in_little_memory(self, *batch):
         if len(self.nets) > 2:
             raise MemoryError
-        return step(self, batches)
+        return step(self, *batch)
 
     monkeypatch.setattr(Run, "step", step_in_little_memory)
     with (
@@ -446,7 +446,7 @@ def test_stack_that_never_fits_in_memory_is_split_until_each_is_trained_alone(da
     X, y = data
     alone = cross_val_score(network(), X, y, cv=4)
 
-    def no_memory(self, batches):
+    def no_memory(self, *batch):
         raise MemoryError("full")
 
     monkeypatch.setattr(Run, "step", no_memory)

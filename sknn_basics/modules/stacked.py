@@ -63,6 +63,14 @@ class Memory(dict):
             self[name, shape] = like.new_empty(shape)
         return self[name, shape].detach()
 
+    def take_matrices(
+        self, name: str, like: Tensor, n_matrices: int, n_rows: int, n_columns: int, by_column: bool
+    ) -> Tensor:
+        """Give matrices whose rows lie side by side, or whose columns do."""
+        if by_column:
+            return self.take(name, like, n_matrices, n_columns, n_rows).mT
+        return self.take(name, like, n_matrices, n_rows, n_columns)
+
 
 class StackedLinear(torch.autograd.Function):
     """Linear layers side by side, and their activation.
@@ -78,8 +86,13 @@ class StackedLinear(torch.autograd.Function):
         ctx.activation, ctx.memory = activation, memory
         n_members, n_samples, _ = x.shape
         n_units = weight.shape[1]
-        output = memory.take("output", x, n_members, n_samples, n_units)
-        torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
+        # Values that lie side by side are computed at once: the more of them, the faster.
+        is_narrow = n_units < n_samples
+        output = memory.take_matrices("output", x, n_members, n_samples, n_units, is_narrow)
+        if is_narrow:
+            torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output.mT)
+        else:
+            torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
         if activation is not None:
             activate, _ = IN_PLACE[activation]
             activate(output)
@@ -97,7 +110,11 @@ class StackedLinear(torch.autograd.Function):
         needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
         gradient_x = gradient_weight = gradient_bias = None
         if needs_x:
-            gradient_x = torch.bmm(gradient, weight, out=memory.take("x", x, *x.shape))
+            gradient_x = memory.take_matrices("x", x, *x.shape, x.mT.is_contiguous())
+            if x.mT.is_contiguous():
+                torch.bmm(weight.mT, gradient.mT, out=gradient_x.mT)
+            else:
+                torch.bmm(gradient, weight, out=gradient_x)
         if needs_weight:
             out = memory.take("weight", weight, *weight.shape)
             gradient_weight = torch.bmm(gradient.mT, x, out=out)
@@ -172,8 +189,11 @@ def _stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
 def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
     first = layers[0]
     if isinstance(first, RandomLayer):
-        # Each member draws from its own generator, with its own options, as it does alone.
-        return lambda x: torch.stack([layer(part) for layer, part in zip(layers, x.unbind())])
+        # Each member draws from its own generator, with its own options, as it does alone: in the
+        # order in which values lie in memory, too.
+        return lambda x: torch.stack(
+            [layer(part) for layer, part in zip(layers, x.contiguous().unbind())]
+        )
     if not tensors:
         return first
     mapped = vmap(lambda own, x: functional_call(first, own, (x,)))

@@ -84,6 +84,22 @@ class ArrayDataset(Dataset):
         weights = None if self.weights is None else self.weights[index]
         return self.read(rows), targets, weights
 
+    def read_into(self, rows, X: Tensor, y: Tensor | None, weight: Tensor | None) -> None:
+        """Read a batch into the first rows of given tensors, but for what is None."""
+        rows = self.rows_of_whole(rows)
+        n_rows = len(rows) if isinstance(rows, np.ndarray) else rows.stop - rows.start
+        self.read(rows, X[:n_rows])
+        if y is not None:
+            self.read_targets_into(rows, y[:n_rows])
+        if weight is not None and self.weights is None:
+            weight.fill_(1.0)
+        elif weight is not None:
+            _select(self.weights, rows, weight[:n_rows])
+
+    def read_targets_into(self, rows, y: Tensor) -> None:
+        """Read the targets of rows of the shared data."""
+        _select(self.targets, rows, y)
+
     def rows_of_whole(self, rows):
         """Turn rows of this dataset into rows of the data that it shares with others."""
         if isinstance(rows, int):
@@ -123,6 +139,9 @@ class ReconstructionDataset(ArrayDataset):
         targets = X if self.y is self.X else self.read_target(self.rows_of_whole(rows))
         return X, targets, weights
 
+    def read_targets_into(self, rows, y: Tensor) -> None:
+        self.read_target(rows, y)
+
 
 class Batches:
     """Iterate over a dataset in batches; each iteration is one epoch.
@@ -148,17 +167,24 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None, Tensor | None]]:
         self.reshuffle()
-        n_samples = len(self.dataset)
-        batch_bytes = self.batch_size * self.dataset.sample_bytes
-        # Reading several batches at once is cheaper; more than a cache holds is not.
-        block_size = self.batch_size * max(1, READ_BYTES // batch_bytes)
-        for start in range(0, n_samples, block_size):
-            rows = slice(start, min(start + block_size, n_samples))
-            block = self.dataset[rows if self.order is None else self.order[rows]]
-            if block_size == self.batch_size:
+        for start in range(0, len(self.dataset), self.block_size):
+            block = self.dataset[self.rows_of_block(start)]
+            if self.block_size == self.batch_size:
                 yield block
             else:
                 yield from self._cut(block)
+
+    @property
+    def block_size(self) -> int:
+        """Number of samples that are read at once."""
+        # Reading several batches at once is cheaper; more than a cache holds is not.
+        batch_bytes = self.batch_size * self.dataset.sample_bytes
+        return self.batch_size * max(1, READ_BYTES // batch_bytes)
+
+    def rows_of_block(self, start: int):
+        """Tell the rows of this epoch from `start` on, as many as are read at once."""
+        rows = slice(start, min(start + self.block_size, len(self.dataset)))
+        return rows if self.order is None else self.order[rows]
 
     def key(self) -> tuple:
         """Describe what equal batches have in common, at little cost."""
@@ -215,33 +241,38 @@ def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> n
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):
-    """Make the function that reads rows of X as a tensor."""
+    """Make the function that reads rows of X as a tensor, a given one if wanted."""
     if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
         resident = torch.as_tensor(_as_supported(X), device=device)
-        return lambda rows: resident[rows].to(dtype)
+        return lambda rows, out=None: _fill(out, resident[rows].to(dtype))
     dense, numpy_dtype = not issparse(X), NUMPY_DTYPES[dtype]
 
-    def read(rows) -> Tensor:
+    def read(rows, out: Tensor | None = None) -> Tensor:
         # `take` is several times faster than indexing by an array.
         batch = X.take(rows, axis=0) if isinstance(rows, np.ndarray) and dense else X[rows]
         batch = np.ascontiguousarray(batch if dense else batch.toarray(), dtype=numpy_dtype)
         if not batch.flags.writeable:
             batch = batch.copy()
-        return torch.from_numpy(batch).to(device)
+        return _fill(out, torch.from_numpy(batch).to(device))
 
     if not (is_read_again and dense and X.size * dtype.itemsize <= READ_BYTES):
         return read
 
     # What is read at once anyway is cast once.
-    @cache
-    def whole() -> Tensor:
-        return read(slice(None))
+    whole = cache(lambda: read(slice(None)))
+    return lambda rows, out=None: _select(whole(), rows, out)
 
-    return lambda rows: (
-        whole().index_select(0, torch.from_numpy(rows))
-        if isinstance(rows, np.ndarray)
-        else whole()[rows]
-    )
+
+def _select(values: Tensor, rows, out: Tensor | None = None) -> Tensor:
+    """Select rows (a slice or an index array) of a tensor."""
+    if isinstance(rows, np.ndarray):
+        return torch.index_select(values, 0, torch.from_numpy(rows).to(values.device), out=out)
+    return _fill(out, values[rows])
+
+
+def _fill(out: Tensor | None, values: Tensor) -> Tensor:
+    """Copy values to a tensor, if there is one."""
+    return values if out is None else out.copy_(values)
 
 
 def _fits_on(device: torch.device, X) -> bool:

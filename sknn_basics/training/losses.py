@@ -21,7 +21,10 @@ class Loss(nn.Module):
     reported_share: float = 1.0
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs)."""
+        """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs).
+
+        But for the losses of sequences, both may have further dimensions behind these.
+        """
         raise NotImplementedError
 
     def mean(self, output: Tensor, target: Tensor) -> Tensor:
@@ -160,7 +163,8 @@ class Reconstruction(Loss):
         self.reported_share = 1 / n_features
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        losses = self.loss(output[:, : self.n_features], target.flatten(1))
+        reconstruction = output[:, : self.n_features]
+        losses = self.loss(reconstruction, target.reshape(reconstruction.shape))
         if self.sparsity:
             losses = losses + self.sparsity * output[:, self.n_features :].abs().sum(1)
         return losses
@@ -187,7 +191,8 @@ class VariationalLoss(Loss):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         mean, log_variance = output[:, self.n_features :].chunk(2, dim=1)
-        losses = self.loss(output[:, : self.n_features], target.flatten(1))
+        reconstruction = output[:, : self.n_features]
+        losses = self.loss(reconstruction, target.reshape(reconstruction.shape))
         return losses + self.beta * divergence_from_unit_normal(mean, log_variance)
 
     def bound(self, network: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:

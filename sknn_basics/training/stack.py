@@ -130,7 +130,7 @@ class Stack:
                     current.optimiser.separate()
                 run.begin()
                 current = run
-            records.append((run.start, run.step(batches)))
+            records.append((run.start, run.step(*batches)))
             self.n_steps += 1
         current.optimiser.separate()
         self.n_epochs += 1
@@ -199,11 +199,10 @@ class Run:
         if not (is_known and self.optimiser.renew()):
             self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
-    def step(self, batches: Sequence[tuple]) -> Tensor:
+    def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
-        X, y, weights = zip(*batches)
         output = apply(self.layers, self.spread("X", X))
-        losses, total_weight = self.mean_losses(output, self.spread("y", y), weights)
+        losses, total_weight = self.mean_losses(output, self.spread("y", y), weight)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
         torch._foreach_copy_(list(self.gradients.values()), gradients)
@@ -216,23 +215,20 @@ class Run:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
 
-    def spread(self, name: str, parts: Sequence[Tensor]) -> Tensor:
+    def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
         if self.index is None:
-            out = self.memory.take(name, parts[0], len(parts), *parts[0].shape)
-            return torch.stack(parts, out=out)
-        stacked = torch.stack(parts)
-        out = self.memory.take(name, stacked, len(self.index), *parts[0].shape)
-        return torch.index_select(stacked, 0, self.index, out=out)
+            return values
+        out = self.memory.take(name, values, len(self.index), *values.shape[1:])
+        return torch.index_select(values, 0, self.index, out=out)
 
-    def mean_losses(self, output: Tensor, y: Tensor, weights: Sequence[Tensor | None]):
+    def mean_losses(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of each network's batch; return also each one's total weight."""
-        n_nets, n_samples = output.shape[:2]
-        losses = self.criterion(output.flatten(0, 1), y.flatten(0, 1)).view(n_nets, n_samples)
-        if all(weight is None for weight in weights):
-            return losses.mean(1), n_samples
-        ones = torch.ones(n_samples, dtype=torch.float64, device=output.device)
-        weight = self.spread("weight", [ones if weight is None else weight for weight in weights])
+        # Losses are along the second dimension, whatever follows it.
+        losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
+        if weight is None:
+            return losses.mean(1), output.shape[1]
+        weight = self.spread("weight", weight)
         total = weight.sum(1)
         total = torch.where(total > 0, total, 1.0)
         return (losses * (weight / total[:, None]).to(losses.dtype)).sum(1), total
@@ -275,6 +271,8 @@ class Sources:
         The networks, those of one source side by side, sources with more samples first.
     index : list of int
         Source of each, in that order.
+    rows : dict
+        A source's first input, target and weight, None for what need not be read.
     """
 
     def __init__(self, batches: Sequence[Batches]):
@@ -293,28 +291,55 @@ class Sources:
         self.index = [source for source, group in enumerate(groups) for _ in group]
         self.leaders = [batches[group[0]] for group in groups]
         self.followers = [batches[i] for group in groups for i in group[1:]]
+        self.memory = Memory()
+        X, y, weights = zip(*(leader.dataset[:1] for leader in self.leaders))
+        has_targets = any(x is not target for x, target in zip(X, y))
+        # What a sample is; targets that are the inputs, and weights of which none is given, are not
+        # read.
+        self.rows = {
+            "X": X[0][0],
+            "y": y[0][0] if has_targets else None,
+            "weight": next((weight[0] for weight in weights if weight is not None), None),
+        }
 
     def first_member(self, source: int) -> int:
         """Tell the place of the first network of a source."""
         return bisect_left(self.index, source)
 
-    def steps(self, batch_size: int) -> Iterator[tuple[int, int, list[tuple]]]:
+    def steps(self, batch_size: int) -> Iterator[tuple[int, int, tuple]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.
 
-        Sources whose batches have the same length make a step together.
+        Sources whose batches have the same length make a step together. Batches are inputs,
+        targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
         """
-        for follower in self.followers:
-            # Its random state must be as if it had read its own batches.
-            follower.reshuffle()
+        for own in [*self.leaders, *self.followers]:
+            # The random state of followers must be as if they had read their own batches.
+            own.reshuffle()
         sizes = [len(leader.dataset) for leader in self.leaders]
-        iterators = [iter(leader) for leader in self.leaders]
-        for first in range(0, sizes[0], batch_size):
-            start = 0
-            lengths = [min(batch_size, size - first) for size in sizes if size > first]
-            for _, run in groupby(lengths):
-                stop = start + len(list(run))
-                yield start, stop, [next(iterator) for iterator in iterators[start:stop]]
-                start = stop
+        block_size = self.leaders[0].block_size
+        for begin in range(0, sizes[0], block_size):
+            block = self.read_block(begin)
+            for first in range(0, min(block_size, sizes[0] - begin), batch_size):
+                start = 0
+                left = [size - begin - first for size in sizes if size > begin + first]
+                for length, run in groupby(min(batch_size, n) for n in left):
+                    stop = start + len(list(run))
+                    place = slice(start, stop), slice(first, first + length)
+                    yield start, stop, tuple(t if t is None else t[place] for t in block)
+                    start = stop
+
+    def read_block(self, begin: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Read samples of all sources that have some, from `begin` on, into common tensors."""
+        leaders = [leader for leader in self.leaders if len(leader.dataset) > begin]
+        n_rows = min(leaders[0].block_size, len(leaders[0].dataset) - begin)
+        X, y, weight = (
+            None if row is None else self.memory.take(name, row, len(leaders), n_rows, *row.shape)
+            for name, row in self.rows.items()
+        )
+        for i, leader in enumerate(leaders):
+            parts = (None if tensor is None else tensor[i] for tensor in (X, y, weight))
+            leader.dataset.read_into(leader.rows_of_block(begin), *parts)
+        return X, X if y is None else y, weight
 
     def counts(self, batch_size: int) -> list[list[int]]:
         """List the sizes of each network's batches."""
