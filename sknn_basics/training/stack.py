@@ -9,32 +9,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sknn_basics.modules.stacked import Memory, apply, stack_layers
+from sknn_basics.modules.stacked import apply, stack_layers
+from sknn_basics.modules.stacked_linear import Memory
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser
+
+# Options of layers, besides the shapes of their weights, that all networks of a stack have.
+OPTIONS = ("max_norm", "cell", "merge_mode", "returns_sequence", "step_shape", "steps_out")
 
 
 def structure(net: Net) -> tuple:
     """Describe what the networks of a stack must have in common."""
     module, criterion = net.module_, net.criterion_
     layers = [
-        (name, type(layer), getattr(layer, "max_norm", None))
+        (name, type(layer), *(getattr(layer, option, None) for option in OPTIONS))
         for name, layer in module.named_modules()
     ]
     tensors = [
         (name, tuple(tensor.shape), tensor.dtype, str(tensor.device), tensor.requires_grad)
         for name, tensor in named_tensors(module)
     ]
-    return tuple(layers), tuple(tensors), describe_loss(criterion), net.batch_size
+    # The number of steps of sequences is in that of multiplications.
+    sizes = net.batch_size, net.n_multiplications()
+    return tuple(layers), tuple(tensors), describe_loss(criterion), sizes
 
 
 def describe_loss(loss: Loss) -> tuple:
-    """Name a loss, its options, and the loss that it is made of, if any."""
+    """Name a loss, its options, and the losses that it is made of."""
     options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
-    inner = getattr(loss, "loss", None)
-    return type(loss), tuple(options.items()), None if inner is None else describe_loss(inner)
+    return type(loss), tuple(options.items()), tuple(map(describe_loss, loss.children()))
 
 
 def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
@@ -170,6 +175,10 @@ class Run:
         if len(nets) > stop - start:
             self.index = torch.tensor(sources.index[members], device=device) - start
         self.criterion = nets[0].criterion_
+        # Losses of steps have class weights of their own.
+        criteria = [net.criterion_ for net in nets]
+        has_weights = any(getattr(own, "class_weight", None) is not None for own in criteria)
+        self.criteria = criteria if has_weights else None
         parameters = dict(nets[0].module_.named_parameters())
         self.trained = [name for name, p in parameters.items() if p.requires_grad]
         self.leaves = {name: tensors[name].detach() for name in tensors}
@@ -224,8 +233,14 @@ class Run:
 
     def mean_losses(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of each network's batch; return also each one's total weight."""
-        # Losses are along the second dimension, whatever follows it.
-        losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
+        if self.criteria is not None:
+            losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
+        elif output.ndim == 4:
+            flat = output.flatten(0, 1), y.flatten(0, 1)
+            losses = self.criterion(*flat).view(output.shape[:2])
+        else:
+            # Losses are along the second dimension, whatever follows it.
+            losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
         if weight is None:
             return losses.mean(1), output.shape[1]
         weight = self.spread("weight", weight)

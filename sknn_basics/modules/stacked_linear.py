@@ -1,0 +1,108 @@
+"""Linear layers side by side, in memory that each step uses again."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Layer = Callable[[Tensor], Tensor]
+
+# Activations computed in place, and their gradients from the outputs, in place too.
+_aten = torch.ops.aten
+IN_PLACE = {
+    nn.ReLU: (
+        torch.relu_,
+        lambda g, output: _aten.threshold_backward.grad_input(g, output, 0, grad_input=g),
+    ),
+    nn.Sigmoid: (
+        torch.sigmoid_,
+        lambda g, output: _aten.sigmoid_backward.grad_input(g, output, grad_input=g),
+    ),
+    nn.Tanh: (
+        torch.tanh_,
+        lambda g, output: _aten.tanh_backward.grad_input(g, output, grad_input=g),
+    ),
+}
+
+
+class Memory(dict):
+    """Tensors that each step uses again: new ones cost more than to compute what they hold."""
+
+    def take(self, name: str, like: Tensor, *shape: int) -> Tensor:
+        """Give the tensor of that name and shape, whatever it holds."""
+        if (name, shape) not in self:
+            self[name, shape] = like.new_empty(shape)
+        return self[name, shape].detach()
+
+    def take_matrices(
+        self, name: str, like: Tensor, n_matrices: int, n_rows: int, n_columns: int, by_column: bool
+    ) -> Tensor:
+        """Give matrices whose rows lie side by side, or whose columns do."""
+        if by_column:
+            return self.take(name, like, n_matrices, n_columns, n_rows).mT
+        return self.take(name, like, n_matrices, n_rows, n_columns)
+
+
+class StackedLinear(torch.autograd.Function):
+    """Linear layers side by side, and their activation.
+
+    Takes x of shape (n_members, n_samples, n_inputs), weight of shape (n_members, n_units,
+    n_inputs), bias of shape (n_members, n_units). Results lie in memory that the next step uses
+    again; gradients of weights have the order that fused optimisers need.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
+        ctx.save_for_backward(x, weight)
+        ctx.activation, ctx.memory = activation, memory
+        n_members, n_samples, _ = x.shape
+        n_units = weight.shape[1]
+        # Values that lie side by side are computed at once: the more of them, the faster.
+        is_narrow = n_units < n_samples
+        output = memory.take_matrices("output", x, n_members, n_samples, n_units, is_narrow)
+        if is_narrow:
+            torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output.mT)
+        else:
+            torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
+        if activation is not None:
+            activate, _ = IN_PLACE[activation]
+            activate(output)
+            ctx.output = output
+        return output
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        x, weight = ctx.saved_tensors
+        memory = ctx.memory
+        if ctx.activation is not None:
+            # The gradient belongs to this layer alone.
+            _, differentiate = IN_PLACE[ctx.activation]
+            differentiate(gradient, ctx.output)
+        needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
+        gradient_x = gradient_weight = gradient_bias = None
+        if needs_x:
+            gradient_x = memory.take_matrices("x", x, *x.shape, x.mT.is_contiguous())
+            if x.mT.is_contiguous():
+                torch.bmm(weight.mT, gradient.mT, out=gradient_x.mT)
+            else:
+                torch.bmm(gradient, weight, out=gradient_x)
+        if needs_weight:
+            out = memory.take("weight", weight, *weight.shape)
+            gradient_weight = torch.bmm(gradient.mT, x, out=out)
+        if needs_bias:
+            out = memory.take("bias", weight, *weight.shape[:2])
+            gradient_bias = torch.sum(gradient, 1, out=out)
+        return gradient_x, gradient_weight, gradient_bias, None, None
+
+
+def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
+    """Make linear layers of all members, and the activation of `IN_PLACE` that follows, if any."""
+    memory = Memory()
+    weight, bias = tensors["weight"], tensors["bias"]
+    return lambda x: StackedLinear.apply(x, weight, bias, activation, memory)
+
+
+def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors of the layer of a name, by their names within it."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

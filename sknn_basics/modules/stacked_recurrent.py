@@ -1,0 +1,164 @@
+"""Recurrent networks of one structure, computed as one network, step by step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State, last_step, reverse
+from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
+from sknn_basics.modules.stacked_linear import below, stack_linear
+
+
+class StackedRecurrentLayer:
+    """Recurrent layers: (n_members, n_samples, n_steps, n_inputs) to what each puts out.
+
+    torch's kernels compute all steps of one layer; here, one step of all layers is a few
+    operations. Samples lie side by side, since there are more of them than units.
+
+    Parameters
+    ----------
+    layers : sequence of RecurrentLayer
+        The layers.
+    tensors : dict
+        Their parameters by name, stacked along a new first dimension.
+    """
+
+    def __init__(self, layers: Sequence[RecurrentLayer], tensors: dict[str, Tensor]):
+        self.layers, self.tensors = layers, tensors
+
+    def __call__(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        first = self.layers[0]
+        forward = self.run(x, "")
+        if not first.bidirectional:
+            return forward if first.returns_sequence else of_each(last_step, forward, lengths)
+        backward = self.run(of_each(reverse, x, lengths), "_reverse")
+        if first.returns_sequence:
+            backward = of_each(reverse, backward, lengths)
+        else:
+            forward, backward = (of_each(last_step, y, lengths) for y in (forward, backward))
+        return MERGE_MODES[first.merge_mode](forward, backward)
+
+    def run(self, x: Tensor, suffix: str) -> Tensor:
+        """Run one direction over all steps; return its outputs."""
+        first, tensors = self.layers[0], self.tensors
+        names = ("weight_ih", "weight_hh", "bias")
+        weight_ih, weight_hh, bias = (tensors[f"{name}{suffix}"] for name in names)
+        n_members, n_samples, n_steps, _ = x.shape
+        values = x.permute(0, 3, 2, 1).flatten(2)
+        given = torch.baddbmm(bias.unsqueeze(2), weight_ih, values)
+        start = x.new_zeros(n_members, first.n_units, n_samples).mT
+        mask = self.draw(start)
+        state: State = (start,) * len(first.kind.states)
+        outputs = []
+        for given_now in given.unflatten(2, (n_steps, n_samples)).unbind(2):
+            hidden = state[0] if mask is None else state[0] * mask
+            recalled = torch.bmm(weight_hh, hidden.mT)
+            state = first.kind.step(given_now.mT, recalled.mT, state)
+            outputs.append(state[0].mT)
+        return torch.stack(outputs, 2).permute(0, 3, 2, 1)
+
+    def laid_out(self, x: Tensor) -> list[Tensor]:
+        """Split the outputs by layer, and lay them in memory as each layer does alone."""
+        first = self.layers[0]
+        is_by_step = x.ndim == 4 and not (first.bidirectional and first.merge_mode == "concat")
+        return [
+            part.transpose(0, 1).contiguous().transpose(0, 1)
+            if is_by_step and not layer.recurrent_dropout
+            else part.contiguous()
+            for layer, part in zip(self.layers, x.unbind())
+        ]
+
+    def draw(self, start: Tensor) -> Tensor | None:
+        """Draw which units are dropped on their way to the next step, as each layer does alone."""
+        if not any(layer.recurrent_dropout for layer in self.layers):
+            return None
+        return torch.stack(
+            [
+                layer.draw(part) if layer.recurrent_dropout else torch.ones_like(part)
+                for layer, part in zip(self.layers, start.unbind())
+            ]
+        )
+
+
+class StackedRecurrent:
+    """Recurrent networks: (n_members, n_samples, n_steps, ...) to what each puts out.
+
+    Parameters
+    ----------
+    networks : sequence of RecurrentNetwork
+        The networks.
+    tensors : dict
+        Their parameters and buffers by name, stacked along a new first dimension.
+    """
+
+    def __init__(self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor]):
+        first = networks[0]
+        self.step_shape, self.steps_out = first.step_shape, first.steps_out
+        self.noise = [
+            network.input_noise for network in networks if hasattr(network, "input_noise")
+        ]
+        self.layers = []
+        names = [name for name, _ in first.named_children() if name.startswith("hidden")]
+        for name in names:
+            layers = [getattr(network, name) for network in networks]
+            if isinstance(layers[0], RecurrentLayer):
+                layers = StackedRecurrentLayer(layers, below(name, tensors))
+            self.layers.append(layers)
+        self.output = stack_linear(below("output", tensors), None)
+
+    @staticmethod
+    def unstackable_layer(network: RecurrentNetwork) -> str | None:
+        """Name the first layer of a network that cannot be part of a stack, if any."""
+        for name, layer in network.named_children():
+            if name in ("embedding", "frames"):
+                return type(layer).__name__
+            if isinstance(layer, RecurrentLayer) and layer.stateful:
+                return f"a stateful {type(layer).__name__}"
+        return None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x, lengths = self.prepare(x)
+        for layers in self.layers:
+            if isinstance(layers, StackedRecurrentLayer):
+                recurrent, x = layers, layers(x, lengths)
+            else:
+                x = apply_each(layers, recurrent.laid_out(x))
+        if isinstance(self.steps_out, int):
+            x = of_each(last_steps, x, lengths, self.steps_out)
+        if x.ndim == 3:
+            return self.output(x)
+        _, n_samples, n_steps, _ = x.shape
+        values = self.output(x.transpose(1, 2).flatten(1, 2))
+        return values.unflatten(1, (n_steps, n_samples)).transpose(1, 2)
+
+    def prepare(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Do for all networks what `RecurrentNetwork.prepare` does for one."""
+        if not self.step_shape:
+            x = x.unsqueeze(-1)
+        n_members = len(x)
+        x, lengths = split_padding(x.flatten(0, 1))
+        x = x.unflatten(0, (n_members, -1))
+        if self.noise:
+            x = apply_each(self.noise, x)
+        x = x.flatten(3)
+        if isinstance(self.steps_out, int):
+            x = nn.functional.pad(x, (0, 0, 0, self.steps_out))
+            lengths = None if lengths is None else lengths + self.steps_out
+        return x, lengths
+
+
+def of_each(function, x: Tensor, lengths: Tensor | None, *args) -> Tensor:
+    """Apply a function of sequences and lengths to those of all members."""
+    return function(x.flatten(0, 1), lengths, *args).unflatten(0, x.shape[:2])
+
+
+def apply_each(layers: Sequence[RandomLayer], x: Tensor | Sequence[Tensor]) -> Tensor:
+    """Apply to each member's values its own layer, which draws as it does alone.
+
+    It draws in the order in which values lie in memory: that of a tensor for all is made the usual
+    one.
+    """
+    parts = x.contiguous().unbind() if isinstance(x, Tensor) else x
+    return torch.stack([layer(part) for layer, part in zip(layers, parts)])
