@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
+from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS, Pad
+from sknn_basics.modules.conv_autoencoder import TRANSPOSED, Crop, ImageOutput
+from sknn_basics.modules.images import ChannelScale, ImageInput
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat
@@ -17,15 +20,28 @@ from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 
 # Layers that `vmap` runs for all members at once, with each member's own parameters.
-MAPPED = {*NORMALIZATIONS.values(), nn.PReLU}
+MAPPED = {
+    *CONVOLUTIONS.values(),
+    *NORMALIZATIONS.values(),
+    *TRANSPOSED.values(),
+    nn.PReLU,
+}
 
 # Layers that act on every value, or along the last dimension, alike for all members.
 SHARED = {type(make()) for make in ACTIVATIONS.values()} - MAPPED
 
-# Layers that only rearrange what members have, and how they do it for all.
-REARRANGING = {
-    nn.Flatten: lambda layer, x: x.flatten(2),
-    Repeat: lambda layer, x: x.unsqueeze(2).expand(-1, -1, layer.n_steps, -1),
+# Layers that treat each sample alike, whatever its member.
+SAMPLEWISE = {
+    ChannelScale,
+    Crop,
+    ImageInput,
+    ImageOutput,
+    Pad,
+    Repeat,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Upsample,
+    *(pool for kinds in POOLINGS.values() for pool in kinds.values()),
 }
 
 
@@ -46,11 +62,19 @@ def unstackable_layer(module: nn.Module) -> str | None:
 
 
 def _is_known(layer: nn.Module) -> bool:
+    if getattr(layer, "augmentation", None) is not None:
+        return False
     kinds = nn.Linear | RandomLayer | RecurrentNetwork
-    if isinstance(layer, kinds) or type(layer) in MAPPED or type(layer) in REARRANGING:
+    if isinstance(layer, kinds) or type(layer) in {*MAPPED, *SAMPLEWISE, nn.GroupNorm}:
         return True
     # A softmax without a dimension chooses it by the number of dimensions.
     return type(layer) in SHARED and getattr(layer, "dim", -1) == -1
+
+
+def has_convolutions(module: nn.Module) -> bool:
+    """Tell whether a network convolves images."""
+    kinds = (*CONVOLUTIONS.values(), *TRANSPOSED.values())
+    return any(isinstance(layer, kinds) for layer in module.modules())
 
 
 def stack_layers(modules: Sequence[nn.Module], tensors: dict[str, Tensor]) -> list[Layer]:
@@ -113,9 +137,18 @@ def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
         return StackedRecurrent(layers, tensors)
     if isinstance(first, RandomLayer):
         return lambda x: apply_each(layers, x)
-    if type(first) in REARRANGING:
-        return partial(REARRANGING[type(first)], first)
+    if type(first) in SAMPLEWISE:
+        return lambda x: first(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    if isinstance(first, nn.GroupNorm):
+        return partial(_normalize_groups, first.num_groups, first.eps, tensors)
     if not tensors:
         return first
     mapped = vmap(lambda own, x: functional_call(first, own, (x,)))
     return lambda x: mapped(tensors, x)
+
+
+def _normalize_groups(n_groups: int, eps: float, tensors: dict[str, Tensor], x: Tensor) -> Tensor:
+    """Normalize groups of channels, for which `vmap` has no rule."""
+    normal = nn.functional.group_norm(x.flatten(0, 1), n_groups, eps=eps).view_as(x)
+    shape = (len(x), 1, -1, *[1] * (x.ndim - 3))
+    return normal * tensors["weight"].view(shape) + tensors["bias"].view(shape)

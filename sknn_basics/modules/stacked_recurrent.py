@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State, last_step, reverse
+from sknn_basics.modules.conv import MEMORY_FORMATS
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
 from sknn_basics.modules.stacked_linear import below, stack_linear
@@ -157,8 +158,10 @@ def of_each(function, x: Tensor, lengths: Tensor | None, *args) -> Tensor:
 def apply_each(layers: Sequence[RandomLayer], x: Tensor | Sequence[Tensor]) -> Tensor:
     """Apply to each member's values its own layer, which draws as it does alone.
 
-    It draws in the order in which values lie in memory: that of a tensor for all is made the usual
-    one.
+    It draws in the order in which values lie in memory: that of one tensor for all is made the
+    usual one, of images that of convolutions.
     """
-    parts = x.contiguous().unbind() if isinstance(x, Tensor) else x
-    return torch.stack([layer(part) for layer, part in zip(layers, parts)])
+    if isinstance(x, Tensor):
+        memory_format = MEMORY_FORMATS.get(x.ndim - 3, torch.contiguous_format)
+        x = [part.contiguous(memory_format=memory_format) for part in x.unbind()]
+    return torch.stack([layer(part) for layer, part in zip(layers, x)])

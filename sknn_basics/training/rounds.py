@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from sknn_basics.modules.layers import random_layers
-from sknn_basics.modules.stacked import unstackable_layer
+from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.stacked import has_convolutions, unstackable_layer
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Course, Net
 from sknn_basics.training.stack import Sources, Stack, structure
@@ -21,6 +22,9 @@ from sknn_basics.training.stack import Sources, Stack, structure
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
 # processor as busy as a stack does: `python -m benchmarks.widths`.
 WIDE_STEP = 3 * 2**22
+
+# The same for a step of recurrent cells, which torch computes faster for one network.
+WIDE_CELLS = 2**18
 
 
 @dataclass
@@ -218,6 +222,12 @@ def is_on_cpu(net: Net) -> bool:
     return torch.device(net.device).type == "cpu"
 
 
+def work_of_cells(net: Net) -> int:
+    """Count the multiplications of a step of the widest recurrent part for a batch, 0 without."""
+    parts = [part for part in net.module_.modules() if isinstance(part, RecurrentNetwork)]
+    return net.batch_size * max((part.n_multiplications_a_step for part in parts), default=0)
+
+
 def n_busy_threads(nets: Sequence[Net]) -> int:
     """Count the threads that the steps of some nets keep busy, each by itself.
 
@@ -376,7 +386,12 @@ def reason_alone(net: Net) -> str | None:
         return "it is compiled"
     if not net.trainable_:
         return "nothing is trained"
-    if is_on_cpu(net) and work_of_step([net]) > WIDE_STEP:
+    if not is_on_cpu(net):
+        return None
+    if has_convolutions(net.module_):
+        return "a processor convolves faster for one network after the other"
+    cells = work_of_cells(net)
+    if cells > WIDE_CELLS or (not cells and work_of_step([net]) > WIDE_STEP):
         return "it is wide enough for a processor"
     return None
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sknn_basics.modules.cells import RecurrentLayer
+from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.stacked import apply, stack_layers
 from sknn_basics.modules.stacked_linear import Memory
 from sknn_basics.training.batches import Batches
@@ -16,17 +18,14 @@ from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser
 
-# Options of layers, besides the shapes of their weights, that all networks of a stack have.
-OPTIONS = ("max_norm", "cell", "merge_mode", "returns_sequence", "step_shape", "steps_out")
+# Options of layers that all networks of a stack have, besides what layers say of themselves.
+OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
 
 
 def structure(net: Net) -> tuple:
     """Describe what the networks of a stack must have in common."""
     module, criterion = net.module_, net.criterion_
-    layers = [
-        (name, type(layer), *(getattr(layer, option, None) for option in OPTIONS))
-        for name, layer in module.named_modules()
-    ]
+    layers = [(name, type(layer), describe_layer(layer)) for name, layer in module.named_modules()]
     tensors = [
         (name, tuple(tensor.shape), tensor.dtype, str(tensor.device), tensor.requires_grad)
         for name, tensor in named_tensors(module)
@@ -34,6 +33,13 @@ def structure(net: Net) -> tuple:
     # The number of steps of sequences is in that of multiplications.
     sizes = net.batch_size, net.n_multiplications()
     return tuple(layers), tuple(tensors), describe_loss(criterion), sizes
+
+
+def describe_layer(layer: torch.nn.Module) -> tuple:
+    """Name the options of a layer; those of draws may differ."""
+    may_differ = isinstance(layer, RandomLayer) and not isinstance(layer, RecurrentLayer)
+    options = tuple(getattr(layer, option, None) for option in OPTIONS)
+    return options if may_differ else (layer.extra_repr(), *options)
 
 
 def describe_loss(loss: Loss) -> tuple:
