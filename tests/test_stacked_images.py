@@ -1,4 +1,4 @@
-"""Stacks of convolutional networks, which are for accelerators, on the processor."""
+"""Stacks of convolutional networks."""
 
 import numpy as np
 import pytest
@@ -17,18 +17,16 @@ CLASSES = np.arange(N_SAMPLES) % 3
 FIXED = {"max_iter": 2, "batch_size": 8, "dtype": "float64", "random_state": 0}
 
 
-@pytest.fixture
-def as_on_accelerators(monkeypatch):
-    """Let the processor stack convolutions, too."""
-    monkeypatch.setattr(rounds, "has_convolutions", lambda module: False)
-
-
 def classifier():
     return ConvNetClassifier((3, 4), (5,), **FIXED), IMAGES, CLASSES
 
 
 def autoencoder():
     return ConvAutoencoder((3, 4), 5, **FIXED), IMAGES, None
+
+
+def grey_autoencoder():
+    return ConvAutoencoder((3, 4), 5, **FIXED), IMAGES[..., 0], None
 
 
 def variational():
@@ -47,12 +45,13 @@ CASES = {
     "preprocessing": (classifier, {"preprocessing": ["unit", "symmetric"]}),
     "autoencoder": (autoencoder, {"noise": [None, "gaussian"], "sparsity": [0.0, 0.1]}),
     "pooled autoencoder": (autoencoder, {"downsample": ["max"], "latent_filters": [None, 2]}),
+    "grey autoencoder": (grey_autoencoder, {"alpha": [0.0, 0.1], "downsample": ["max", "stride"]}),
     "variational": (variational, {"beta": [0.5, 1.0]}),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_stacked_fits_equal_those_alone(case, as_on_accelerators):
+def test_stacked_fits_equal_those_alone(case):
     make, grid = CASES[case]
     template, X, y = make()
     folds = [train for train, _ in KFold(3, shuffle=True, random_state=0).split(X)]
@@ -77,19 +76,19 @@ def test_stacked_fits_equal_those_alone(case, as_on_accelerators):
             assert difference < 1e-9, f"{one}: {name} differs by {difference}"
 
 
-def test_the_processor_convolves_for_one_network_after_the_other():
+def test_wide_networks_are_trained_alone_on_a_processor(monkeypatch):
+    monkeypatch.setattr(rounds, "WIDE_IMAGES", 8 * (2 * 3 + 3 * 4) * 9)
     estimator, X, y = classifier()
     with stacked() as report:
         cross_val_score(estimator, X, y, cv=3)
-    reason = "a processor convolves faster for one network after the other"
-    assert [training.way for training in report.trainings] == [f"alone: {reason}"]
+    assert [t.way for t in report.trainings] == ["alone: it is wide enough for a processor"]
 
 
 @pytest.mark.parametrize(
     ("parameters", "layer"),
     [({"augmentation": torch.abs}, "ImageInput"), ({"preprocessing": torch.abs}, "Preprocessing")],
 )
-def test_foreign_layers_have_no_stacked_form(parameters, layer, as_on_accelerators):
+def test_foreign_layers_have_no_stacked_form(parameters, layer):
     estimator, X, y = classifier()
     with stacked() as report:
         cross_val_score(estimator.set_params(**parameters), X, y, cv=3)

@@ -19,9 +19,11 @@ from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 
+CONVOLUTION = tuple(CONVOLUTIONS.values())
+
 # Layers that `vmap` runs for all members at once, with each member's own parameters.
 MAPPED = {
-    *CONVOLUTIONS.values(),
+    *CONVOLUTION,
     *NORMALIZATIONS.values(),
     *TRANSPOSED.values(),
     nn.PReLU,
@@ -73,7 +75,7 @@ def _is_known(layer: nn.Module) -> bool:
 
 def has_convolutions(module: nn.Module) -> bool:
     """Tell whether a network convolves images."""
-    kinds = (*CONVOLUTIONS.values(), *TRANSPOSED.values())
+    kinds = (*CONVOLUTION, *TRANSPOSED.values())
     return any(isinstance(layer, kinds) for layer in module.modules())
 
 
@@ -143,7 +145,11 @@ def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
         return partial(_normalize_groups, first.num_groups, first.eps, tensors)
     if not tensors:
         return first
-    mapped = vmap(lambda own, x: functional_call(first, own, (x,)))
+    if isinstance(first, CONVOLUTION):
+        # Without the ways of this package's own layers, for which `vmap` has no rule.
+        mapped = vmap(lambda own, x: first._conv_forward(x, own["weight"], own["bias"]))
+    else:
+        mapped = vmap(lambda own, x: functional_call(first, own, (x,)))
     return lambda x: mapped(tensors, x)
 
 

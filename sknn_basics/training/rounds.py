@@ -20,10 +20,13 @@ from sknn_basics.training.net import Course, Net
 from sknn_basics.training.stack import Sources, Stack, structure
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
-# processor as busy as a stack does: `python -m benchmarks.widths`.
+# processor as busy as a stack does: `python -m benchmarks.stacking`.
 WIDE_STEP = 3 * 2**22
 
-# The same for a step of recurrent cells, which torch computes faster for one network.
+# The same of networks with convolutions, which torch computes faster for one network.
+WIDE_IMAGES = 2**20
+
+# The same of a step of recurrent cells, for the same reason.
 WIDE_CELLS = 2**18
 
 
@@ -386,14 +389,17 @@ def reason_alone(net: Net) -> str | None:
         return "it is compiled"
     if not net.trainable_:
         return "nothing is trained"
-    if not is_on_cpu(net):
-        return None
-    if has_convolutions(net.module_):
-        return "a processor convolves faster for one network after the other"
-    cells = work_of_cells(net)
-    if cells > WIDE_CELLS or (not cells and work_of_step([net]) > WIDE_STEP):
+    if is_on_cpu(net) and is_wide(net):
         return "it is wide enough for a processor"
     return None
+
+
+def is_wide(net: Net) -> bool:
+    """Tell whether a network by itself keeps a processor as busy as a stack does."""
+    if cells := work_of_cells(net):
+        return cells > WIDE_CELLS
+    limit = WIDE_IMAGES if has_convolutions(net.module_) else WIDE_STEP
+    return work_of_step([net]) > limit
 
 
 def snapshot_of_draws(stack: Stack, courses: Iterable[Course]) -> Callable[[], None]:
