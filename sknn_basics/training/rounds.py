@@ -449,5 +449,7 @@ def bytes_of_fit(course: Course) -> int:
     # Training and test rows, as they came and transformed, mostly in double precision.
     data = 4 * len(dataset) * dataset.sample_bytes
     # Weights, gradients, moments; outputs of all layers and their gradients.
-    outputs = sum(p.shape[0] for p in net.module_.parameters() if p.dim() > 1)
+    rows = [p.shape[0] for p in net.module_.parameters() if p.dim() > 1]
+    # A network that uses its weights at many places tells the size of its largest layer.
+    outputs = max(sum(rows), len(rows) * getattr(net.module_, "largest_output", 0))
     return data + itemsize * (5 * net.n_weights() + 4 * net.batch_size * outputs)
