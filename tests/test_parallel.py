@@ -768,13 +768,33 @@ def test_one_of_two_stacks_that_does_not_fit_in_memory_is_halved(data, two_threa
 # Side effects.
 
 
-def test_a_fitted_network_owns_its_weights(data):
+def test_a_fitted_network_owns_its_weights_and_moments(data):
     X, y = data
     with stacked():
         fits = cross_validate(network(), X, y, cv=5, return_estimator=True)["estimator"]
     for fit in fits:
-        for tensor in fit.module_.parameters():
+        moments = [t for state in fit.net_.optimizer_.state.values() for t in state.values()]
+        assert len(moments) == 3 * 4
+        for tensor in (*fit.module_.parameters(), *moments):
             assert tensor.untyped_storage().nbytes() == tensor.nbytes
+
+
+def test_a_stacked_fit_goes_on_as_one_alone(data):
+    X, y = data
+
+    def fit_twice(alpha):
+        # The first stops early, and so leaves the others to a stack anew.
+        model = network(alpha=alpha, n_iter_no_change=2, tol=10 if alpha else 0, max_iter=6)
+        return model.fit(X, y).partial_fit(X, y)
+
+    def fit_all():
+        return Parallel()(delayed(fit_twice)(alpha) for alpha in (0.1, 0.0, 0.0))
+
+    alone = fit_all()
+    with stacked():
+        together = fit_all()
+    assert [len(fit.loss_curve_) for fit in alone] == [5, 7, 7]
+    assert_same_fits(together, alone, 1e-5)
 
 
 def test_callbacks_may_save_and_replace_weights_while_stacked(data, tmp_path):

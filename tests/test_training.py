@@ -13,7 +13,15 @@ from torch import nn
 
 from sknn_basics import MLPClassifier, MLPRegressor
 from sknn_basics.training.batches import ArrayDataset, Batches
-from sknn_basics.training.optimisers import SOLVERS, make_optimiser, usual_rate
+from sknn_basics.training.losses import CrossEntropy
+from sknn_basics.training.optimisers import (
+    SOLVERS,
+    Adam,
+    JointOptimiser,
+    lay_moments_side_by_side,
+    make_optimiser,
+    usual_rate,
+)
 from sknn_basics.training.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -120,6 +128,48 @@ def test_a_fit_does_not_import_the_compiler_of_torch(solver):
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert run([sys.executable, "-W", "ignore", "-c", script]).returncode == 0
+
+
+def test_fused_steps_of_neighbours_are_those_of_each():
+    alone = [[torch.randn(4, 3), torch.randn(4)] for _ in range(3)]
+    stacks = [torch.stack(tensors) for tensors in zip(*alone)]
+    members = list(zip(*(stack.unbind() for stack in stacks)))
+    gradients = [torch.randn_like(stack) for stack in stacks]
+    optimisers = []
+    for tensors in (alone, members):
+        parameters = [[nn.Parameter(t) for t in member] for member in tensors]
+        for own, part in zip(zip(*parameters), gradients):
+            for parameter, gradient in zip(own, part.unbind()):
+                parameter.grad = gradient
+        optimisers.append([Adam(own, lr=0.1, fused=True) for own in parameters])
+    lay_moments_side_by_side(optimisers[1])
+    # Two share a rate.
+    for own in optimisers:
+        own[2].param_groups[0]["lr"] = 0.2
+    joint = JointOptimiser(optimisers[1])
+    assert sorted(map(len, (lists[0] for lists in joint.joined[0].kept.values()))) == [2, 2]
+    for _ in range(3):
+        joint.step()
+        for own in optimisers[0]:
+            own.step()
+    for member, own in zip(members, alone):
+        torch.testing.assert_close(list(member), own)
+
+
+# Losses
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
+def test_cross_entropy_of_a_stack_is_that_of_torch(scale):
+    output = (scale * torch.randn(3, 4, 5, dtype=torch.float64)).requires_grad_()
+    target, weight = torch.randint(4, (3, 5)), torch.rand(3, 5, dtype=torch.float64)
+    results = []
+    for losses in (
+        CrossEntropy()(output, target),
+        nn.functional.cross_entropy(output, target, reduction="none"),
+    ):
+        results.append((losses, *torch.autograd.grad((weight * losses).sum(), output)))
+    torch.testing.assert_close(*results)
 
 
 # Schedules

@@ -48,12 +48,12 @@ class StackedLinear(torch.autograd.Function):
 
     Takes x of shape (n_members, n_samples, n_inputs), weight of shape (n_members, n_units,
     n_inputs), bias of shape (n_members, n_units). Results lie in memory that the next step uses
-    again; gradients of weights have the order that fused optimisers need.
+    again, the gradients of weight and bias in their `grad` if they have one.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
-        ctx.save_for_backward(x, weight)
+        ctx.save_for_backward(x, weight, bias)
         ctx.activation, ctx.memory = activation, memory
         n_members, n_samples, _ = x.shape
         n_units = weight.shape[1]
@@ -72,7 +72,7 @@ class StackedLinear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
-        x, weight = ctx.saved_tensors
+        x, weight, bias = ctx.saved_tensors
         memory = ctx.memory
         if ctx.activation is not None:
             # The gradient belongs to this layer alone.
@@ -87,11 +87,9 @@ class StackedLinear(torch.autograd.Function):
             else:
                 torch.bmm(gradient, weight, out=gradient_x)
         if needs_weight:
-            out = memory.take("weight", weight, *weight.shape)
-            gradient_weight = torch.bmm(gradient.mT, x, out=out)
+            gradient_weight = torch.bmm(gradient.mT, x, out=weight.grad)
         if needs_bias:
-            out = memory.take("bias", weight, *weight.shape[:2])
-            gradient_bias = torch.sum(gradient, 1, out=out)
+            gradient_bias = torch.sum(gradient, 1, out=bias.grad)
         return gradient_x, gradient_weight, gradient_bias, None, None
 
 

@@ -27,7 +27,7 @@ from sknn_basics.training.callbacks import (
 from sknn_basics.training.devices import threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
-from sknn_basics.training.saving import own_weights, replace_when_complete
+from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
 # Who makes the steps where it is not the net itself: called with the `Course` of a training.
@@ -159,7 +159,7 @@ class Net(NeuralNet):
             warnings.warn("Training interrupted by user.", stacklevel=2)
             self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
         finally:
-            own_weights(self.module_)
+            own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - n_earlier
         return self
 
@@ -440,7 +440,7 @@ class Net(NeuralNet):
         """Save as skorch does, but a file that exists stays whole until the new one is."""
         if args:
             raise TypeError("save_params takes file names by keyword, as f_params='...'")
-        own_weights(self.module_)
+        own_memory(self.module_, self.optimizer_)
         with replace_when_complete(files) as temporary:
             super().save_params(**temporary)
 

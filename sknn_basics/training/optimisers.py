@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
@@ -75,7 +75,9 @@ class Adam(without_compiler(torch.optim.Adam)):
     def keep_tensors(self) -> None:
         """Collect the tensors of fused steps once, for parameters that keep their gradients."""
         if self.param_groups[0]["fused"]:
-            self.kept = {id(group): self.fused_tensors(group) for group in self.param_groups}
+            self.kept = {
+                id(group): join_neighbours(self.fused_tensors(group)) for group in self.param_groups
+            }
 
     def fused_tensors(self, group: dict) -> tuple:
         """Collect what a fused step works on: parameters, gradients, moments, numbers of steps."""
@@ -125,6 +127,54 @@ class Adam(without_compiler(torch.optim.Adam)):
 
     def __reduce__(self):
         return Adam.__new__, (Adam,), self.__getstate__()
+
+
+def lay_moments_side_by_side(optimisers: Sequence[Optimizer]) -> None:
+    """Give the moments of fused Adam optimisers of one structure a memory in common."""
+    if not all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers):
+        return
+    members = [(own, [p for g in own.param_groups for p in g["params"]]) for own in optimisers]
+    for i in range(len(members[0][1])):
+        states = [own.state[ps[i]] or own.new_state(ps[i]) for own, ps in members]
+        for moment in ("exp_avg", "exp_avg_sq"):
+            stacked = torch.stack([state[moment] for state in states])
+            for state, view in zip(states, stacked.unbind()):
+                state[moment] = view
+
+
+def join_neighbours(tensors: tuple) -> tuple:
+    """Join those of the tensors of a fused step that lie side by side in memory.
+
+    A call takes long for every tensor that it is given.
+    """
+    *lists, _, steps = tensors
+    runs = []
+    for column in sorted(zip(*lists), key=lambda column: column[0].data_ptr()):
+        if runs and all(map(is_followed_by, runs[-1][-1], column)):
+            runs[-1].append(column)
+        else:
+            runs.append([column])
+    joined = [[join(own) for own in zip(*run)] for run in runs]
+    return *map(list, zip(*joined)), [], steps[: len(runs)]
+
+
+def is_followed_by(first: Tensor, second: Tensor) -> bool:
+    """Tell whether two tensors lie side by side in one memory."""
+    return (
+        first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+        and first.data_ptr() + first.nbytes == second.data_ptr()
+        and first.is_contiguous()
+        and second.is_contiguous()
+    )
+
+
+def join(neighbours: Sequence[Tensor]) -> Tensor:
+    """View tensors that lie side by side as one."""
+    first = neighbours[0].detach()
+    if len(neighbours) == 1:
+        return first
+    size = sum(tensor.numel() for tensor in neighbours)
+    return first.as_strided((size,), (1,), first.storage_offset())
 
 
 SOLVERS = {

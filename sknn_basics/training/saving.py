@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -93,13 +94,14 @@ def clone_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
-def own_weights(module: nn.Module) -> None:
-    """Give parameters and buffers that are views of larger tensors a storage of their own.
+def own_memory(module: nn.Module, optimiser: Optimizer) -> None:
+    """Give weights and states that are views of larger tensors a memory of their own.
 
     A copy or a file of a view holds everything that it is a view of.
     """
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.untyped_storage().nbytes() > tensor.nbytes:
+    states = [state.values() for state in optimiser.state.values()]
+    for tensor in chain(module.parameters(), module.buffers(), *states):
+        if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().nbytes() > tensor.nbytes:
             tensor.data = tensor.data.clone()
 
 

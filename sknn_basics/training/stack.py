@@ -16,7 +16,7 @@ from sknn_basics.modules.stacked_linear import Memory
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import JointOptimiser
+from sknn_basics.training.optimisers import JointOptimiser, lay_moments_side_by_side
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -133,6 +133,8 @@ class Stack:
         for parameter, gradient in self.gradient_views:
             if parameter.grad is not gradient:
                 parameter.grad = gradient
+        if not self.n_epochs:
+            lay_moments_side_by_side([net.optimizer_ for net in self.nets])
         self.n_steps, records, current = 0, [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
             run = self.run(start, stop)
@@ -192,6 +194,8 @@ class Run:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
         self.gradients = {name: stack.gradients[name][members] for name in self.trained}
+        for name, gradient in self.gradients.items():
+            self.leaves[name].grad = gradient
         self.memory, self.optimiser = Memory(), None
         dtype = tensors[self.trained[0]].dtype
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
@@ -220,7 +224,9 @@ class Run:
         losses, total_weight = self.mean_losses(output, self.spread("y", y), weight)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
-        torch._foreach_copy_(list(self.gradients.values()), gradients)
+        for own, gradient in zip(self.gradients.values(), gradients):
+            if gradient.data_ptr() != own.data_ptr():
+                own.copy_(gradient)
         scale = self.alpha / total_weight
         norms = self.decay(scale.to(output.dtype))
         if self.clip is not None:
