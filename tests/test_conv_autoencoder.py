@@ -214,9 +214,14 @@ def test_transposed_convolutions_are_those_of_torch(n_dims):
     generator = torch.Generator().manual_seed(0)
     for values in layer.parameters():
         nn.init.normal_(values, generator=generator)
-    x = torch.randn(4, 3, *range(4, 4 + n_dims), generator=generator)
-    kind = getattr(nn, f"ConvTranspose{n_dims}d")
-    torch.testing.assert_close(layer(x), kind.forward(layer, x))
+    x = torch.randn(4, 3, *range(4, 4 + n_dims), generator=generator).requires_grad_()
+    expected = getattr(nn, f"ConvTranspose{n_dims}d").forward(layer, x)
+    torch.testing.assert_close(layer(x), expected)
+    leaves, by = [x, *layer.parameters()], torch.randn(expected.shape, generator=generator)
+    torch.testing.assert_close(
+        torch.autograd.grad(layer(x).relu_(), leaves, by),
+        torch.autograd.grad(expected.relu_(), leaves, by),
+    )
 
 
 # Bad input.

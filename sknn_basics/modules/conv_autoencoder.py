@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,19 +14,33 @@ from sknn_basics.modules.layers import Dropout, Linear, make_activation
 
 
 class TransposedConvolution:
-    """Unset weights, and a bias of its own.
+    """Unset weights, and a gradient of the bias of its own.
 
-    Within a transposed convolution of torch, the gradient of the bias takes a CPU half as long as
-    all others.
+    Within a transposed convolution of torch, it takes a CPU half as long as all others.
     """
 
     def reset_parameters(self) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         convolve = getattr(functional, f"conv_transpose{x.ndim - 2}d")
-        bare = convolve(x, self.weight, None, self.stride, self.padding, self.output_padding)
-        return bare.add_(self.bias.view(-1, *[1] * (x.ndim - 2)))
+        return convolve(x, weight, bias, self.stride, self.padding, self.output_padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return AddedBias.apply(self._conv_forward(x, self.weight, self.bias.detach()), self.bias)
+
+
+class AddedBias(torch.autograd.Function):
+    """Nothing but the gradient of a bias that each channel has got already."""
+
+    @staticmethod
+    def forward(ctx, y: Tensor, bias: Tensor) -> Tensor:
+        ctx.mark_dirty(y)  # no view: an activation may change it in place
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, gradient.sum((0, *range(2, gradient.ndim)))
 
 
 class ConvTranspose1d(TransposedConvolution, nn.ConvTranspose1d):

@@ -13,23 +13,22 @@ Place = tuple[slice, ...]
 class SingleFilter(torch.autograd.Function):
     """Convolution of images by one filter of odd size, with results of the images' size.
 
-    One matrix product weighs all pixels by all taps of the filter; for each tap, the weighed pixels
-    are then moved to where they count, and added up. This takes half as long as a convolution of
-    torch, whose results for several filters are computed side by side.
+    A matrix product for each image weighs all pixels by all taps of the filter; for each tap, the
+    weighed pixels are then moved to where they count, and added up. This takes half as long as a
+    convolution of torch, whose results for several filters are computed side by side.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        n_samples, n_channels, *size = x.shape
-        pixels = x.permute(0, 2, 3, 1).reshape(-1, n_channels)
-        taps = weight[0].permute(1, 2, 0).reshape(-1, n_channels)
+        n_samples, _, *size = x.shape
+        pixels, taps = x.flatten(2), weight[0].flatten(1).T.contiguous()
         ctx.save_for_backward(pixels, taps)
-        ctx.shape, ctx.kernel = x.shape, weight.shape[2:]
+        ctx.size, ctx.kernel = size, weight.shape[2:]
         ctx.places = places_of_taps(ctx.kernel, size)
         # No view: an activation may change it in place.
         out = bias.repeat(n_samples, 1, *size)
-        products = (taps @ pixels.T).view(-1, *out.shape)
-        for weighed, (target, source) in zip(products, ctx.places):
+        products = torch.bmm(taps.expand(n_samples, -1, -1), pixels).unflatten(2, size)
+        for weighed, (target, source) in zip(products.split(1, dim=1), ctx.places):
             out[target] += weighed[source]
         return out
 
@@ -37,14 +36,19 @@ class SingleFilter(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         pixels, taps = ctx.saved_tensors
-        n_samples, n_channels, *size = ctx.shape
-        moved = grad.new_zeros(len(taps), *grad.shape)
-        for plane, (target, source) in zip(moved, ctx.places):
+        n_samples, n_channels, _ = pixels.shape
+        moved = grad.new_zeros(n_samples, len(taps), *ctx.size)
+        for plane, (target, source) in zip(moved.split(1, dim=1), ctx.places):
             plane[source] = grad[target]
-        moved = moved.view(len(taps), -1)
-        of_pixels = (moved.T @ taps).view(n_samples, *size, n_channels).permute(0, 3, 1, 2)
-        of_taps = (moved @ pixels).view(1, *ctx.kernel, n_channels).permute(0, 3, 1, 2)
-        return of_pixels, of_taps, grad.sum().view(1)
+        moved = moved.flatten(2)
+        # Channels last, as the pixels are.
+        of_pixels = torch.bmm(moved.transpose(1, 2), taps.expand(n_samples, -1, -1))
+        of_taps = torch.bmm(moved, pixels.transpose(1, 2)).sum(0)
+        return (
+            of_pixels.transpose(1, 2).unflatten(2, ctx.size),
+            of_taps.T.reshape(1, n_channels, *ctx.kernel),
+            grad.sum().view(1),
+        )
 
 
 def places_of_taps(kernel: Sequence[int], size: Sequence[int]) -> list[tuple[Place, Place]]:

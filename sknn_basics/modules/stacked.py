@@ -19,13 +19,12 @@ from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 
-CONVOLUTION = tuple(CONVOLUTIONS.values())
+CONVOLUTION = (*CONVOLUTIONS.values(), *TRANSPOSED.values())
 
 # Layers that `vmap` runs for all members at once, with each member's own parameters.
 MAPPED = {
     *CONVOLUTION,
     *NORMALIZATIONS.values(),
-    *TRANSPOSED.values(),
     nn.PReLU,
 }
 
@@ -75,8 +74,7 @@ def _is_known(layer: nn.Module) -> bool:
 
 def has_convolutions(module: nn.Module) -> bool:
     """Tell whether a network convolves images."""
-    kinds = (*CONVOLUTION, *TRANSPOSED.values())
-    return any(isinstance(layer, kinds) for layer in module.modules())
+    return any(isinstance(layer, CONVOLUTION) for layer in module.modules())
 
 
 def stack_layers(modules: Sequence[nn.Module], tensors: dict[str, Tensor]) -> list[Layer]:
