@@ -1,6 +1,7 @@
 """The training loop: batches, policies, optimisers."""
 
 import sys
+from platform import libc_ver
 from subprocess import run
 
 import numpy as np
@@ -128,6 +129,28 @@ def test_a_fit_does_not_import_the_compiler_of_torch(solver):
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert run([sys.executable, "-W", "ignore", "-c", script]).returncode == 0
+
+
+PAGE_FAULTS = """
+import resource, torch
+from sknn_basics.training.devices import kept_memory
+
+def count_page_faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    outputs = [torch.ones(4_000_000) for _ in range(6)]
+    del outputs
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+with kept_memory("cpu", 100_000_000):
+    print(*(count_page_faults() for _ in range(5)))
+"""
+
+
+@pytest.mark.skipif(libc_ver()[0] != "glibc", reason="the allocator is another one")
+def test_a_step_finds_the_memory_of_the_last_one():
+    result = run([sys.executable, "-c", PAGE_FAULTS], capture_output=True, text=True, check=True)
+    first, *_, last = map(int, result.stdout.split())
+    assert last < first / 100
 
 
 def test_fused_steps_of_neighbours_are_those_of_each():

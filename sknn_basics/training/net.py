@@ -24,7 +24,7 @@ from sknn_basics.training.callbacks import (
     ValidationScore,
     all_finite,
 )
-from sknn_basics.training.devices import threads_for_step
+from sknn_basics.training.devices import kept_memory, threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
@@ -179,6 +179,13 @@ class Net(NeuralNet):
     def n_weights(self) -> int:
         """Count the parameters of the network."""
         return sum(parameter.numel() for parameter in self.parameters_)
+
+    def bytes_of_step(self) -> int:
+        """Estimate the memory that outputs of all layers and their gradients take in a step."""
+        rows = [len(parameter) for parameter in self.parameters_ if parameter.dim() > 1]
+        # A network that uses its weights at many places tells the size of its largest layer.
+        outputs = max(sum(rows), len(rows) * getattr(self.module_, "largest_output", 0))
+        return 4 * self.parameters_[0].element_size() * self.batch_size * outputs
 
     def n_multiplications(self) -> int:
         """Count the multiplications a sample of a forward pass.
@@ -479,10 +486,11 @@ class Course:
 
     def train(self) -> None:
         """Make all steps."""
-        self.advance()
-        while self.batches is not None:
-            self.result = self.net.train_epoch(self.batches)
+        with kept_memory(self.net.device, self.net.bytes_of_step()):
             self.advance()
+            while self.batches is not None:
+                self.result = self.net.train_epoch(self.batches)
+                self.advance()
 
 
 def _best_of(history: History) -> dict[str, float]:

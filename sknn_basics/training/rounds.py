@@ -448,8 +448,5 @@ def bytes_of_fit(course: Course) -> int:
     itemsize = next(net.module_.parameters()).element_size()
     # Training and test rows, as they came and transformed, mostly in double precision.
     data = 4 * len(dataset) * dataset.sample_bytes
-    # Weights, gradients, moments; outputs of all layers and their gradients.
-    rows = [p.shape[0] for p in net.module_.parameters() if p.dim() > 1]
-    # A network that uses its weights at many places tells the size of its largest layer.
-    outputs = max(sum(rows), len(rows) * getattr(net.module_, "largest_output", 0))
-    return data + itemsize * (5 * net.n_weights() + 4 * net.batch_size * outputs)
+    # Weights, gradients, moments.
+    return data + 5 * itemsize * net.n_weights() + net.bytes_of_step()
