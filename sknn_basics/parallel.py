@@ -13,7 +13,7 @@ from joblib.parallel import ParallelBackendBase
 
 from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Course
-from sknn_basics.training.rounds import Report, Rounds, Training, bytes_of_fit
+from sknn_basics.training.rounds import Background, Report, Rounds, Training, bytes_of_fit
 
 __all__ = ["Report", "Training", "stacked"]
 
@@ -94,11 +94,15 @@ class Task:
         self.number = number
         return number > 0
 
-    def pause(self) -> None:
+    def rest(self) -> None:
         """Let others run until this task is resumed."""
         with warnings.catch_warnings():  # brings this task's filters back
             self.turns.ended.put(self.number)
             self.has_turn()
+
+    def pause(self) -> None:
+        """Rest, unless this task is to end."""
+        self.rest()
         if self.is_cancelled and not self.is_unwinding:
             self.is_unwinding = True
             raise Cancelled
@@ -122,7 +126,8 @@ class Turns:
 
     def __init__(self, n_jobs: int, report: Report):
         self.n_jobs = n_jobs
-        self.rounds = Rounds(report)
+        self.rounds, self.background = Rounds(report), Background(report)
+        self.n_tasks = 0
         self.queued, self.ready, self.waiting = deque(), deque(), {}
         self.n_active = 0
         self.memory, self.bytes_of_fit = 0, 0
@@ -137,7 +142,7 @@ class Turns:
             self.memory = available_memory(course.net.device) // 2
         self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
         self.waiting[course] = task
-        self.rounds.add(course)
+        self.begin(course)
         task.pause()
         while course in self.waiting:
             task.pause()
@@ -149,10 +154,21 @@ class Turns:
             self.ready.append(task.waiter)
         self.ended.put(task.number)
 
+    # In the thread of a task, or that which called joblib.
+
+    def begin(self, course: Course) -> None:
+        """Let a net wait for the next round, or train it in the background of other tasks."""
+        # Not by what is under way just now: one thread and two make different roundings.
+        takes_it = self.n_tasks > 1 and self.background.takes(course.net)
+        (self.background if takes_it else self.rounds).add(course)
+
     # In the thread that called joblib, or that of a task with tasks of its own.
 
-    def wait_for(self, task: Task) -> None:
-        """Wait until a task has ended, and see to it that it does."""
+    def wait_for(self, task: Task, is_cancelled: bool = False) -> None:
+        """Wait until a task has ended, and see to it that it does.
+
+        Whoever waits for a cancelled task cannot be cancelled before it has ended.
+        """
         here = getattr(HERE, "task", None)
         if here is None or here.turns is not self:
             while not task.done:
@@ -162,7 +178,7 @@ class Turns:
         self.n_active -= 1
         try:
             while not task.done:
-                here.pause()
+                here.rest() if is_cancelled else here.pause()
         finally:
             self.n_active += 1
 
@@ -180,11 +196,13 @@ class Turns:
 
     def train(self) -> None:
         """Train an epoch; go on with the trainings that need no thread of their own."""
-        for course in self.rounds.train():
+        trained = self.rounds.train()
+        trained += self.background.ended(is_patient=not trained)
+        for course in trained:
             task = self.waiting[course]
             is_plain = not (task.is_cancelled or course.net.runs_foreign_code())
             if course.error is None and is_plain and self.advance(course):
-                self.rounds.add(course)
+                self.begin(course)
             else:
                 self.ready.append(self.waiting.pop(course))
 
@@ -227,7 +245,9 @@ class Turns:
             self.finish_turn()
         if is_outermost:
             # No task is left to train, and an interrupted round is in no order to be gone on with.
-            self.rounds = Rounds(self.rounds.report)
+            self.background.close()
+            report = self.rounds.report
+            self.rounds, self.background = Rounds(report), Background(report)
             self.waiting.clear()
         for task in tasks:
             if task in self.queued:
@@ -238,11 +258,12 @@ class Turns:
         for task in started:
             task.is_cancelled = True
             if task.course in self.waiting:
-                self.rounds.withdraw(task.course)
+                is_trained = task.course in self.background.jobs
+                (self.background if is_trained else self.rounds).withdraw(task.course)
                 del self.waiting[task.course]
             self.ready.append(task)
         for task in started:
-            self.wait_for(task)
+            self.wait_for(task, is_cancelled=True)
 
 
 class StackedBackend(ParallelBackendBase):
@@ -287,6 +308,7 @@ class StackedBackend(ParallelBackendBase):
 
     def submit(self, func, callback=None):
         turns, tasks = self.calls[-1]
+        turns.n_tasks += 1
         tasks.append(Task(turns, func, callback))
         turns.queued.append(tasks[-1])
         return tasks[-1]
@@ -302,10 +324,12 @@ class StackedBackend(ParallelBackendBase):
         turns.cancel(tasks)
 
     def stop_call(self):
-        _, tasks = self.calls.pop()
+        turns, tasks = self.calls.pop()
         for task in tasks:
             if task.thread.ident is not None:
                 task.thread.join()
+        if self.outer_turns is None:
+            turns.background.close()
 
 
 @contextmanager

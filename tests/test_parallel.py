@@ -586,8 +586,7 @@ def run_nestings(seeds):
 DEADLOCK = 300
 
 
-@pytest.mark.parametrize("first", [0, 20])
-def test_no_nesting_deadlocks(first):
+def assert_no_deadlock(first):
     n_threads = threading.active_count()
     outcome = []
     worker = threading.Thread(
@@ -598,6 +597,41 @@ def test_no_nesting_deadlocks(first):
     assert not worker.is_alive()
     assert 0 < outcome[0] < 20
     assert threading.active_count() == n_threads
+
+
+def test_a_task_is_cancelled_while_it_cancels_its_own(data):
+    """The second task is about to cancel a task of a task when the first one fails."""
+
+    def run(*functions):
+        return Parallel()(delayed(function)() for function in functions)
+
+    def fit(n_epochs):
+        network(max_iter=n_epochs, tol=0, n_iter_no_change=n_epochs).fit(*data)
+
+    def fail(function):
+        function()
+        raise ValueError("no")
+
+    def search():
+        try:
+            with stacked():
+                run(
+                    lambda: fail(lambda: run(lambda: run(lambda: fit(2)))),
+                    lambda: run(lambda: fail(lambda: fit(2)), lambda: run(lambda: fit(1000))),
+                )
+        except ValueError as error:
+            outcome.append(str(error))
+
+    outcome = []
+    worker = threading.Thread(target=search, daemon=True)
+    worker.start()
+    worker.join(DEADLOCK)
+    assert outcome == ["no"]
+
+
+@pytest.mark.parametrize("first", [0, 20])
+def test_no_nesting_deadlocks(first):
+    assert_no_deadlock(first)
 
 
 def test_memory_returns_to_where_it_was(data):
@@ -697,6 +731,75 @@ def test_networks_alone_are_trained_side_by_side(data, two_threads):
     report = compare(network(), grid, X, y, cv=[(np.arange(80), np.arange(80, 97))])
     assert {t.way for t in report.trainings} == {"alone: there are no others of its structure"}
     assert (1, True) in ways(two_threads)
+
+
+@pytest.fixture
+def wide(two_threads, monkeypatch):
+    """Take every network for one that is wide enough for a processor."""
+    monkeypatch.setattr(rounds, "WIDE_STEP", 0)
+    return two_threads
+
+
+@pytest.mark.parametrize("options", ["adam", "early stopping", "dropout", "seeds", "tolerance"])
+def test_fits_in_the_background_give_the_numbers_of_fits_alone(data, wide, options):
+    X, y = data
+    n_threads = threading.active_count()
+    report = compare(network(dtype="float64"), OPTIONS[options], X, y, 1e-12)
+    assert {t.way for t in report.trainings} == {"alone: it is wide enough for a processor"}
+    assert ways(wide) == {(1, True)}
+    assert threading.active_count() == n_threads
+
+
+def test_networks_are_trained_while_others_are_prepared(data, wide):
+    def prepare_and_fit(i):
+        deadline = time.perf_counter() + 60
+        while i == 3 and not wide and time.perf_counter() < deadline:
+            time.sleep(0.001)
+        return len(wide), network().fit(*data)
+
+    with stacked():
+        n_trained, _ = zip(*Parallel()(delayed(prepare_and_fit)(i) for i in range(4)))
+    assert n_trained[0] == 0
+    assert n_trained[3] > 0
+
+
+def test_the_only_fit_has_all_threads(data, wide):
+    X, y = data
+    with stacked():
+        cross_val_score(network(), X, y, cv=[(np.arange(80), np.arange(80, 97))])
+    assert ways(wide) == {(1, False)}
+
+
+def test_an_error_in_the_background_reaches_its_own_fit(data, wide, monkeypatch):
+    X, y = data
+    original = rounds.Job.train_alone
+
+    def fails(job):
+        if job.nets[0].alpha == 2.0:
+            raise ValueError("no")
+        original(job)
+
+    def fit(alpha):
+        try:
+            return network(alpha=alpha).fit(X, y).n_iter_
+        except ValueError as error:
+            return str(error)
+
+    monkeypatch.setattr(rounds.Job, "train_alone", fails)
+    with stacked() as report:
+        results = Parallel()(delayed(fit)(alpha) for alpha in (1.0, 2.0, 1.0))
+    assert results == [4, "no", 4]
+    assert report.trainings[0].n_fits == 2
+
+
+def test_no_nesting_deadlocks_in_the_background(wide):
+    assert_no_deadlock(40)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+def test_interrupt_stops_the_background(data, wide, heeds_interrupts, delay):
+    interrupt_a_search(*data, delay, lambda: wide)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
@@ -358,6 +358,54 @@ class Rounds:
                 self.parts.update(dict.fromkeys(part.nets, part))
         for course in waiting:
             self.add(course)
+
+
+class Background:
+    """Trains epochs of nets that are best trained alone, each in one thread, while tasks run.
+
+    Parameters
+    ----------
+    report : Report
+        Takes down what is trained.
+    """
+
+    def __init__(self, report: Report):
+        self.report = report
+        self.n_threads = torch.get_num_threads()
+        self.pool = ThreadPoolExecutor(self.n_threads)
+        self.jobs: dict[Course, tuple[Job, Future]] = {}
+
+    def takes(self, net: Net) -> bool:
+        """Tell whether an epoch of a net keeps a thread of the CPU busy."""
+        return self.n_threads > 1 and n_busy_threads([net]) > 0 and reason_alone(net) is not None
+
+    def add(self, course: Course) -> None:
+        """Begin an epoch of a net as soon as a thread is free."""
+        part = Part([course.net], reason_alone(course.net), waiting={course.net: course})
+        (job,) = part.jobs()
+        self.jobs[course] = job, self.pool.submit(train_in_one_thread, job)
+
+    def withdraw(self, course: Course) -> None:
+        """Let a net no longer be trained; what is under way ends its epoch."""
+        _, future = self.jobs.pop(course)
+        if not future.cancel():
+            wait([future])
+
+    def ended(self, is_patient: bool) -> list[Course]:
+        """List the nets whose epoch has ended since; the patient wait for one, if there are any."""
+        futures = [future for _, future in self.jobs.values()]
+        wait(futures, None if is_patient else 0, FIRST_COMPLETED)
+        courses = [course for course, (_, future) in self.jobs.items() if future.done()]
+        for course in courses:
+            job, future = self.jobs.pop(course)
+            future.result()
+            if course.error is None:
+                self.report.add(job.nets, job.part.reason, job.seconds)
+        return courses
+
+    def close(self) -> None:
+        """End all threads; what is under way ends its epoch."""
+        self.pool.shutdown(cancel_futures=True)
 
 
 def make_part(courses: list[Course]) -> Part:
