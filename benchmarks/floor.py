@@ -114,7 +114,7 @@ def main() -> None:
             {
                 "checks": meta(Checks(), X, y),
                 "products": multiply,
-                "ours": within(peers.as_one_network, meta(MLPClassifier(**parameters), X, y)),
+                "ours": within(peers.as_two_networks, meta(MLPClassifier(**parameters), X, y)),
                 "scikit-learn": within(peers.in_two_processes, theirs),
             }
         )

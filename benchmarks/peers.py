@@ -159,6 +159,12 @@ def as_one_network() -> AbstractContextManager:
     return parallel_config(backend="stacked")
 
 
+def as_two_networks() -> AbstractContextManager:
+    from joblib import parallel_config
+
+    return parallel_config(backend="stacked", n_processes=2)
+
+
 def search_digits(
     make_network: Callable[[], object],
     how: Callable[[], AbstractContextManager],

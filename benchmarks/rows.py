@@ -73,7 +73,7 @@ def sequence_row(batch_size: int, n_epochs: int) -> Row:
     )
 
 
-OUR_SEARCH = peers.search_digits(peers.mlp_digits(our_class), peers.as_one_network)
+OUR_SEARCH = peers.search_digits(peers.mlp_digits(our_class), peers.as_two_networks)
 
 _ROWS = [
     Row(
@@ -113,8 +113,9 @@ _ROWS = [
     Row(
         name="search",
         title="grid search: 12 candidates x 5 folds, digits, 64-100-10, 10 epochs",
-        detail='Without refit. Ours runs under `joblib.parallel_config(backend="stacked")` in one '
-        "process, the others with `n_jobs=2`. skorch's penalty is Adam's `weight_decay`.",
+        detail="Without refit. Ours runs under "
+        '`joblib.parallel_config(backend="stacked", n_processes=2)`, the others with `n_jobs=2`. '
+        "skorch's penalty is Adam's `weight_decay`.",
         measure=measure.warm_runs,
         peers={
             OURS: OUR_SEARCH,
@@ -148,7 +149,7 @@ _ROWS = [
         measure=measure.warm_runs,
         peers={
             OURS: peers.search_digits(
-                peers.mlp_digits(our_class), peers.as_one_network, scaled=True
+                peers.mlp_digits(our_class), peers.as_two_networks, scaled=True
             ),
             "scikit-learn": peers.search_digits(
                 peers.mlp_digits(sklearn_class), peers.in_two_processes, scaled=True
@@ -163,7 +164,7 @@ _ROWS = [
     Row(
         name="cross-validation",
         title="10-fold `cross_val_score`, 20,000 x 784, 784-784-10, batch 256, 2 epochs",
-        detail='Our estimator, under `backend="stacked"` and with `n_jobs=2`.',
+        detail='Our estimator, under `backend="stacked"` in one process, and with `n_jobs=2`.',
         measure=measure.warm_runs,
         peers={
             OURS: peers.cross_validate_fashion(peers.as_one_network),
@@ -174,10 +175,10 @@ _ROWS = [
     Row(
         name="bagging",
         title="`BaggingClassifier` of 100 networks, digits, 64-32-10, batch 200, 10 epochs",
-        detail='Ours under `backend="stacked"`, scikit-learn\'s with `n_jobs=2`.',
+        detail='Ours under `backend="stacked", n_processes=2`, scikit-learn\'s with `n_jobs=2`.',
         measure=measure.warm_runs,
         peers={
-            OURS: peers.bag_digits(our_class, peers.as_one_network),
+            OURS: peers.bag_digits(our_class, peers.as_two_networks),
             "scikit-learn": peers.bag_digits(sklearn_class, peers.in_two_processes),
         },
         requirements={"scikit-learn": ratio_of_at_least(5)},

@@ -1,14 +1,18 @@
 """The joblib backend "stacked", under which parallel fits of scikit-learn train as one network."""
 
 import threading
+import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from itertools import pairwise
+from numbers import Integral
 from queue import SimpleQueue
 
-from joblib import parallel_config, register_parallel_backend
+import numpy as np
+from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
 from joblib.parallel import ParallelBackendBase
 
 from sknn_basics.training.devices import available_memory, openmp_pools
@@ -122,10 +126,12 @@ class Turns:
         Most fits under way at once.
     report : Report
         Takes down what is trained.
+    n_sharing : int, default=1
+        Number of processes that share the memory there is.
     """
 
-    def __init__(self, n_jobs: int, report: Report):
-        self.n_jobs = n_jobs
+    def __init__(self, n_jobs: int, report: Report, n_sharing: int = 1):
+        self.n_jobs, self.n_sharing = n_jobs, n_sharing
         self.rounds, self.background = Rounds(report), Background(report)
         self.n_tasks = 0
         self.queued, self.ready, self.waiting = deque(), deque(), {}
@@ -139,7 +145,7 @@ class Turns:
         """Pause a task until its training has a result that calls for the task's own thread."""
         course = task.course
         if not self.memory:
-            self.memory = available_memory(course.net.device) // 2
+            self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
         self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
         self.waiting[course] = task
         self.begin(course)
@@ -277,16 +283,30 @@ class StackedBackend(ParallelBackendBase):
     ----------
     report : Report or None, default=None
         Takes down what is trained.
+    n_processes : int, default=1
+        Number of processes that share the tasks, each of which trains its own as one network; -1
+        is one for each processor.
+    n_sharing : int, default=1
+        Number of processes that share the memory there is.
     """
 
-    supports_sharedmem = True
-    uses_threads = True
     default_n_jobs = -1
 
-    def __init__(self, nesting_level=None, report: Report | None = None, turns=None, **kwargs):
+    def __init__(
+        self,
+        nesting_level=None,
+        report: Report | None = None,
+        turns: Turns | None = None,
+        n_processes: int = 1,
+        n_sharing: int = 1,
+        **kwargs,
+    ):
         super().__init__(nesting_level=nesting_level, **kwargs)
         self.report = Report() if report is None else report
         self.outer_turns = turns
+        self.n_processes = count_processes(n_processes)
+        self.n_sharing = n_sharing
+        self.uses_threads = self.supports_sharedmem = self.n_processes == 1
         self.calls = []
 
     def effective_n_jobs(self, n_jobs):
@@ -304,7 +324,10 @@ class StackedBackend(ParallelBackendBase):
         return nested, None
 
     def start_call(self):
-        self.calls.append((self.outer_turns or Turns(self.n_jobs, self.report), []))
+        self.calls.append((self.outer_turns or self.new_turns(), []))
+
+    def new_turns(self) -> Turns:
+        return Turns(self.n_jobs, self.report, self.n_sharing)
 
     def submit(self, func, callback=None):
         turns, tasks = self.calls[-1]
@@ -314,10 +337,32 @@ class StackedBackend(ParallelBackendBase):
         return tasks[-1]
 
     def retrieve_result(self, out, timeout=None):
+        if out in out.turns.queued and min(self.n_processes, len(out.turns.queued)) > 1:
+            self.run_in_processes(out.turns)
         out.turns.wait_for(out)
         if out.error is not None:
             raise out.error
         return out.result
+
+    def run_in_processes(self, turns: Turns) -> None:
+        """Run all tasks that are queued, a part of them in each process."""
+        n_parts = min(self.n_processes, len(turns.queued))
+        bounds = np.linspace(0, len(turns.queued), n_parts + 1).astype(int)
+        parts = [list(turns.queued)[i:j] for i, j in pairwise(bounds)]
+        n_jobs, n_threads = (max(1, n // n_parts) for n in (self.n_jobs, cpu_count()))
+        with parallel_config("loky", n_jobs=n_parts, inner_max_num_threads=n_threads):
+            # Tasks stay queued until here, so that Ctrl-C finds them.
+            outcomes = Parallel()(
+                delayed(run_stacked)([task.function.items for task in part], n_jobs, n_parts)
+                for part in parts
+            )
+        turns.queued.clear()
+        self.report.merge([report for _, report in outcomes])
+        for part, (results, _) in zip(parts, outcomes):
+            for task, (task.result, task.error) in zip(part, results):
+                task.done, task.function = True, None
+                if task.callback is not None:
+                    task.callback(task)
 
     def abort_everything(self, ensure_ready=True):
         turns, tasks = self.calls[-1]
@@ -332,8 +377,57 @@ class StackedBackend(ParallelBackendBase):
             turns.background.close()
 
 
+def count_processes(n_processes: int) -> int:
+    """Check a number of processes; -1 is one for each processor.
+
+    Raises
+    ------
+    ValueError
+        If it is neither -1 nor a positive integer.
+    """
+    if n_processes == -1:
+        return cpu_count()
+    if not isinstance(n_processes, Integral) or n_processes < 1:
+        raise ValueError(f"n_processes must be -1 or a positive integer, got {n_processes!r}.")
+    return n_processes
+
+
+def run_stacked(calls: list, n_jobs: int, n_processes: int) -> tuple[list[tuple], Report]:
+    """Run a process's part of all tasks: train their networks as one network.
+
+    Parameters
+    ----------
+    calls : list of list of (callable, args, kwargs)
+        What each task calls.
+    n_jobs : int
+        Most fits under way at once.
+    n_processes : int
+        Number of processes that do the same.
+
+    Returns
+    -------
+    outcomes : list of (result, error)
+        Result and error of each task, one of them None.
+    report : Report
+        What was trained.
+    """
+    report = Report()
+    with parallel_config("stacked", n_jobs=n_jobs, report=report, n_sharing=n_processes):
+        return Parallel()(delayed(attempt)(own) for own in calls), report
+
+
+def attempt(calls: list) -> tuple[list | None, Exception | None]:
+    """Call what a task calls; return the results, or else the error."""
+    try:
+        return [function(*args, **kwargs) for function, args, kwargs in calls], None
+    except Exception as error:
+        # A traceback does not travel between processes.
+        error.add_note(f"In another process:\n{''.join(traceback.format_tb(error.__traceback__))}")
+        return None, error
+
+
 @contextmanager
-def stacked(n_jobs: int | None = None) -> Iterator[Report]:
+def stacked(n_jobs: int | None = None, n_processes: int = 1) -> Iterator[Report]:
     """Train the parallel fits of scikit-learn together, and report what was stacked.
 
     Within this context, searches, cross-validation and ensembles of scikit-learn train all their
@@ -345,11 +439,20 @@ def stacked(n_jobs: int | None = None) -> Iterator[Report]:
     n_jobs : int or None, default=None
         Most fits under way at once; None or a negative number lets available memory decide, up
         to 256. An estimator's own ``n_jobs`` goes before.
+    n_processes : int, default=1
+        Number of processes that share the fits, each of which trains its own as one network; -1 is
+        one for each processor. More than one pay where much is prepared and scored, once they have
+        started. What is fitted has to be picklable then.
 
     Yields
     ------
     report : Report
         What was trained so far; print it.
+
+    Raises
+    ------
+    ValueError
+        If `n_processes` is neither -1 nor a positive integer.
 
     Examples
     --------
@@ -365,7 +468,7 @@ def stacked(n_jobs: int | None = None) -> Iterator[Report]:
     ('stacked', 10)
     """
     report = Report()
-    with parallel_config(backend="stacked", n_jobs=n_jobs, report=report):
+    with parallel_config("stacked", n_jobs=n_jobs, report=report, n_processes=n_processes):
         yield report
 
 

@@ -14,11 +14,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -75,11 +77,11 @@ def assert_same_fits(fits, others, tolerance):
             np.testing.assert_allclose(a, b, atol=tolerance, rtol=0)
 
 
-def compare(estimator, grid, X, y, tolerance=1e-4, cv=4, **fit):
+def compare(estimator, grid, X, y, tolerance=1e-4, cv=4, n_processes=1, **fit):
     """Run a search alone and stacked, and check that its results are the same."""
     search = GridSearchCV(estimator, grid, cv=cv)
     alone = clone(search).set_params(n_jobs=1).fit(X, y, **fit)
-    with stacked() as report:
+    with stacked(n_processes=n_processes) as report:
         together = clone(search).fit(X, y, **fit)
     for key in alone.cv_results_:
         if key.startswith("split"):
@@ -866,6 +868,72 @@ def test_one_of_two_stacks_that_does_not_fit_in_memory_is_halved(data, two_threa
     with stacked(), pytest.warns(RuntimeWarning, match="at most 1 are stacked"):
         together = fit_all()
     assert_same_fits(together, alone, 1e-4)
+
+
+# Processes.
+
+
+@pytest.fixture
+def processes():
+    """End joblib's processes, and the threads that look after them, behind a test."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.mark.parametrize("options", ["adam", "early stopping", "seeds"])
+def test_two_processes_give_the_numbers_of_fits_alone(data, processes, options):
+    X, y = data
+    report = compare(network(dtype="float64"), OPTIONS[options], X, y, 1e-9, n_processes=2)
+    (training,) = report.trainings
+    n_fits = 4 * len(ParameterGrid(OPTIONS[options]))
+    assert (training.way, training.n_fits) == ("stacked", n_fits)
+    assert training.most_at_once == n_fits / 2
+
+
+def test_nested_searches_share_processes(data, processes):
+    X, y = data
+    search = GridSearchCV(network(dtype="float64"), OPTIONS["adam"], cv=2)
+    alone = cross_val_score(search, X, y, cv=4)
+    with stacked(n_processes=2) as report:
+        np.testing.assert_allclose(cross_val_score(search, X, y, cv=4), alone, atol=1e-9)
+    assert max(training.most_at_once for training in report.trainings) == 2 * 2 * 4
+
+
+def test_an_error_in_another_process_reaches_its_own_fit(data, processes):
+    X, y = data
+    grid = {"alpha": [0.0, -1.0]}
+    with stacked(n_processes=2):
+        with pytest.warns(FitFailedWarning, match="2 fits failed"):
+            search = GridSearchCV(network(), grid, cv=2, refit=False).fit(X, y)
+        with pytest.raises(ValueError, match="'alpha' parameter") as raised:
+            GridSearchCV(network(), grid, cv=2, error_score="raise").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).tolist() == [True, False]
+    assert "In another process" in raised.value.__notes__[0]
+
+
+def test_tasks_that_come_later_are_run_in_processes_too(data, processes):
+    X, y = data
+    with stacked(n_processes=2) as report:
+        fits = Parallel(pre_dispatch=4)(delayed(network().fit)(X, y) for _ in range(10))
+    assert len({fit.loss_ for fit in fits}) == 1
+    assert sum(training.n_fits for training in report.trainings) == 10
+
+
+def test_tasks_run_where_they_must(data, processes):
+    with stacked(n_processes=2):
+        assert Parallel()([delayed(os.getpid)()]) == [os.getpid()]
+        shared = Parallel(require="sharedmem")(delayed(os.getpid)() for _ in range(2))
+        elsewhere = Parallel()(delayed(os.getpid)() for _ in range(2))
+    assert set(shared) == {os.getpid()}
+    assert len(set(elsewhere)) == 2
+    assert os.getpid() not in elsewhere
+
+
+@pytest.mark.parametrize("n_processes", [0, -2, 1.5, "all", None])
+def test_a_number_of_processes_that_is_none_raises(n_processes):
+    message = "n_processes must be -1 or a positive integer"
+    with pytest.raises(ValueError, match=message), stacked(n_processes=n_processes):
+        pass
 
 
 # Side effects.

@@ -120,6 +120,16 @@ class Report:
         training.most_at_once = max(training.most_at_once, len(nets))
         training.seconds += seconds
 
+    def merge(self, reports: Sequence["Report"]) -> None:
+        """Add what others took down side by side."""
+        for key in dict.fromkeys(chain.from_iterable(report._trainings for report in reports)):
+            own = self._trainings.setdefault(key, Training(*key))
+            found = [report._trainings[key] for report in reports if key in report._trainings]
+            own.n_fits += sum(training.n_fits for training in found)
+            own.n_epochs += sum(training.n_epochs for training in found)
+            own.most_at_once = max(own.most_at_once, *(t.most_at_once for t in found))
+            own.seconds += max(training.seconds for training in found)
+
     def __str__(self) -> str:
         header = ["network", "fits", "epochs", "most at once", "seconds", "trained"]
         rows = [
