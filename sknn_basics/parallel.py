@@ -17,7 +17,8 @@ from joblib.parallel import ParallelBackendBase
 
 from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Course
-from sknn_basics.training.rounds import Background, Report, Rounds, Training, bytes_of_fit
+from sknn_basics.training.report import Report, Training
+from sknn_basics.training.rounds import Background, Rounds, bytes_of_fit
 
 __all__ = ["Report", "Training", "stacked"]
 

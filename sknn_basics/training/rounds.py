@@ -10,13 +10,13 @@ from itertools import chain, pairwise
 
 import numpy as np
 import torch
-from torch import nn
 
 from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.stacked import has_convolutions, unstackable_layer
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Course, Net
+from sknn_basics.training.report import Report
 from sknn_basics.training.stack import Sources, Stack, structure
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
@@ -28,117 +28,6 @@ WIDE_IMAGES = 2**20
 
 # The same of a step of recurrent cells, for the same reason.
 WIDE_CELLS = 2**18
-
-
-@dataclass
-class Training:
-    """How networks of one structure were trained.
-
-    Parameters
-    ----------
-    network : str
-        Widths of its layers.
-    way : str
-        'stacked', or 'alone' with the reason.
-    n_fits : int
-        Number of fits.
-    n_epochs : int
-        Number of their epochs, all together.
-    most_at_once : int
-        Size of the largest stack.
-    seconds : float
-        Duration of these epochs.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.model_selection import cross_val_score
-    >>> from sknn_basics import MLPClassifier
-    >>> from sknn_basics.parallel import stacked
-    >>> X, y = load_iris(return_X_y=True)
-    >>> with stacked() as report:
-    ...     scores = cross_val_score(MLPClassifier((5,), max_iter=2, tol=10), X, y, cv=3)
-    >>> (training,) = report.trainings
-    >>> training.network, training.n_fits, training.way
-    ('4-5-3', 3, 'stacked')
-    """
-
-    network: str
-    way: str
-    n_fits: int = 0
-    n_epochs: int = 0
-    most_at_once: int = 0
-    seconds: float = 0.0
-
-
-class Report:
-    """What was stacked, what was not, and why; ``str(report)`` is a table.
-
-    Attributes
-    ----------
-    trainings : list of Training
-        One for each network structure and way of training.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.model_selection import cross_val_score
-    >>> from sknn_basics import MLPClassifier
-    >>> from sknn_basics.parallel import stacked
-    >>> X, y = load_iris(return_X_y=True)
-    >>> with stacked() as report:
-    ...     scores = cross_val_score(MLPClassifier((5,), max_iter=2, tol=10), X, y, cv=3)
-    >>> print(report)
-    network  fits  epochs  most at once  seconds  trained
-    4-5-3    3     6       3             ...      stacked
-    """
-
-    def __init__(self):
-        self._trainings = {}
-
-    @property
-    def trainings(self) -> list[Training]:
-        return list(self._trainings.values())
-
-    def add(self, nets: Sequence[Net], reason: str | None, seconds: float) -> None:
-        """Add an epoch of nets that were trained together, or of one that was not.
-
-        Parameters
-        ----------
-        nets : sequence of Net
-            The nets.
-        reason : str or None
-            Why one was trained alone; None for a stack.
-        seconds : float
-            Duration of the epoch.
-        """
-        network = describe(nets[0].module_)
-        way = "stacked" if reason is None else f"alone: {reason}"
-        training = self._trainings.setdefault((network, way), Training(network, way))
-        training.n_fits += sum(len(net.history) == 1 for net in nets)
-        training.n_epochs += len(nets)
-        training.most_at_once = max(training.most_at_once, len(nets))
-        training.seconds += seconds
-
-    def merge(self, reports: Sequence["Report"]) -> None:
-        """Add what others took down side by side."""
-        for key in dict.fromkeys(chain.from_iterable(report._trainings for report in reports)):
-            own = self._trainings.setdefault(key, Training(*key))
-            found = [report._trainings[key] for report in reports if key in report._trainings]
-            own.n_fits += sum(training.n_fits for training in found)
-            own.n_epochs += sum(training.n_epochs for training in found)
-            own.most_at_once = max(own.most_at_once, *(t.most_at_once for t in found))
-            own.seconds += max(training.seconds for training in found)
-
-    def __str__(self) -> str:
-        header = ["network", "fits", "epochs", "most at once", "seconds", "trained"]
-        rows = [
-            [t.network, t.n_fits, t.n_epochs, t.most_at_once, f"{t.seconds:.2f}", t.way]
-            for t in self.trainings
-        ]
-        lines = [[str(cell) for cell in row] for row in [header, *rows]]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 @dataclass(eq=False)
@@ -490,14 +379,6 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "allocate memory" in str(error)
     )
-
-
-def describe(module: nn.Module) -> str:
-    """Name a network by the widths of its layers."""
-    shapes = [
-        tuple(layer.weight.shape) for layer in module.modules() if isinstance(layer, nn.Linear)
-    ]
-    return "-".join(map(str, [shapes[0][1], *(n_outputs for n_outputs, _ in shapes)]))
 
 
 def bytes_of_fit(course: Course) -> int:
