@@ -100,7 +100,13 @@ class Report:
         training.seconds += seconds
 
     def merge(self, reports: Sequence["Report"]) -> None:
-        """Add what others took down side by side."""
+        """Add what others took down side by side.
+
+        Parameters
+        ----------
+        reports : sequence of Report
+            The others.
+        """
         for key in dict.fromkeys(chain.from_iterable(report._trainings for report in reports)):
             own = self._trainings.setdefault(key, Training(*key))
             found = [report._trainings[key] for report in reports if key in report._trainings]
