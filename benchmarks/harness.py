@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from pathlib import Path
 from statistics import median
 
 OURS = "sknn_basics"
+
+# Between turns: workers of joblib collect garbage after their work, and the next turn would pay.
+PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def _run_round(row: Row, folder: Path, runs: int, results: dict[str, Result]) ->
         for _ in range(runs):
             for peer, process in processes.items():
                 if not results[peer].error:
+                    time.sleep(PAUSE_SECONDS)
                     print(file=process.stdin, flush=True)
                     results[peer].samples += map(float, _read(process, "sample", results[peer]))
 

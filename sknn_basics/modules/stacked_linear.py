@@ -1,9 +1,11 @@
 """Linear layers side by side, in memory that each step uses again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -23,6 +25,10 @@ IN_PLACE = {
         lambda g, output: _aten.tanh_backward.grad_input(g, output, grad_input=g),
     ),
 }
+
+
+# Multiplications from which a product is faster by oneDNN: `python -m benchmarks.products`.
+LARGE_PRODUCT = 2**20
 
 
 class Memory(dict):
@@ -93,11 +99,105 @@ class StackedLinear(torch.autograd.Function):
         return gradient_x, gradient_weight, gradient_bias, None, None
 
 
-def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
+class SharedLinear(torch.autograd.Function):
+    """Linear layers side by side and their activation, where neighbours have samples in common.
+
+    Takes x of shape (n_sources, n_samples, n_inputs) without a gradient, otherwise what
+    `StackedLinear` takes; `places` are those of each source's members. The weights of all members
+    of a source make one matrix, which is multiplied at once.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, places, activation, memory: Memory):
+        ctx.save_for_backward(x, weight, bias)
+        ctx.places, ctx.activation = places, activation
+        n_members, n_units, _ = weight.shape
+        output = memory.take("output", x, n_members, n_units, x.shape[1])
+        for place, samples in zip(places, x):
+            weighed = product(weight[place].flatten(0, 1), samples)
+            own = output[place]
+            torch.add(weighed.view_as(own), bias[place].unsqueeze(2), out=own)
+        output = output.mT
+        if activation is not None:
+            activate, _ = IN_PLACE[activation]
+            activate(output)
+            ctx.output = output
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        x, weight, bias = ctx.saved_tensors
+        if ctx.activation is not None:
+            # The gradient belongs to this layer alone.
+            _, differentiate = IN_PLACE[ctx.activation]
+            differentiate(gradient, ctx.output)
+        by_unit = gradient.mT.contiguous()
+        gradient_weight = gradient_bias = None
+        if ctx.needs_input_grad[1]:
+            gradient_weight = weight.grad.detach()
+            for place, samples in zip(ctx.places, x):
+                own = gradient_weight[place]
+                weighed = product(by_unit[place].flatten(0, 1), samples.T.contiguous())
+                own.copy_(weighed.view_as(own))
+        if ctx.needs_input_grad[2]:
+            gradient_bias = torch.sum(by_unit, 2, out=bias.grad)
+        return None, gradient_weight, gradient_bias, None, None, None
+
+
+def product(rows: Tensor, others: Tensor) -> Tensor:
+    """Multiply each row of a matrix by each row of another by oneDNN: (n, k), (m, k) -> (n, m).
+
+    It writes its code for the processor that it finds. On processors that torch's own library was
+    not written for, that takes half of the time.
+    """
+    return torch.ops.mkldnn._linear_pointwise(rows, others, None, "none", [], "")
+
+
+@cache
+def has_onednn() -> bool:
+    """Tell whether this torch has oneDNN's product, which it made for its compiler."""
+    one = torch.ones(1, 1)
+    try:
+        return product(one, one).equal(one)
+    except (AttributeError, RuntimeError):
+        return False
+
+
+class LinearStack:
+    """Linear layers of all members, and their activation.
+
+    Parameters
+    ----------
+    weight, bias : Tensor
+        Of shapes (n_members, n_units, n_inputs) and (n_members, n_units).
+    activation : type or None
+        Activation of `IN_PLACE` that follows, if any.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, activation: type | None):
+        self.weight, self.bias, self.activation = weight, bias, activation
+        self.memory = Memory()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
+
+    def shares(self, x: Tensor) -> bool:
+        """Tell whether the members are better computed source by source, from their samples."""
+        n_sources, is_usual = len(x), x.dtype is torch.float32 and x.device.type == "cpu"
+        if n_sources == len(self.weight) or x.ndim != 3 or not is_usual:
+            return False
+        n_products = self.weight.numel() * x.shape[1]
+        return n_products >= n_sources * LARGE_PRODUCT and has_onednn()
+
+    def of_sources(self, x: Tensor, places: Sequence[slice]) -> Tensor:
+        """Compute outputs of all members from the samples of their sources."""
+        return SharedLinear.apply(x, self.weight, self.bias, places, self.activation, self.memory)
+
+
+def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> LinearStack:
     """Make linear layers of all members, and the activation of `IN_PLACE` that follows, if any."""
-    memory = Memory()
-    weight, bias = tensors["weight"], tensors["bias"]
-    return lambda x: StackedLinear.apply(x, weight, bias, activation, memory)
+    return LinearStack(tensors["weight"], tensors["bias"], activation)
 
 
 def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from torch import Tensor
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.stacked import apply, stack_layers
-from sknn_basics.modules.stacked_linear import Memory
+from sknn_basics.modules.stacked_linear import LinearStack, Memory
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import JointOptimiser, lay_moments_side_by_side
+from sknn_basics.training.optimisers import JointOptimiser, get_rate, lay_moments_side_by_side
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -75,6 +75,9 @@ class Stack:
     """
 
     def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
+        # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
+        by_rate = sorted(range(len(nets)), key=lambda i: get_rate(nets[i].optimizer_))
+        nets, batches = [nets[i] for i in by_rate], [batches[i] for i in by_rate]
         sources = Sources(batches)
         self.sources = sources
         self.nets = [nets[i] for i in sources.order]
@@ -193,6 +196,7 @@ class Run:
         for name in self.trained:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
+        self.places = sources.places(start, stop)
         self.gradients = {name: stack.gradients[name][members] for name in self.trained}
         for name, gradient in self.gradients.items():
             self.leaves[name].grad = gradient
@@ -220,7 +224,7 @@ class Run:
 
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
-        output = apply(self.layers, self.spread("X", X))
+        output = self.forward(X)
         losses, total_weight = self.mean_losses(output, self.spread("y", y), weight)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
@@ -235,6 +239,13 @@ class Run:
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Compute the outputs of all networks."""
+        first, *others = self.layers
+        if isinstance(first, LinearStack) and first.shares(X):
+            return apply(others, first.of_sources(X, self.places))
+        return apply(self.layers, self.spread("X", X))
 
     def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
@@ -332,6 +343,11 @@ class Sources:
     def first_member(self, source: int) -> int:
         """Tell the place of the first network of a source."""
         return bisect_left(self.index, source)
+
+    def places(self, start: int, stop: int) -> list[slice]:
+        """Tell which of the networks that see the sources start to stop see each of them."""
+        firsts = [self.first_member(source) for source in range(start, stop + 1)]
+        return [slice(i - firsts[0], j - firsts[0]) for i, j in pairwise(firsts)]
 
     def steps(self, batch_size: int) -> Iterator[tuple[int, int, tuple]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.
