@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ from skorch.callbacks import Callback
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
 from sknn_basics.modules import stacked_linear
 from sknn_basics.parallel import MOST_FITS, stacked
-from sknn_basics.training import rounds
+from sknn_basics.training import rounds, sources
 from sknn_basics.training.schedules import CosineAnnealing
 from sknn_basics.training.stack import Run, Stack
 
@@ -241,6 +242,92 @@ def test_fits_with_and_without_weights_share_a_stack(data):
         together = fit_all()
     assert_same_fits(together, alone, 1e-9)
     assert len(report.trainings) == 1
+
+
+@pytest.fixture
+def steps_taken(monkeypatch):
+    """List the shapes of the inputs of all steps of stacks."""
+    shapes, original = [], Run.step
+
+    def step(self, X, y, weight):
+        shapes.append(tuple(X.shape))
+        return original(self, X, y, weight)
+
+    monkeypatch.setattr(Run, "step", step)
+    return shapes
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"shuffle": False}, {"early_stopping": True}, {"batch_size": 200}, {"solver": "sgd"}],
+)
+def test_samples_that_weigh_nothing_are_left_out_of_steps(data, options, steps_taken):
+    X, y = data
+    weights = np.random.default_rng(0).integers(0, 2, (4, len(X))) * 2.5
+    weights[0, : len(X) // 2] = 0  # whole batches that weigh nothing
+    estimator = network(**{"batch_size": 40, "dtype": "float64", **options})
+
+    def fit_all():
+        return Parallel()(
+            delayed(clone(estimator).fit)(X, y, sample_weight=weight) for weight in weights
+        )
+
+    alone = fit_all()
+    assert not steps_taken
+    with stacked():
+        together = fit_all()
+    assert_same_fits(together, alone, 1e-9)
+    sizes = [n_samples for _, n_samples, _ in steps_taken]
+    assert max(sizes) < min(estimator.batch_size, len(X))
+
+
+@pytest.mark.parametrize("options", [{"normalization": "batch"}, {"dropout": 0.5}])
+def test_samples_that_weigh_nothing_count_where_a_batch_matters(data, options, steps_taken):
+    X, y = data
+    weight = np.arange(len(X)) % 2
+    estimator = network(batch_size=40, dtype="float64", **options)
+    with stacked():
+        Parallel()(delayed(clone(estimator).fit)(X, y, sample_weight=weight) for _ in range(2))
+    assert max(n_samples for _, n_samples, _ in steps_taken) == 40
+
+
+def test_bagging_reads_one_array_for_all_networks(data):
+    X, y = data
+    tables, original = [], sources.TableReader.__init__
+
+    def make(self, *args):
+        original(self, *args)
+        tables.append(len(self.X))
+
+    bagging = BaggingClassifier(network(), 5, random_state=0)
+    alone = clone(bagging).fit(X, y)
+    with mock.patch.object(sources.TableReader, "__init__", make), stacked():
+        together = clone(bagging).fit(X, y)
+    assert set(tables) == {len(X)}
+    np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_arrays_that_some_networks_share_are_read_for_each(data):
+    X, y = data
+    halves = [X[::2].copy(), X[1::2].copy()]
+    targets = [y[::2], y[1::2]]
+    estimator = network(dtype="float64")
+    # The first array is that of the first and the last fit, which have other targets.
+    work = [(halves[0], targets[0]), (halves[1], targets[1]), (halves[0], targets[0][::-1].copy())]
+
+    def fit_all():
+        return Parallel()(delayed(clone(estimator).fit)(*own) for own in work)
+
+    alone = fit_all()
+    with stacked():
+        together = fit_all()
+    assert_same_fits(together, alone, 1e-9)
+
+
+def test_large_arrays_are_read_in_blocks(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr(sources, "TABLE_BYTES", 0)
+    compare(network(dtype="float64"), OPTIONS["batches"], X, y, 1e-9)
 
 
 def test_networks_of_different_dropout_agree_on_average(data):

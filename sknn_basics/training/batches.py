@@ -44,7 +44,8 @@ class ArrayDataset(Dataset):
 
     def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
         # What has targets is read more than once.
-        self.X, self.read = X, _make_reader(X, dtype, device, is_read_again=y is not None)
+        self.X = X
+        self.read, self.whole = _make_reader(X, dtype, device, is_read_again=y is not None)
         self.rows = None
         self.targets = None if y is None else torch.tensor(y, device=device)
         if self.targets is not None and self.targets.is_floating_point():
@@ -127,8 +128,10 @@ class ReconstructionDataset(ArrayDataset):
     def __init__(self, X, y, weight=None, *, dtype: torch.dtype, device: torch.device):
         super().__init__(X, None, weight, dtype=dtype, device=device)
         self.y = y
-        self.read = _make_reader(X, dtype, device, is_read_again=True)
-        self.read_target = self.read if y is X else _make_reader(y, dtype, device, True)
+        self.read, self.whole = _make_reader(X, dtype, device, is_read_again=True)
+        self.read_target = self.read
+        if y is not X:
+            self.read_target, _ = _make_reader(y, dtype, device, is_read_again=True)
 
     def equals(self, other: ArrayDataset) -> bool:
         same = getattr(other, "y", None) is self.y or (self.y is self.X and other.y is other.X)
@@ -237,10 +240,13 @@ def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> n
 
 
 def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: bool):
-    """Make the function that reads rows of X as a tensor, a given one if wanted."""
+    """Make the function that reads rows of X as a tensor, a given one if wanted.
+
+    Where X is small, a second one gives all of it at once; else that is None.
+    """
     if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
         resident = torch.as_tensor(_as_supported(X), device=device)
-        return lambda rows, out=None: _fill(out, resident[rows].to(dtype))
+        return lambda rows, out=None: _fill(out, resident[rows].to(dtype)), None
     dense, numpy_dtype = not issparse(X), NUMPY_DTYPES[dtype]
 
     def read(rows, out: Tensor | None = None) -> Tensor:
@@ -252,11 +258,11 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: boo
         return _fill(out, torch.from_numpy(batch).to(device))
 
     if not (is_read_again and dense and X.size * dtype.itemsize <= READ_BYTES):
-        return read
+        return read, None
 
     # What is read at once anyway is cast once.
     whole = cache(lambda: read(slice(None)))
-    return lambda rows, out=None: _select(whole(), rows, out)
+    return lambda rows, out=None: _select(whole(), rows, out), whole
 
 
 def _select(values: Tensor, rows, out: Tensor | None = None) -> Tensor:

@@ -17,7 +17,8 @@ from sknn_basics.modules.stacked import has_convolutions, unstackable_layer
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Course, Net
 from sknn_basics.training.report import Report
-from sknn_basics.training.stack import Sources, Stack, structure
+from sknn_basics.training.sources import Sources
+from sknn_basics.training.stack import Stack, structure
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
 # processor as busy as a stack does: `python -m benchmarks.stacking`.

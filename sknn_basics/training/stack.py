@@ -1,9 +1,6 @@
 """Many networks of one structure, trained as one."""
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,6 +14,7 @@ from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser, get_rate, lay_moments_side_by_side
+from sknn_basics.training.sources import Sources
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -53,6 +51,12 @@ def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
     return [*module.named_parameters(), *module.named_buffers()]
 
 
+def has_independent_samples(module: torch.nn.Module) -> bool:
+    """Tell whether a network computes each sample alike, whatever others are in its batch."""
+    depends = (RandomLayer, torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)
+    return not any(isinstance(layer, depends) for layer in module.modules())
+
+
 class Stack:
     """Networks of one structure whose parameters lie in common tensors.
 
@@ -78,7 +82,7 @@ class Stack:
         # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
         by_rate = sorted(range(len(nets)), key=lambda i: get_rate(nets[i].optimizer_))
         nets, batches = [nets[i] for i in by_rate], [batches[i] for i in by_rate]
-        sources = Sources(batches)
+        sources = Sources(batches, has_independent_samples(nets[0].module_))
         self.sources = sources
         self.nets = [nets[i] for i in sources.order]
         self.members = [dict(named_tensors(net.module_)) for net in self.nets]
@@ -290,104 +294,3 @@ class Run:
         factor = torch.clamp(self.clip / (norm + 1e-6), max=1.0)
         for gradient in gradients:
             gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
-
-
-class Sources:
-    """The different sequences of batches that the networks of a stack see.
-
-    Networks that differ in their parameters only, such as the candidates of one fold of a search,
-    see the same samples in the same order: these are read once.
-
-    Parameters
-    ----------
-    batches : sequence of Batches
-        Of each network.
-
-    Attributes
-    ----------
-    order : list of int
-        The networks, those of one source side by side, sources with more samples first.
-    index : list of int
-        Source of each, in that order.
-    rows : dict
-        A source's first input, target and weight, None for what need not be read.
-    """
-
-    def __init__(self, batches: Sequence[Batches]):
-        groups = []
-        by_key = defaultdict(list)
-        for i, own in enumerate(batches):
-            alike = by_key[own.key()]
-            group = next((group for group in alike if batches[group[0]].equals(own)), None)
-            if group is None:
-                group = []
-                alike.append(group)
-                groups.append(group)
-            group.append(i)
-        groups.sort(key=lambda group: -len(batches[group[0]].dataset))
-        self.order = [i for group in groups for i in group]
-        self.index = [source for source, group in enumerate(groups) for _ in group]
-        self.leaders = [batches[group[0]] for group in groups]
-        self.followers = [batches[i] for group in groups for i in group[1:]]
-        self.memory = Memory()
-        X, y, weights = zip(*(leader.dataset[:1] for leader in self.leaders))
-        has_targets = any(x is not target for x, target in zip(X, y))
-        # What a sample is; targets that are the inputs, and weights of which none is given, are not
-        # read.
-        self.rows = {
-            "X": X[0][0],
-            "y": y[0][0] if has_targets else None,
-            "weight": next((weight[0] for weight in weights if weight is not None), None),
-        }
-
-    def first_member(self, source: int) -> int:
-        """Tell the place of the first network of a source."""
-        return bisect_left(self.index, source)
-
-    def places(self, start: int, stop: int) -> list[slice]:
-        """Tell which of the networks that see the sources start to stop see each of them."""
-        firsts = [self.first_member(source) for source in range(start, stop + 1)]
-        return [slice(i - firsts[0], j - firsts[0]) for i, j in pairwise(firsts)]
-
-    def steps(self, batch_size: int) -> Iterator[tuple[int, int, tuple]]:
-        """Iterate over the steps of an epoch: which sources take part, and their batches.
-
-        Sources whose batches have the same length make a step together. Batches are inputs,
-        targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
-        """
-        for own in [*self.leaders, *self.followers]:
-            # The random state of followers must be as if they had read their own batches.
-            own.reshuffle()
-        sizes = [len(leader.dataset) for leader in self.leaders]
-        block_size = self.leaders[0].block_size
-        for begin in range(0, sizes[0], block_size):
-            block = self.read_block(begin)
-            for first in range(0, min(block_size, sizes[0] - begin), batch_size):
-                start = 0
-                left = [size - begin - first for size in sizes if size > begin + first]
-                for length, run in groupby(min(batch_size, n) for n in left):
-                    stop = start + len(list(run))
-                    place = slice(start, stop), slice(first, first + length)
-                    yield start, stop, tuple(t if t is None else t[place] for t in block)
-                    start = stop
-
-    def read_block(self, begin: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Read samples of all sources that have some, from `begin` on, into common tensors."""
-        leaders = [leader for leader in self.leaders if len(leader.dataset) > begin]
-        n_rows = min(leaders[0].block_size, len(leaders[0].dataset) - begin)
-        X, y, weight = (
-            None if row is None else self.memory.take(name, row, len(leaders), n_rows, *row.shape)
-            for name, row in self.rows.items()
-        )
-        for i, leader in enumerate(leaders):
-            parts = (None if tensor is None else tensor[i] for tensor in (X, y, weight))
-            leader.dataset.read_into(leader.rows_of_block(begin), *parts)
-        return X, X if y is None else y, weight
-
-    def counts(self, batch_size: int) -> list[list[int]]:
-        """List the sizes of each network's batches."""
-        sizes = [len(self.leaders[source].dataset) for source in self.index]
-        return [
-            [min(batch_size, size - first) for first in range(0, size, batch_size)]
-            for size in sizes
-        ]

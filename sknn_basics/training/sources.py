@@ -1,0 +1,235 @@
+"""The samples that the networks of a stack see, read once for those that see the same."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sknn_basics.modules.stacked_linear import Memory
+from sknn_basics.training.batches import ArrayDataset, Batches
+
+# Most memory that the inputs of all sources together take, where all of them are kept.
+TABLE_BYTES = 64 * 2**20
+
+# Numbers of samples of a step are multiples of it where those that weigh nothing are left out: each
+# other number needs memory of its own.
+GRANULE = 16
+
+Samples = tuple[Tensor, Tensor, Tensor | None]
+
+
+class Sources:
+    """The different sequences of batches that the networks of a stack see.
+
+    Networks that differ in their parameters only, such as the candidates of one fold of a search,
+    see the same samples in the same order: these are read once.
+
+    Parameters
+    ----------
+    batches : sequence of Batches
+        Of each network.
+    may_leave_out : bool, default=False
+        Whether a batch may come without samples that weigh nothing.
+
+    Attributes
+    ----------
+    order : list of int
+        The networks, those of one source side by side, sources with more samples first.
+    index : list of int
+        Source of each, in that order.
+    """
+
+    def __init__(self, batches: Sequence[Batches], may_leave_out: bool = False):
+        groups = []
+        by_key = defaultdict(list)
+        for i, own in enumerate(batches):
+            alike = by_key[own.key()]
+            group = next((group for group in alike if batches[group[0]].equals(own)), None)
+            if group is None:
+                group = []
+                alike.append(group)
+                groups.append(group)
+            group.append(i)
+        groups.sort(key=lambda group: -len(batches[group[0]].dataset))
+        self.order = [i for group in groups for i in group]
+        self.index = [source for source, group in enumerate(groups) for _ in group]
+        self.leaders = [batches[group[0]] for group in groups]
+        self.followers = [batches[i] for group in groups for i in group[1:]]
+        self.sizes = [len(leader.dataset) for leader in self.leaders]
+        self.may_leave_out, self.reader = may_leave_out, None
+
+    def first_member(self, source: int) -> int:
+        """Tell the place of the first network of a source."""
+        return bisect_left(self.index, source)
+
+    def places(self, start: int, stop: int) -> list[slice]:
+        """Tell which of the networks that see the sources start to stop see each of them."""
+        firsts = [self.first_member(source) for source in range(start, stop + 1)]
+        return [slice(i - firsts[0], j - firsts[0]) for i, j in pairwise(firsts)]
+
+    def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
+        """Iterate over the steps of an epoch: which sources take part, and their batches.
+
+        Sources whose batches have the same length make a step together. Batches are inputs,
+        targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
+        """
+        for own in [*self.leaders, *self.followers]:
+            # The random state of followers must be as if they had read their own batches.
+            own.reshuffle()
+        if self.reader is None:
+            self.reader = self.make_reader()
+        self.reader.begin()
+        for first in range(0, self.sizes[0], batch_size):
+            start = 0
+            left = [size - first for size in self.sizes if size > first]
+            for length, run in groupby(min(batch_size, n) for n in left):
+                stop = start + len(list(run))
+                yield start, stop, self.reader.read(start, stop, first, length)
+                start = stop
+
+    def make_reader(self) -> "TableReader | BlockReader":
+        """Choose how samples are read: all sources at once where they are small."""
+        if can_be_table([leader.dataset for leader in self.leaders]):
+            return TableReader(self.leaders, self.may_leave_out)
+        return BlockReader(self.leaders)
+
+    def counts(self, batch_size: int) -> list[list[int]]:
+        """List the sizes of each network's batches."""
+        return [
+            [min(batch_size, size - first) for first in range(0, size, batch_size)]
+            for size in (self.sizes[source] for source in self.index)
+        ]
+
+
+class BlockReader:
+    """Reads several batches of each source at once, source by source.
+
+    Parameters
+    ----------
+    leaders : sequence of Batches
+        Of each source, those with more samples first.
+    """
+
+    def __init__(self, leaders: Sequence[Batches]):
+        self.leaders, self.memory, self.block = leaders, Memory(), None
+        X, y, weights = zip(*(leader.dataset[:1] for leader in leaders))
+        has_targets = any(x is not target for x, target in zip(X, y))
+        # What a sample is; targets that are the inputs, and weights of which none is given, are not
+        # read.
+        self.rows = {
+            "X": X[0][0],
+            "y": y[0][0] if has_targets else None,
+            "weight": next((weight[0] for weight in weights if weight is not None), None),
+        }
+
+    def begin(self) -> None:
+        """Begin an epoch, in the new order of the batches."""
+
+    def read(self, start: int, stop: int, first: int, length: int) -> Samples:
+        """Read samples `first` to `first + length` of the sources start to stop."""
+        begin = first - first % self.leaders[0].block_size
+        if first == begin and start == 0:
+            self.block = self.read_block(begin)
+        place = slice(start, stop), slice(first - begin, first - begin + length)
+        X, y, weight = (None if tensor is None else tensor[place] for tensor in self.block)
+        return X, y, weight
+
+    def read_block(self, begin: int) -> Samples:
+        """Read samples of all sources that have some, from `begin` on, into common tensors."""
+        leaders = [leader for leader in self.leaders if len(leader.dataset) > begin]
+        n_rows = min(leaders[0].block_size, len(leaders[0].dataset) - begin)
+        X, y, weight = (
+            None if row is None else self.memory.take(name, row, len(leaders), n_rows, *row.shape)
+            for name, row in self.rows.items()
+        )
+        for i, leader in enumerate(leaders):
+            parts = (None if tensor is None else tensor[i] for tensor in (X, y, weight))
+            leader.dataset.read_into(leader.rows_of_block(begin), *parts)
+        return X, X if y is None else y, weight
+
+
+class TableReader:
+    """Reads the batches of all sources at once, from common tensors of all samples.
+
+    Parameters
+    ----------
+    leaders : sequence of Batches
+        Of each source, those with more samples first.
+    may_leave_out : bool
+        Whether a batch may come without samples that weigh nothing.
+    """
+
+    def __init__(self, leaders: Sequence[Batches], may_leave_out: bool):
+        self.leaders, self.memory = leaders, Memory()
+        datasets = [leader.dataset for leader in leaders]
+        # The fits of an ensemble are given the same array.
+        different = {id(dataset.X): dataset for dataset in datasets}
+        inputs = [dataset.whole() for dataset in different.values()]
+        first_input = dict(zip(different, starts(inputs)))
+        self.first_input = np.array([first_input[id(dataset.X)] for dataset in datasets])
+        self.first_target = starts([dataset.targets for dataset in datasets])
+        self.X = torch.cat(inputs)
+        self.y = torch.cat([dataset.targets for dataset in datasets])
+        self.weight = self.weighs = None
+        if any(dataset.weights is not None for dataset in datasets):
+            self.weight = torch.cat([weights_of(dataset) for dataset in datasets])
+            if may_leave_out and not self.weight.all():
+                self.weighs = self.weight.numpy() != 0
+
+    def begin(self) -> None:
+        """Begin an epoch, in the new order of the batches."""
+        n_samples = [len(leader.dataset) for leader in self.leaders]
+        self.rows = np.zeros((len(n_samples), max(n_samples)), dtype=np.int64)
+        for own, leader, n in zip(self.rows, self.leaders, n_samples):
+            order = np.arange(n) if leader.order is None else leader.order
+            own[:n] = leader.dataset.rows_of_whole(order)
+
+    def read(self, start: int, stop: int, first: int, length: int) -> Samples:
+        """Read samples `first` to `first + length` of the sources start to stop."""
+        rows = self.rows[start:stop, first : first + length]
+        target = rows + self.first_target[start:stop, None]
+        if self.weighs is not None:
+            kept = self.places_that_weigh(self.weighs[target])
+            rows, target = (np.take_along_axis(own, kept, 1) for own in (rows, target))
+        X = self.select("X", self.X, rows + self.first_input[start:stop, None])
+        y = self.select("y", self.y, target)
+        return X, y, None if self.weight is None else self.select("weight", self.weight, target)
+
+    def places_that_weigh(self, weighs: np.ndarray) -> np.ndarray:
+        """Find the places of samples that weigh something, as many in each row of an array.
+
+        Where a row has fewer, some follow that weigh nothing.
+        """
+        n_kept = -(-max(1, weighs.sum(1).max()) // GRANULE) * GRANULE
+        return np.argsort(~weighs, axis=1, kind="stable")[:, :n_kept]
+
+    def select(self, name: str, values: Tensor, rows: np.ndarray) -> Tensor:
+        """Select rows of a tensor, in the shape of their numbers."""
+        out = self.memory.take(name, values, rows.size, *values.shape[1:])
+        torch.index_select(values, 0, torch.from_numpy(rows.ravel()), out=out)
+        return out.view(*rows.shape, *values.shape[1:])
+
+
+def can_be_table(datasets: Sequence[ArrayDataset]) -> bool:
+    """Tell whether the samples of all datasets are small enough to be kept in common tensors."""
+    if any(type(dataset) is not ArrayDataset or dataset.whole is None for dataset in datasets):
+        return False
+    n_bytes = {id(dataset.X): dataset.X.shape[0] * dataset.sample_bytes for dataset in datasets}
+    is_alike = len({dataset.X.shape[1:] for dataset in datasets}) == 1
+    return is_alike and sum(n_bytes.values()) <= TABLE_BYTES
+
+
+def weights_of(dataset: ArrayDataset) -> Tensor:
+    """Give the weights of all samples, 1 where none are given."""
+    if dataset.weights is None:
+        return torch.ones(len(dataset.targets), dtype=torch.float64)
+    return dataset.weights
+
+
+def starts(parts: Sequence[Tensor]) -> np.ndarray:
+    """Tell in which row each of several tensors starts, one behind the other."""
+    return np.cumsum([0, *map(len, parts[:-1])])
