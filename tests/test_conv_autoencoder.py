@@ -19,6 +19,7 @@ from sknn_basics import (
 )
 from sknn_basics.architectures import POOLED_AUTOENCODER, POOLED_DENOISER, STRIDED_DENOISER
 from sknn_basics.inspection import interpolate, latent_grid
+from sknn_basics.modules import transposed
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -222,6 +223,96 @@ def test_transposed_convolutions_are_those_of_torch(n_dims):
         torch.autograd.grad(layer(x).relu_(), leaves, by),
         torch.autograd.grad(expected.relu_(), leaves, by),
     )
+
+
+@pytest.fixture(params=[1, 2**40], ids=["in parts", "at once"])
+def cached(request, monkeypatch):
+    monkeypatch.setattr(transposed, "CACHED", request.param)
+
+
+def drawn_layer(*arguments, n_dims=2):
+    layer = TRANSPOSED[n_dims](*arguments).double()
+    for values in layer.parameters():
+        nn.init.normal_(values, generator=torch.Generator().manual_seed(0))
+    return layer
+
+
+def drawn_images(*shape):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("rectifies", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        ((3, 2, 3, 2, 1, 1), (4, 5)),
+        ((3, 2, 5, 3, 1), (3, 2)),
+        ((3, 4, 2, 2), (3, 3)),
+        ((3, 2, 1, 2, 0, 1), (4, 4)),
+        ((3, 2, (4, 3), (1, 2), (2, 1)), (2, 7)),
+        ((3, 2, 3, 2, 1, 1), (5,)),
+        ((3, 2, 3, 2, 1, 1), (2, 3, 4)),
+    ],
+)
+@pytest.mark.parametrize("layout", ["first", "last"])
+def test_gradients_of_a_rectified_transposed_convolution_are_those_of_torch(
+    arguments, size, rectifies, layout
+):
+    layer, x = drawn_layer(*arguments, n_dims=len(size)), drawn_images(7, *size, 3).movedim(-1, 1)
+    x = (x.contiguous() if layout == "first" else x).detach().requires_grad_()
+    by = getattr(nn, f"ConvTranspose{len(size)}d")
+    expected = by.forward(layer, x).relu() if rectifies else by.forward(layer, x)
+    output, leaves = layer(x, rectifies=rectifies), [x, *layer.parameters()]
+    torch.testing.assert_close(output, expected, rtol=1e-10, atol=1e-10)
+    for gradient in (drawn_images(*output.shape), torch.ones(()).double().expand(output.shape)):
+        torch.testing.assert_close(
+            torch.autograd.grad(output, leaves, gradient, retain_graph=True),
+            torch.autograd.grad(expected, leaves, gradient, retain_graph=True),
+            rtol=1e-10,
+            atol=1e-10,
+        )
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("frozen", ["x", "weight", "bias"])
+def test_transposed_convolutions_compute_only_the_gradients_that_are_needed(frozen):
+    layer, x = drawn_layer(3, 2, 3, 2, 1, 1), drawn_images(5, 3, 4, 4)
+    leaves = {"x": x, **dict(layer.named_parameters())}
+    expected = torch.autograd.grad(layer(x, rectifies=True).sum(), [*leaves.values()])
+    expected = dict(zip(leaves, expected))
+    leaves[frozen].requires_grad_(False)
+    layer(x, rectifies=True).sum().backward()
+    assert leaves[frozen].grad is None
+    for name in leaves.keys() - {frozen}:
+        torch.testing.assert_close(leaves[name].grad, expected[name])
+
+
+def test_a_gradient_that_comes_to_a_transposed_convolution_is_left_alone():
+    layer, x = drawn_layer(3, 2, 3, 2, 1, 1), drawn_images(5, 3, 4, 4)
+    output = layer(x, rectifies=True)
+    gradient = torch.ones_like(output)
+    output.backward(gradient)
+    assert (gradient == 1).all()
+
+
+def test_second_gradients_of_a_transposed_convolution_raise():
+    layer, x = drawn_layer(3, 2, 3, 2, 1, 1), drawn_images(5, 3, 4, 4)
+    (first,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
+def test_hooks_between_a_transposed_convolution_and_its_rectifier_change_nothing(images):
+    model, seen = small(dtype="float64").fit(images), []
+    expected = model.reconstruct(images)
+    decoder = model.module_.decoder
+    decoder.block1_conv1.register_forward_hook(lambda *call: seen.append(call[-1].min().item()))
+    decoder.block1_conv1_activation.register_forward_pre_hook(lambda *call: seen.append(0))
+    np.testing.assert_allclose(model.reconstruct(images), expected, atol=1e-12)
+    assert len(seen) == 2
+    assert seen[0] < 0
 
 
 # Bad input.

@@ -164,6 +164,23 @@ def test_a_single_filter_computes_a_convolution_and_its_gradients(kernel, size):
     assert torch.autograd.gradcheck(SingleFilter.apply, (x, weight, bias))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("frozen", ["x", "weight", "bias"])
+def test_a_single_filter_computes_only_the_gradients_that_are_needed(frozen, layout):
+    layer = Conv2d(4, 1, (3, 5), 1, (1, 2)).double()
+    x = torch.randn(3, 4, 6, 7, generator=generator(), dtype=torch.float64)
+    leaves = {"x": x.contiguous(memory_format=layout), **dict(layer.named_parameters())}
+    for name, values in leaves.items():
+        nn.init.normal_(values, generator=generator()).requires_grad_(name != frozen)
+    trained = [values for name, values in leaves.items() if name != frozen]
+    torch.testing.assert_close(
+        torch.autograd.grad(layer(leaves["x"]).square().sum(), trained),
+        torch.autograd.grad(nn.Conv2d.forward(layer, leaves["x"]).square().sum(), trained),
+        rtol=1e-10,
+        atol=1e-10,
+    )
+
+
 def test_what_a_single_filter_computes_may_be_changed_in_place():
     layer, x = Conv2d(2, 1, 3, 1, 1), torch.randn(2, 2, 4, 4, generator=generator())
     for values in layer.parameters():

@@ -1,9 +1,9 @@
 """Convolutional autoencoders."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,36 +11,29 @@ from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, Variatio
 from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
 from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.layers import Dropout, Linear, make_activation
+from sknn_basics.modules.transposed import Transposed
 
 
 class TransposedConvolution:
-    """Unset weights, and a gradient of the bias of its own.
-
-    Within a transposed convolution of torch, it takes a CPU half as long as all others.
-    """
+    """Unset weights, and gradients of its own on CPUs."""
 
     def reset_parameters(self) -> None:
         pass
 
+    @property
+    def settings(self) -> tuple:
+        """What torch's functions take behind the bias."""
+        return self.stride, self.padding, self.output_padding, self.groups, self.dilation
+
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        convolve = getattr(functional, f"conv_transpose{x.ndim - 2}d")
-        return convolve(x, weight, bias, self.stride, self.padding, self.output_padding)
+        return getattr(functional, f"conv_transpose{x.ndim - 2}d")(x, weight, bias, *self.settings)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return AddedBias.apply(self._conv_forward(x, self.weight, self.bias.detach()), self.bias)
-
-
-class AddedBias(torch.autograd.Function):
-    """Nothing but the gradient of a bias that each channel has got already."""
-
-    @staticmethod
-    def forward(ctx, y: Tensor, bias: Tensor) -> Tensor:
-        ctx.mark_dirty(y)  # no view: an activation may change it in place
-        return y
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        return gradient, gradient.sum((0, *range(2, gradient.ndim)))
+    def forward(self, x: Tensor, rectifies: bool = False) -> Tensor:
+        """Convolve images, and apply a rectifier where `rectifies` is true."""
+        if x.device.type == "cpu":
+            return Transposed.apply(x, self.weight, self.bias, self.settings, rectifies)
+        output = self._conv_forward(x, self.weight, self.bias)
+        return output.relu_() if rectifies else output
 
 
 class ConvTranspose1d(TransposedConvolution, nn.ConvTranspose1d):
@@ -176,6 +169,17 @@ class ConvDecoder(ConvStack):
         self.add_convolution("output", n_outputs, kernel, one, "same")
         self.add_module("output_layout", ImageOutput(channel_axis))
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers in turn, a transposed convolution together with its rectifier."""
+        pairs = pairwise([*self, None])
+        for layer, following in pairs:
+            if are_one(layer, following):
+                x = layer(x, rectifies=True)
+                next(pairs)
+            else:
+                x = layer(x)
+        return x
+
     def add_decoder_block(
         self,
         name: str,
@@ -237,6 +241,14 @@ class ConvDecoder(ConvStack):
         self.n_multiplications += prod(self.size) * layer.weight.numel()
         self.size = tuple(n * s for n, s in zip(self.size, stride))
         self.n_channels = n_filters
+
+
+def are_one(layer: nn.Module, following: nn.Module | None) -> bool:
+    """Tell whether these are a transposed convolution and a rectifier, and no hook is between."""
+    if not (isinstance(layer, TransposedConvolution) and type(following) is nn.ReLU):
+        return False
+    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return not any(getattr(part, kind) for part in (layer, following) for kind in kinds)
 
 
 def conv_autoencoder(

@@ -6,6 +6,8 @@ from itertools import product
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.nn.grad import conv2d_weight
 
 Place = tuple[slice, ...]
 
@@ -15,40 +17,38 @@ class SingleFilter(torch.autograd.Function):
 
     A matrix product for each image weighs all pixels by all taps of the filter; for each tap, the
     weighed pixels are then moved to where they count, and added up. This takes half as long as a
-    convolution of torch, whose results for several filters are computed side by side.
+    convolution of torch, whose results for several filters are computed side by side. Backwards,
+    the one channel is the input of a convolution by many filters, and that is fast.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         n_samples, _, *size = x.shape
+        ctx.save_for_backward(x, weight)
         pixels, taps = x.flatten(2), weight[0].flatten(1).T.contiguous()
-        ctx.save_for_backward(pixels, taps)
-        ctx.size, ctx.kernel = size, weight.shape[2:]
-        ctx.places = places_of_taps(ctx.kernel, size)
         # No view: an activation may change it in place.
         out = bias.repeat(n_samples, 1, *size)
         products = torch.bmm(taps.expand(n_samples, -1, -1), pixels).unflatten(2, size)
-        for weighed, (target, source) in zip(products.split(1, dim=1), ctx.places):
+        places = places_of_taps(weight.shape[2:], size)
+        for weighed, (target, source) in zip(products.split(1, dim=1), places):
             out[target] += weighed[source]
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        pixels, taps = ctx.saved_tensors
-        n_samples, n_channels, _ = pixels.shape
-        moved = grad.new_zeros(n_samples, len(taps), *ctx.size)
-        for plane, (target, source) in zip(moved.split(1, dim=1), ctx.places):
-            plane[source] = grad[target]
-        moved = moved.flatten(2)
-        # Channels last, as the pixels are.
-        of_pixels = torch.bmm(moved.transpose(1, 2), taps.expand(n_samples, -1, -1))
-        of_taps = torch.bmm(moved, pixels.transpose(1, 2)).sum(0)
-        return (
-            of_pixels.transpose(1, 2).unflatten(2, ctx.size),
-            of_taps.T.reshape(1, n_channels, *ctx.kernel),
-            grad.sum().view(1),
-        )
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        padding = [k // 2 for k in weight.shape[2:]]
+        mirrored = weight.flip(2, 3).movedim(1, 0)
+        # Torch sees only from strides that its one channel comes last, as those of x do.
+        images = grad.clone(memory_format=torch.channels_last)
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = functional.conv2d(images, mirrored, padding=padding)
+        if ctx.needs_input_grad[1]:
+            of_mirrored = conv2d_weight(images, mirrored.shape, x, padding=padding)
+            of_weight = of_mirrored.movedim(1, 0).flip(2, 3)
+        return of_x, of_weight, grad.sum().view(1)
 
 
 def places_of_taps(kernel: Sequence[int], size: Sequence[int]) -> list[tuple[Place, Place]]:
