@@ -2,8 +2,9 @@
 
 For the search and the bagging of `benchmarks.rows`: the time of scikit-learn's own part, with an
 estimator that only checks its data as scikit-learn asks; of the matrix products of all steps, in
-batched calls of every processor at once; and of the whole works, by us and by scikit-learn in two
-processes. All in turn, in one process; medians. Prints a Markdown table.
+batched calls of every processor at once, of samples that weigh something; and of the whole works, by
+us and by scikit-learn in two processes. All in turn, in one process; medians. Prints a Markdown
+table.
 """
 
 import time
@@ -26,6 +27,8 @@ from benchmarks.forecasting import print_table
 from sknn_basics import MLPClassifier
 
 N_ROUNDS, N_EPOCHS, BATCH_SIZE = 5, 10, 200
+# Of a batch that is drawn with replacement, the samples that are drawn at all.
+N_DRAWN = 126
 
 
 class Checks(ClassifierMixin, BaseEstimator):
@@ -55,18 +58,18 @@ def bag(network, X, y) -> Callable[[], None]:
     return lambda: BaggingClassifier(network, 100, random_state=0).fit(X, y)
 
 
-def products(n_networks: int, n_hidden: int, n_samples: int) -> Callable[[], None]:
+def products(n_networks: int, n_hidden: int, n_steps: int, n_rows: int) -> Callable[[], None]:
     """Make the products of all steps of networks 64-`n_hidden`-10: five a step."""
     n_threads = torch.get_num_threads()
     n = n_networks // n_threads
-    x, h, g = (torch.randn(n, size, BATCH_SIZE) for size in (64, n_hidden, 10))
+    x, h, g = (torch.randn(n, size, n_rows) for size in (64, n_hidden, 10))
     first, second = torch.randn(n, n_hidden, 64), torch.randn(n, 10, n_hidden)
     out = [torch.empty_like(t) for t in (h, g, second, h, first)]
 
     def train(_) -> None:
         torch.set_num_threads(1)
         own = [torch.empty_like(t) for t in out]
-        for _ in range(N_EPOCHS * n_samples // BATCH_SIZE):
+        for _ in range(n_steps):
             torch.bmm(first, x, out=own[0])
             torch.bmm(second, h, out=own[1])
             torch.bmm(g, h.mT, out=own[2])
@@ -103,9 +106,10 @@ def main() -> None:
     warnings.simplefilter("ignore")  # that the number of epochs is a setting is meant
     X, y = load_digits(return_X_y=True)
     X = X / 16
+    n_steps = N_EPOCHS * len(X) // BATCH_SIZE
     kinds = {
-        "search": (search, peers.DIGITS_NETWORK, products(60, 100, 4 * len(X) // 5)),
-        "bagging": (bag, peers.BAGGED_NETWORK, products(100, 32, len(X))),
+        "search": (search, peers.DIGITS_NETWORK, products(60, 100, 4 * n_steps // 5, BATCH_SIZE)),
+        "bagging": (bag, peers.BAGGED_NETWORK, products(100, 32, n_steps, N_DRAWN)),
     }
     lines = []
     for name, (meta, parameters, multiply) in kinds.items():
