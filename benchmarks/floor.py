@@ -2,8 +2,8 @@
 
 For the search and the bagging of `benchmarks.rows`: the time of scikit-learn's own part, with an
 estimator that only checks its data as scikit-learn asks; of the matrix products of all steps, in
-batched calls of every processor at once, of samples that weigh something; and of the whole works, by
-us and by scikit-learn in two processes. All in turn, in one process; medians. Prints a Markdown
+batched calls of every processor at once, of samples that weigh something; and of the whole works,
+by us and by scikit-learn in two processes. All in turn, in one process; medians. Prints a Markdown
 table.
 """
 
