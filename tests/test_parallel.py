@@ -751,6 +751,23 @@ def test_no_nesting_deadlocks(first):
     assert_no_deadlock(first)
 
 
+def test_steps_leave_nothing_to_the_garbage_collector(data):
+    X, y = data
+
+    def count_garbage(max_iter):
+        gc.collect()
+        gc.disable()
+        try:
+            with stacked():
+                cross_val_score(network(max_iter=max_iter, n_iter_no_change=100), X, y, cv=3)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    count_garbage(1)
+    assert count_garbage(41) - count_garbage(1) < 40
+
+
 def test_memory_returns_to_where_it_was(data):
     X, y = data
 

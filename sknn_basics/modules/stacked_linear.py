@@ -60,7 +60,7 @@ class StackedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
         ctx.save_for_backward(x, weight, bias)
-        ctx.activation, ctx.memory = activation, memory
+        ctx.memory = memory
         n_members, n_samples, _ = x.shape
         n_units = weight.shape[1]
         # Values that lie side by side are computed at once: the more of them, the faster.
@@ -70,20 +70,13 @@ class StackedLinear(torch.autograd.Function):
             torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output.mT)
         else:
             torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
-        if activation is not None:
-            activate, _ = IN_PLACE[activation]
-            activate(output)
-            ctx.output = output
-        return output
+        return activate(ctx, output, activation)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         x, weight, bias = ctx.saved_tensors
         memory = ctx.memory
-        if ctx.activation is not None:
-            # The gradient belongs to this layer alone.
-            _, differentiate = IN_PLACE[ctx.activation]
-            differentiate(gradient, ctx.output)
+        differentiate(ctx, gradient)
         needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
         gradient_x = gradient_weight = gradient_bias = None
         if needs_x:
@@ -110,28 +103,20 @@ class SharedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, places, activation, memory: Memory):
         ctx.save_for_backward(x, weight, bias)
-        ctx.places, ctx.activation = places, activation
+        ctx.places = places
         n_members, n_units, _ = weight.shape
         output = memory.take("output", x, n_members, n_units, x.shape[1])
         for place, samples in zip(places, x):
             weighed = product(weight[place].flatten(0, 1), samples)
             own = output[place]
             torch.add(weighed.view_as(own), bias[place].unsqueeze(2), out=own)
-        output = output.mT
-        if activation is not None:
-            activate, _ = IN_PLACE[activation]
-            activate(output)
-            ctx.output = output
-        return output
+        return activate(ctx, output.mT, activation)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
         x, weight, bias = ctx.saved_tensors
-        if ctx.activation is not None:
-            # The gradient belongs to this layer alone.
-            _, differentiate = IN_PLACE[ctx.activation]
-            differentiate(gradient, ctx.output)
+        differentiate(ctx, gradient)
         by_unit = gradient.mT.contiguous()
         gradient_weight = gradient_bias = None
         if ctx.needs_input_grad[1]:
@@ -143,6 +128,22 @@ class SharedLinear(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             gradient_bias = torch.sum(by_unit, 2, out=bias.grad)
         return None, gradient_weight, gradient_bias, None, None, None
+
+
+def activate(ctx, output: Tensor, activation: type | None) -> Tensor:
+    """Apply an activation of `IN_PLACE`, if there is one, and remember it."""
+    ctx.activation = activation
+    if activation is not None:
+        IN_PLACE[activation][0](output)
+        # Another view: the result itself would keep what remembers it alive.
+        ctx.output = output.detach()
+    return output
+
+
+def differentiate(ctx, gradient: Tensor) -> None:
+    """Turn the gradient of what `activate` returned, which nobody else reads, into its input's."""
+    if ctx.activation is not None:
+        IN_PLACE[ctx.activation][1](gradient, ctx.output)
 
 
 def product(rows: Tensor, others: Tensor) -> Tensor:

@@ -216,11 +216,12 @@ class TableReader:
 
 def can_be_table(datasets: Sequence[ArrayDataset]) -> bool:
     """Tell whether the samples of all datasets are small enough to be kept in common tensors."""
-    if any(type(dataset) is not ArrayDataset or dataset.whole is None for dataset in datasets):
+    if not all(type(dataset) is ArrayDataset and dataset.whole for dataset in datasets):
         return False
     n_bytes = {id(dataset.X): dataset.X.shape[0] * dataset.sample_bytes for dataset in datasets}
     is_alike = len({dataset.X.shape[1:] for dataset in datasets}) == 1
-    return is_alike and sum(n_bytes.values()) <= TABLE_BYTES
+    is_on_cpu = datasets[0].targets.device.type == "cpu"
+    return is_alike and is_on_cpu and sum(n_bytes.values()) <= TABLE_BYTES
 
 
 def weights_of(dataset: ArrayDataset) -> Tensor:
