@@ -23,7 +23,6 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -45,7 +44,6 @@ from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback
 
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
-from sknn_basics.modules import stacked_linear
 from sknn_basics.parallel import MOST_FITS, stacked
 from sknn_basics.training import rounds, sources
 from sknn_basics.training.schedules import CosineAnnealing
@@ -150,32 +148,6 @@ def test_stacked_fits_equal_those_alone(data, options, dtype):
         together = fit_all()
     assert_same_fits(together, alone, TOLERANCE[dtype])
     assert max(training.most_at_once for training in report.trainings) > 1
-
-
-@pytest.mark.parametrize(
-    "options", ["adam", "structures", "early stopping", "max norm and clipping"]
-)
-def test_networks_with_samples_in_common_share_a_product(data, options, monkeypatch):
-    X, y = data
-    monkeypatch.setattr(stacked_linear, "LARGE_PRODUCT", 1)
-    assert stacked_linear.has_onednn()
-    products, original = [], stacked_linear.product
-
-    def product(rows, others):
-        products.append(original(rows, others))
-        return products[-1]
-
-    monkeypatch.setattr(stacked_linear, "product", product)
-    compare(network(dtype="float32"), OPTIONS[options], X, y, TOLERANCE["float32"])
-    assert products
-
-
-def test_a_shared_layer_may_be_frozen(data, monkeypatch):
-    X, y = data
-    monkeypatch.setattr(stacked_linear, "LARGE_PRODUCT", 1)
-    start = network(dtype="float32").fit(X, y)
-    frozen = network(init_from=FrozenEstimator(start), frozen_layers="hidden1", dtype="float32")
-    compare(frozen, {"alpha": [0.0, 0.1, 1.0]}, X, y, TOLERANCE["float32"])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,11 +1,9 @@
 """Linear layers side by side, in memory that each step uses again."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -25,10 +23,6 @@ IN_PLACE = {
         lambda g, output: _aten.tanh_backward.grad_input(g, output, grad_input=g),
     ),
 }
-
-
-# Multiplications from which a product is faster by oneDNN: `python -m benchmarks.products`.
-LARGE_PRODUCT = 2**20
 
 
 class Memory(dict):
@@ -60,7 +54,7 @@ class StackedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
         ctx.save_for_backward(x, weight, bias)
-        ctx.memory = memory
+        ctx.activation, ctx.memory = activation, memory
         n_members, n_samples, _ = x.shape
         n_units = weight.shape[1]
         # Values that lie side by side are computed at once: the more of them, the faster.
@@ -70,13 +64,21 @@ class StackedLinear(torch.autograd.Function):
             torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output.mT)
         else:
             torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
-        return activate(ctx, output, activation)
+        if activation is not None:
+            activate, _ = IN_PLACE[activation]
+            activate(output)
+            # Another view: the result itself would keep what remembers it alive.
+            ctx.output = output.detach()
+        return output
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         x, weight, bias = ctx.saved_tensors
         memory = ctx.memory
-        differentiate(ctx, gradient)
+        if ctx.activation is not None:
+            # The gradient belongs to this layer alone.
+            _, differentiate = IN_PLACE[ctx.activation]
+            differentiate(gradient, ctx.output)
         needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
         gradient_x = gradient_weight = gradient_bias = None
         if needs_x:
@@ -92,113 +94,11 @@ class StackedLinear(torch.autograd.Function):
         return gradient_x, gradient_weight, gradient_bias, None, None
 
 
-class SharedLinear(torch.autograd.Function):
-    """Linear layers side by side and their activation, where neighbours have samples in common.
-
-    Takes x of shape (n_sources, n_samples, n_inputs) without a gradient, otherwise what
-    `StackedLinear` takes; `places` are those of each source's members. The weights of all members
-    of a source make one matrix, which is multiplied at once.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, places, activation, memory: Memory):
-        ctx.save_for_backward(x, weight, bias)
-        ctx.places = places
-        n_members, n_units, _ = weight.shape
-        output = memory.take("output", x, n_members, n_units, x.shape[1])
-        for place, samples in zip(places, x):
-            weighed = product(weight[place].flatten(0, 1), samples)
-            own = output[place]
-            torch.add(weighed.view_as(own), bias[place].unsqueeze(2), out=own)
-        return activate(ctx, output.mT, activation)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient: Tensor):
-        x, weight, bias = ctx.saved_tensors
-        differentiate(ctx, gradient)
-        by_unit = gradient.mT.contiguous()
-        gradient_weight = gradient_bias = None
-        if ctx.needs_input_grad[1]:
-            gradient_weight = weight.grad.detach()
-            for place, samples in zip(ctx.places, x):
-                own = gradient_weight[place]
-                weighed = product(by_unit[place].flatten(0, 1), samples.T.contiguous())
-                own.copy_(weighed.view_as(own))
-        if ctx.needs_input_grad[2]:
-            gradient_bias = torch.sum(by_unit, 2, out=bias.grad)
-        return None, gradient_weight, gradient_bias, None, None, None
-
-
-def activate(ctx, output: Tensor, activation: type | None) -> Tensor:
-    """Apply an activation of `IN_PLACE`, if there is one, and remember it."""
-    ctx.activation = activation
-    if activation is not None:
-        IN_PLACE[activation][0](output)
-        # Another view: the result itself would keep what remembers it alive.
-        ctx.output = output.detach()
-    return output
-
-
-def differentiate(ctx, gradient: Tensor) -> None:
-    """Turn the gradient of what `activate` returned, which nobody else reads, into its input's."""
-    if ctx.activation is not None:
-        IN_PLACE[ctx.activation][1](gradient, ctx.output)
-
-
-def product(rows: Tensor, others: Tensor) -> Tensor:
-    """Multiply each row of a matrix by each row of another by oneDNN: (n, k), (m, k) -> (n, m).
-
-    It writes its code for the processor that it finds. On processors that torch's own library was
-    not written for, that takes half of the time.
-    """
-    return torch.ops.mkldnn._linear_pointwise(rows, others, None, "none", [], "")
-
-
-@cache
-def has_onednn() -> bool:
-    """Tell whether this torch has oneDNN's product, which it made for its compiler."""
-    one = torch.ones(1, 1)
-    try:
-        return product(one, one).equal(one)
-    except (AttributeError, RuntimeError):
-        return False
-
-
-class LinearStack:
-    """Linear layers of all members, and their activation.
-
-    Parameters
-    ----------
-    weight, bias : Tensor
-        Of shapes (n_members, n_units, n_inputs) and (n_members, n_units).
-    activation : type or None
-        Activation of `IN_PLACE` that follows, if any.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor, activation: type | None):
-        self.weight, self.bias, self.activation = weight, bias, activation
-        self.memory = Memory()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
-
-    def shares(self, x: Tensor) -> bool:
-        """Tell whether the members are better computed source by source, from their samples."""
-        n_sources, is_usual = len(x), x.dtype is torch.float32 and x.device.type == "cpu"
-        if n_sources == len(self.weight) or x.ndim != 3 or not is_usual:
-            return False
-        n_products = self.weight.numel() * x.shape[1]
-        return n_products >= n_sources * LARGE_PRODUCT and has_onednn()
-
-    def of_sources(self, x: Tensor, places: Sequence[slice]) -> Tensor:
-        """Compute outputs of all members from the samples of their sources."""
-        return SharedLinear.apply(x, self.weight, self.bias, places, self.activation, self.memory)
-
-
-def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> LinearStack:
+def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
     """Make linear layers of all members, and the activation of `IN_PLACE` that follows, if any."""
-    return LinearStack(tensors["weight"], tensors["bias"], activation)
+    memory = Memory()
+    weight, bias = tensors["weight"], tensors["bias"]
+    return lambda x: StackedLinear.apply(x, weight, bias, activation, memory)
 
 
 def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

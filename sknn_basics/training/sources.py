@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -65,11 +65,6 @@ class Sources:
     def first_member(self, source: int) -> int:
         """Tell the place of the first network of a source."""
         return bisect_left(self.index, source)
-
-    def places(self, start: int, stop: int) -> list[slice]:
-        """Tell which of the networks that see the sources start to stop see each of them."""
-        firsts = [self.first_member(source) for source in range(start, stop + 1)]
-        return [slice(i - firsts[0], j - firsts[0]) for i, j in pairwise(firsts)]
 
     def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.

@@ -9,7 +9,7 @@ from torch import Tensor
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.stacked import apply, stack_layers
-from sknn_basics.modules.stacked_linear import LinearStack, Memory
+from sknn_basics.modules.stacked_linear import Memory
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
@@ -200,7 +200,6 @@ class Run:
         for name in self.trained:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
-        self.places = sources.places(start, stop)
         self.gradients = {name: stack.gradients[name][members] for name in self.trained}
         for name, gradient in self.gradients.items():
             self.leaves[name].grad = gradient
@@ -228,7 +227,7 @@ class Run:
 
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
-        output = self.forward(X)
+        output = apply(self.layers, self.spread("X", X))
         losses, total_weight = self.mean_losses(output, self.spread("y", y), weight)
         gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
@@ -243,13 +242,6 @@ class Run:
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
-
-    def forward(self, X: Tensor) -> Tensor:
-        """Compute the outputs of all networks."""
-        first, *others = self.layers
-        if isinstance(first, LinearStack) and first.shares(X):
-            return apply(others, first.of_sources(X, self.places))
-        return apply(self.layers, self.spread("X", X))
 
     def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
