@@ -110,7 +110,7 @@ class BlockReader:
     """
 
     def __init__(self, leaders: Sequence[Batches]):
-        self.leaders, self.memory, self.block = leaders, Memory(), None
+        self.leaders, self.memory = leaders, Memory()
         X, y, weights = zip(*(leader.dataset[:1] for leader in leaders))
         has_targets = any(x is not target for x, target in zip(X, y))
         # What a sample is; targets that are the inputs, and weights of which none is given, are not
@@ -122,7 +122,8 @@ class BlockReader:
         }
 
     def begin(self) -> None:
-        """Begin an epoch, in the new order of the batches."""
+        """Begin an epoch: nothing has been read in its order."""
+        self.block = None
 
     def read(self, start: int, stop: int, first: int, length: int) -> Samples:
         """Read samples `first` to `first + length` of the sources start to stop."""
