@@ -281,11 +281,10 @@ def test_bagging_reads_one_array_for_all_networks(data):
 
 def test_arrays_that_some_networks_share_are_read_for_each(data):
     X, y = data
-    halves = [X[::2].copy(), X[1::2].copy()]
-    targets = [y[::2], y[1::2]]
     estimator = network(dtype="float64")
-    # The first array is that of the first and the last fit, which have other targets.
-    work = [(halves[0], targets[0]), (halves[1], targets[1]), (halves[0], targets[0][::-1].copy())]
+    parts = [(X[:40].copy(), y[:40]), (X[40:70].copy(), y[40:70]), (X[70:].copy(), y[70:])]
+    # Two fits have the longest array in common, and other targets.
+    work = [*parts, (parts[0][0], y[40:80])]
 
     def fit_all():
         return Parallel()(delayed(clone(estimator).fit)(*own) for own in work)
@@ -299,7 +298,15 @@ def test_arrays_that_some_networks_share_are_read_for_each(data):
 def test_large_arrays_are_read_in_blocks(data, monkeypatch):
     X, y = data
     monkeypatch.setattr(sources, "TABLE_BYTES", 0)
+    blocks, original = [], sources.BlockReader.read_block
+
+    def read_block(self, begin):
+        blocks.append(begin)
+        return original(self, begin)
+
+    monkeypatch.setattr(sources.BlockReader, "read_block", read_block)
     compare(network(dtype="float64"), OPTIONS["batches"], X, y, 1e-9)
+    assert blocks
 
 
 def test_networks_of_different_dropout_agree_on_average(data):
