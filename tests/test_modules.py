@@ -18,6 +18,7 @@ from sknn_basics.modules.layers import (
     make_activation,
 )
 from sknn_basics.modules.single_filter import SingleFilter
+from sknn_basics.modules.stacked_linear import LinearLayers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -204,3 +205,30 @@ def test_only_one_filter_that_keeps_the_size_goes_its_own_way(arguments, expecte
         nn.init.normal_(values, generator=generator())
     assert layer.is_single_filter is expected
     torch.testing.assert_close(layer(x), nn.Conv2d.forward(layer, x))
+
+
+@pytest.mark.parametrize("activation", [None, nn.ReLU])
+@pytest.mark.parametrize("lies_by_sample", [False, True])
+@pytest.mark.parametrize("n_units", [3, 20])
+def test_linear_layers_that_share_inputs_equal_those_with_their_own(
+    n_units, lies_by_sample, activation
+):
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"x": (2, 9, 4), "weight": (6, n_units, 4), "bias": (6, n_units)}
+    x, weight, bias = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes.values()
+    )
+    gradient = torch.randn(6, 9, n_units, generator=generator, dtype=torch.float64)
+    if not lies_by_sample:
+        gradient = gradient.mT.contiguous().mT
+    tensors = {"weight": weight.requires_grad_(), "bias": bias.requires_grad_()}
+
+    expected = torch.baddbmm(bias.unsqueeze(1), x.repeat_interleave(3, 0), weight.mT)
+    expected = expected if activation is None else expected.relu()
+    expected_gradients = torch.autograd.grad(expected, tensors.values(), gradient.clone())
+    layers = LinearLayers(tensors, activation)
+    for _ in range(2):  # the second time in the memory of the first
+        output = layers(x)
+        gradients = torch.autograd.grad(output, tensors.values(), gradient.clone())
+        torch.testing.assert_close(output, expected)
+        torch.testing.assert_close(gradients, expected_gradients)

@@ -14,7 +14,7 @@ from sknn_basics.modules.images import ChannelScale, ImageInput
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat
-from sknn_basics.modules.stacked_linear import IN_PLACE, Layer, below, stack_linear
+from sknn_basics.modules.stacked_linear import IN_PLACE, Layer, LinearLayers, below
 from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
@@ -125,7 +125,7 @@ def _stack_sequence(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]
         if issubclass(kinds[i], nn.Linear):
             following = kinds[i + 1] if i + 1 < len(kinds) else None
             activation = following if following in IN_PLACE else None
-            layers.append(stack_linear(own, activation))
+            layers.append(LinearLayers(own, activation))
         else:
             layers.append(_stack_layer([getattr(module, name) for module in modules], own))
     return layers

@@ -46,24 +46,30 @@ class Memory(dict):
 class StackedLinear(torch.autograd.Function):
     """Linear layers side by side, and their activation.
 
-    Takes x of shape (n_members, n_samples, n_inputs), weight of shape (n_members, n_units,
-    n_inputs), bias of shape (n_members, n_units). Results lie in memory that the next step uses
-    again, the gradients of weight and bias in their `grad` if they have one.
+    Takes x of shape (n_sources, n_samples, n_inputs), weight of shape (n_members, n_units,
+    n_inputs), bias of shape (n_members, n_units). Where there are more members than sources, as
+    many neighbours share each one, whose gradient is not computed. Results lie in memory that the
+    next step uses again, the gradients of weight and bias in their `grad` if they have one.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
-        ctx.save_for_backward(x, weight, bias)
-        ctx.activation, ctx.memory = activation, memory
-        n_members, n_samples, _ = x.shape
-        n_units = weight.shape[1]
+        n_sources, n_samples, _ = x.shape
+        n_members, n_units, _ = weight.shape
         # Values that lie side by side are computed at once: the more of them, the faster.
         is_narrow = n_units < n_samples
         output = memory.take_matrices("output", x, n_members, n_samples, n_units, is_narrow)
         if is_narrow:
-            torch.baddbmm(bias.unsqueeze(2), weight, x.mT, out=output.mT)
+            matrices = bias.unsqueeze(2), weight, output.mT
+            biases, weights, out = (below_each_other(m, n_sources) for m in matrices)
+            torch.baddbmm(biases, weights, x.mT, out=out)
         else:
+            if n_members > n_sources:
+                shared, x = x.unsqueeze(1), memory.take("inputs", x, n_members, *x.shape[1:])
+                x.unflatten(0, (n_sources, -1)).copy_(shared)
             torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
+        ctx.save_for_backward(x, weight, bias)
+        ctx.activation, ctx.memory = activation, memory
         if activation is not None:
             activate, _ = IN_PLACE[activation]
             activate(output)
@@ -88,17 +94,31 @@ class StackedLinear(torch.autograd.Function):
             else:
                 torch.bmm(gradient, weight, out=gradient_x)
         if needs_weight:
-            gradient_weight = torch.bmm(gradient.mT, x, out=weight.grad)
+            gradient_weight = torch.empty_like(weight) if weight.grad is None else weight.grad
+            out = below_each_other(gradient_weight, len(x))
+            torch.bmm(below_each_other(gradient.mT, len(x)), x, out=out)
         if needs_bias:
             gradient_bias = torch.sum(gradient, 1, out=bias.grad)
         return gradient_x, gradient_weight, gradient_bias, None, None
 
 
-def stack_linear(tensors: dict[str, Tensor], activation: type | None) -> Layer:
-    """Make linear layers of all members, and the activation of `IN_PLACE` that follows, if any."""
-    memory = Memory()
-    weight, bias = tensors["weight"], tensors["bias"]
-    return lambda x: StackedLinear.apply(x, weight, bias, activation, memory)
+def below_each_other(matrices: Tensor, n_sources: int) -> Tensor:
+    """Make one matrix of those of each source's members, a view where they lie side by side."""
+    return matrices.reshape(n_sources, -1, matrices.shape[-1])
+
+
+class LinearLayers:
+    """Linear layers of all members, and the activation of `IN_PLACE` that follows, if any.
+
+    Members may share their inputs, see `StackedLinear`.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], activation: type | None):
+        self.weight, self.bias = tensors["weight"], tensors["bias"]
+        self.activation, self.memory = activation, Memory()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
 
 
 def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State, last_s
 from sknn_basics.modules.conv import MEMORY_FORMATS
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
-from sknn_basics.modules.stacked_linear import below, stack_linear
+from sknn_basics.modules.stacked_linear import LinearLayers, below
 
 
 class StackedRecurrentLayer:
@@ -107,7 +107,7 @@ class StackedRecurrent:
             if isinstance(layers[0], RecurrentLayer):
                 layers = StackedRecurrentLayer(layers, below(name, tensors))
             self.layers.append(layers)
-        self.output = stack_linear(below("output", tensors), None)
+        self.output = LinearLayers(below("output", tensors), None)
 
     @staticmethod
     def unstackable_layer(network: RecurrentNetwork) -> str | None:

@@ -66,6 +66,10 @@ class Sources:
         """Tell the place of the first network of a source."""
         return bisect_left(self.index, source)
 
+    def count_members(self, source: int) -> int:
+        """Count the networks of a source."""
+        return self.first_member(source + 1) - self.first_member(source)
+
     def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.stacked import apply, stack_layers
-from sknn_basics.modules.stacked_linear import Memory
+from sknn_basics.modules.stacked_linear import LinearLayers, Memory
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
@@ -164,16 +164,11 @@ class Stack:
 
     def read_losses(self, records: list[tuple[int, Tensor]]) -> list[np.ndarray]:
         """Move losses and penalties of all steps from the device, and sort them by network."""
-        rows = [[] for _ in self.nets]
         numbers = torch.cat([record for _, record in records], dim=1).numpy(force=True)
         places = [start + i for start, record in records for i in range(record.shape[1])]
-        for place, row in zip(places, numbers.T):
-            rows[place].append(row)
-        return [
-            net.reported_losses(losses, scales, norms.T)
-            for net, (losses, scales, *norms) in zip(self.nets, (np.array(r).T for r in rows))
-            for norms in [np.array(norms)]
-        ]
+        losses, scales, *norms = numbers[:, np.argsort(places, kind="stable")]
+        losses = self.nets[0].reported_losses(losses, scales, np.array(norms).T)
+        return np.split(losses, np.cumsum(np.bincount(places)[:-1]))
 
 
 class Run:
@@ -200,6 +195,8 @@ class Run:
         for name in self.trained:
             self.leaves[name].requires_grad_()
         self.layers = stack_layers([net.module_ for net in nets], self.leaves)
+        counts = {sources.count_members(source) for source in range(start, stop)}
+        self.shares_inputs = len(counts) == 1 and isinstance(self.layers[0], LinearLayers)
         self.gradients = {name: stack.gradients[name][members] for name in self.trained}
         for name, gradient in self.gradients.items():
             self.leaves[name].grad = gradient
@@ -227,9 +224,10 @@ class Run:
 
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         """Make a step; return losses, scales of the penalty, and norms, one column a network."""
-        output = apply(self.layers, self.spread("X", X))
-        losses, total_weight = self.mean_losses(output, self.spread("y", y), weight)
-        gradients = torch.autograd.grad(losses.sum(), [self.leaves[n] for n in self.trained])
+        output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
+        losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
+        objective = torch.dot(losses.flatten(), shares.flatten())
+        gradients = torch.autograd.grad(objective, [self.leaves[name] for name in self.trained])
         # The optimisers know these tensors, which lie in memory as their parameters do.
         for own, gradient in zip(self.gradients.values(), gradients):
             if gradient.data_ptr() != own.data_ptr():
@@ -241,7 +239,8 @@ class Run:
         self.optimiser.step()
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
-        return torch.stack([losses.detach(), scale.to(output.dtype), *norms])
+        means = torch.linalg.vecdot(losses.detach(), shares)
+        return torch.stack([means, scale.to(output.dtype), *norms])
 
     def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
@@ -250,8 +249,16 @@ class Run:
         out = self.memory.take(name, values, len(self.index), *values.shape[1:])
         return torch.index_select(values, 0, self.index, out=out)
 
-    def mean_losses(self, output: Tensor, y: Tensor, weight: Tensor | None):
-        """Average the losses of each network's batch; return also each one's total weight."""
+    def losses(self, output: Tensor, y: Tensor, weight: Tensor | None):
+        """Compute the losses of each network's batch.
+
+        Returns
+        -------
+        losses, shares : Tensor of shape (n_members, n_samples)
+            Losses of samples, and their shares in the mean.
+        total_weight : Tensor of shape (n_members,) or int
+            What the samples weigh together.
+        """
         if self.criteria is not None:
             losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
         elif output.ndim == 4:
@@ -261,11 +268,12 @@ class Run:
             # Losses are along the second dimension, whatever follows it.
             losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
         if weight is None:
-            return losses.mean(1), output.shape[1]
+            n_samples = output.shape[1]
+            return losses, torch.full_like(losses, 1 / n_samples), n_samples
         weight = self.spread("weight", weight)
         total = weight.sum(1)
         total = torch.where(total > 0, total, 1.0)
-        return (losses * (weight / total[:, None]).to(losses.dtype)).sum(1), total
+        return losses, (weight / total[:, None]).to(losses.dtype), total
 
     def decay(self, scale: Tensor) -> list[Tensor]:
         """Add the gradient of the L2 penalty; return the norms of the weights."""
