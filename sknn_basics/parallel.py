@@ -205,19 +205,21 @@ class Turns:
         """Train an epoch; go on with the trainings that need no thread of their own."""
         trained = self.rounds.train()
         trained += self.background.ended(is_patient=not trained)
+        with openmp_pools().limit(limits=1):
+            goes_on = {course: self.advance(course) for course in trained}
         for course in trained:
-            task = self.waiting[course]
-            is_plain = not (task.is_cancelled or course.net.runs_foreign_code())
-            if course.error is None and is_plain and self.advance(course):
+            if goes_on[course]:
                 self.begin(course)
             else:
                 self.ready.append(self.waiting.pop(course))
 
     def advance(self, course: Course) -> bool:
         """Run what comes between the epochs of a training; tell whether it goes on."""
+        task = self.waiting[course]
+        if course.error is not None or task.is_cancelled or course.net.runs_foreign_code():
+            return False
         try:
-            with openmp_pools().limit(limits=1):
-                course.advance()
+            course.advance()
         except Exception as error:
             course.error = error
         return course.error is None and course.batches is not None

@@ -263,6 +263,28 @@ def test_samples_that_weigh_nothing_count_where_a_batch_matters(data, options, s
     assert max(n_samples for _, n_samples, _ in steps_taken) == 40
 
 
+@pytest.mark.parametrize("hidden", [5, 60], ids=["narrow", "wide"])
+def test_candidates_of_a_fold_share_their_inputs(data, hidden, monkeypatch):
+    X, y = data
+    copied, original = set(), Run.spread
+
+    def spread(self, name, values):
+        copied.add(name)
+        return original(self, name, values)
+
+    monkeypatch.setattr(Run, "spread", spread)
+    search = GridSearchCV(
+        network(hidden_layer_sizes=hidden, batch_size=40, dtype="float64"),
+        {"learning_rate_init": [1e-3, 1e-2], "alpha": [1e-4, 1e-1]},
+        cv=3,
+    )
+    alone = clone(search).fit(X, y)
+    with stacked():
+        together = clone(search).fit(X, y)
+    assert_same_fits([together.best_estimator_], [alone.best_estimator_], 1e-9)
+    assert copied == {"y"}
+
+
 def test_bagging_reads_one_array_for_all_networks(data):
     X, y = data
     tables, original = [], sources.TableReader.__init__
@@ -569,6 +591,8 @@ def interrupt_a_search(X, y, delay, is_under_way=lambda: True):
         time.sleep(delay)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # Python ignores Ctrl-C within the callbacks that free the threads of an earlier search.
+    gc.collect()
     n_threads = threading.active_count()
     estimator = network(max_iter=100_000, tol=0, n_iter_no_change=100_000)
     interrupter = threading.Thread(target=interrupt)

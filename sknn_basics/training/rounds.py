@@ -235,7 +235,8 @@ class Rounds:
         """Stack nets that wait by their structure, where they do not form complete parts."""
         parts = list(dict.fromkeys(self.parts.values()))
         # New ones may join those that form a part already.
-        joined = {structure(course.net) for course in self.strays}
+        structures = {course.net: structure(course.net) for course in self.strays}
+        joined = set(structures.values())
         broken = [
             part
             for part in parts
@@ -249,7 +250,7 @@ class Rounds:
             if reason := reason_alone(course.net):
                 self.parts[course.net] = Part([course.net], reason)
             else:
-                groups[structure(course.net)].append(course)
+                groups[structures.get(course.net) or structure(course.net)].append(course)
         for key, group in groups.items():
             size = self.most_members.get(key, len(group))
             for start in range(0, len(group), size):

@@ -98,10 +98,11 @@ class Sources:
 
     def counts(self, batch_size: int) -> list[list[int]]:
         """List the sizes of each network's batches."""
-        return [
+        counts = [
             [min(batch_size, size - first) for first in range(0, size, batch_size)]
-            for size in (self.sizes[source] for source in self.index)
+            for size in self.sizes
         ]
+        return [counts[source] for source in self.index]
 
 
 class BlockReader:
@@ -190,22 +191,42 @@ class TableReader:
 
     def read(self, start: int, stop: int, first: int, length: int) -> Samples:
         """Read samples `first` to `first + length` of the sources start to stop."""
-        rows = self.rows[start:stop, first : first + length]
-        target = rows + self.first_target[start:stop, None]
+        rows = self.rows[start:stop, first : first + length] + self.first_target[start:stop, None]
+        weighs = None
         if self.weighs is not None:
-            kept = self.places_that_weigh(self.weighs[target])
-            rows, target = (np.take_along_axis(own, kept, 1) for own in (rows, target))
-        X = self.select("X", self.X, rows + self.first_input[start:stop, None])
-        y = self.select("y", self.y, target)
-        return X, y, None if self.weight is None else self.select("weight", self.weight, target)
+            rows, weighs = self.leave_out(rows, self.first_target[start:stop])
+        first_row = self.first_input[start:stop] - self.first_target[start:stop]
+        X = self.select("X", self.X, rows + first_row[:, None])
+        y = self.select("y", self.y, rows)
+        if self.weight is None:
+            return X, y, None
+        weight = self.select("weight", self.weight, rows)
+        return X, y, weight if weighs is None else weight.mul_(torch.from_numpy(weighs))
 
-    def places_that_weigh(self, weighs: np.ndarray) -> np.ndarray:
-        """Find the places of samples that weigh something, as many in each row of an array.
+    def leave_out(self, rows: np.ndarray, fillers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Leave out rows that weigh nothing, and fill up to as many for each source.
 
-        Where a row has fewer, some follow that weigh nothing.
+        Parameters
+        ----------
+        rows : ndarray of shape (n_sources, n_samples)
+            Rows of targets and weights.
+        fillers : ndarray of shape (n_sources,)
+            What to fill up with.
+
+        Returns
+        -------
+        kept : ndarray of shape (n_sources, n_kept)
+            Rows that weigh something, in their order, and fillers behind them.
+        weighs : ndarray of shape (n_sources, n_kept)
+            Which are no fillers.
         """
-        n_kept = -(-max(1, weighs.sum(1).max()) // GRANULE) * GRANULE
-        return np.argsort(~weighs, axis=1, kind="stable")[:, :n_kept]
+        weighs = self.weighs[rows]
+        n_own = weighs.sum(1)
+        n_kept = -(-max(1, n_own.max()) // GRANULE) * GRANULE
+        kept = np.repeat(fillers[:, None], n_kept, axis=1)
+        is_own = np.arange(n_kept) < n_own[:, None]
+        kept[is_own] = rows[weighs]
+        return kept, is_own
 
     def select(self, name: str, values: Tensor, rows: np.ndarray) -> Tensor:
         """Select rows of a tensor, in the shape of their numbers."""
