@@ -36,6 +36,7 @@ from sknn_basics.training.callbacks import (
 from sknn_basics.training.devices import (
     DTYPES,
     as_array,
+    move,
     new_generator,
     openmp_pools,
     resolve_device,
@@ -356,13 +357,14 @@ class NeuralEstimator(PersistenceMixin, LayersHTMLMixin, CallbackSupportMixin, B
         check_range(X, self._dtype_, "X")
         device = resolve_device(self.device)
         # L-BFGS measures differences of the loss that single precision does not show.
-        self.module_.to(DTYPES["float64" if self.solver == "lbfgs" else self._dtype_])
+        is_doubled = self.solver == "lbfgs"
+        move(self.module_, dtype=DTYPES["float64" if is_doubled else self._dtype_])
         if not continued:
             self._draw_weights(rng)
             if self.init_from is not None:
                 copy_layers(self.module_, read_weights(self.init_from), self.init_layers)
         self._freeze_layers(was_frozen=continued and self._frozen_ is not None)
-        self.module_.to(device)
+        move(self.module_, device)
         self._renew_layers()
         if random_layers(self.module_):
             # `t_` lets every call of partial_fit draw anew.

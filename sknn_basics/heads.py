@@ -223,7 +223,9 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
 
     def _learn_target(self, y, classes) -> None:
         """Learn the kind of target and its classes."""
-        kind = type_of_target(y, input_name="y")
+        # scikit-learn takes long to tell even of these.
+        is_plain = y.ndim == 1 and y.dtype.kind in "biuU"
+        kind = "multiclass" if is_plain else type_of_target(y, input_name="y")
         if kind == "continuous-multioutput" or (self.loss == "cross_entropy" and y.ndim == 2):
             self._target_type_ = "probabilities"
         else:
@@ -245,13 +247,14 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         if y.ndim != 1:
             raise ValueError(f"y must have shape (n_samples,), got {y.shape}.")
         seen, index = np.unique(y, return_inverse=True)
-        unknown = np.setdiff1d(seen, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
-                f"'y' has {unknown}."
-            )
-        index = np.searchsorted(self.classes_, seen)[index]
+        if not np.array_equal(seen, self.classes_):
+            unknown = np.setdiff1d(seen, self.classes_)
+            if len(unknown):
+                raise ValueError(
+                    f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                    f"'y' has {unknown}."
+                )
+            index = np.searchsorted(self.classes_, seen)[index]
         return index.astype(np.float64)[:, None] if self._has_one_output() else index
 
     def _check_same_targets(self, target) -> None:

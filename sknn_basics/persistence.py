@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
+from sknn_basics.training.devices import DTYPES, move, resolve_device_or_cpu
 from sknn_basics.training.saving import (
     load_optimiser,
     load_weights,
@@ -85,7 +85,7 @@ class PersistenceMixin:
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(name not in frozen)
         device = resolve_device_or_cpu(self.device)
-        self.module_ = module.to(device=device, dtype=DTYPES[self._dtype_]).eval()
+        self.module_ = move(module, device, DTYPES[self._dtype_]).eval()
         self.net_ = self._make_net().initialize()
 
     def save_weights(self, path) -> None:

@@ -5,11 +5,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import torch
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
+from torch import nn
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -74,6 +76,20 @@ def resolve_device_or_cpu(device: str | torch.device) -> torch.device:
     except ValueError:
         warnings.warn(f"No device {str(device)!r} here, the CPU is used instead.", stacklevel=2)
         return torch.device("cpu")
+
+
+def move(
+    module: nn.Module, device: torch.device | None = None, dtype: torch.dtype | None = None
+) -> nn.Module:
+    """Move a network to a device and a data type, or leave it where it is there already.
+
+    `nn.Module.to` takes long even then.
+    """
+    for tensor in chain(module.parameters(), module.buffers()):
+        is_cast = dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype
+        if is_cast or (device is not None and tensor.device != device):
+            return module.to(device=device, dtype=dtype)
+    return module
 
 
 def as_array(X):

@@ -24,7 +24,7 @@ from sknn_basics.training.callbacks import (
     ValidationScore,
     all_finite,
 )
-from sknn_basics.training.devices import kept_memory, threads_for_step
+from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
@@ -426,7 +426,7 @@ class Net(NeuralNet):
     def end_training(self, dtype: torch.dtype, callbacks: list) -> None:
         """Round the network, let go of data, gradients and all callbacks but those given."""
         was_rounded = next(self.module_.parameters()).dtype != dtype
-        self.module_.to(dtype).eval()
+        move(self.module_, dtype=dtype).eval()
         if not all_finite(self.module_):
             raise ValueError(
                 "Training diverged: the weights are too large for "

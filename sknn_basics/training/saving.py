@@ -35,8 +35,9 @@ def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     ]
     if differing:
         raise ValueError(f"The weights do not fit the network: {'; '.join(differing)}.")
-    # Arrays may be read-only memory maps, which torch takes with a warning only.
-    module.load_state_dict({name: torch.tensor(np.array(a)) for name, a in arrays.items()})
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(_as_tensor(arrays[name]))
 
 
 def copy_into(parameters: list[nn.Parameter], arrays: list[np.ndarray], name: str) -> None:
@@ -52,7 +53,7 @@ def copy_into(parameters: list[nn.Parameter], arrays: list[np.ndarray], name: st
     if wanted != given:
         raise ValueError(f"{name} must have layers of shapes {wanted}, got {given}.")
     for parameter, array in zip(parameters, arrays):
-        parameter.data.copy_(torch.tensor(np.array(array)))
+        parameter.data.copy_(_as_tensor(array))
 
 
 def optimiser_as_arrays(optimiser: Optimizer) -> dict:
@@ -82,9 +83,7 @@ def load_optimiser(optimiser: Optimizer, plain: dict) -> None:
         # A fused optimiser counts its steps on the device, any other on the CPU.
         step_device = parameter.device if group.get("fused") else torch.device("cpu")
         optimiser.state[parameter] = {
-            key: _in_order_of(
-                parameter, _as_tensor(value, step_device if key == "step" else parameter.device)
-            )
+            key: _restored(value, parameter, step_device if key == "step" else parameter.device)
             for key, value in values.items()
         }
 
@@ -147,16 +146,21 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
             path.unlink(missing_ok=True)
 
 
-def _in_order_of(parameter: torch.Tensor, value):
-    """Lay a tensor of a parameter's shape out in memory as that, as fused optimisers expect."""
-    if not isinstance(value, torch.Tensor) or value.shape != parameter.shape:
+def _restored(value, parameter: torch.Tensor, device: torch.device):
+    """Turn an array of an optimiser's state into a tensor; return anything else as it is."""
+    if not isinstance(value, np.ndarray):
         return value
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    tensor = _as_tensor(value, device)
+    if tensor.shape != parameter.shape or tensor.stride() == parameter.stride():
+        return tensor
+    # Fused optimisers expect it to lie in memory as the parameter does.
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
 
 
 def _as_plain(value):
     return value.numpy(force=True).copy() if isinstance(value, torch.Tensor) else value
 
 
-def _as_tensor(value, device: torch.device):
-    return torch.tensor(np.array(value), device=device) if isinstance(value, np.ndarray) else value
+def _as_tensor(array: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
+    # Some strides that torch does not have.
+    return torch.tensor(np.asarray(array, order="C"), device=device)
