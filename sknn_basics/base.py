@@ -13,9 +13,8 @@ import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 from skorch.callbacks import Callback
@@ -49,6 +48,7 @@ from sknn_basics.training.policies import schedule_callbacks, stochastic_callbac
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
 from sknn_basics.training.transfer import copy_layers, freeze_layers
+from sknn_basics.validation import ValidationMixin
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
 # and makes results independent of the order of sums: of the number of threads, of the rows that
@@ -56,7 +56,14 @@ from sknn_basics.training.transfer import copy_layers, freeze_layers
 SMALL_PROBLEM = 2**20
 
 
-class NeuralEstimator(PersistenceMixin, LayersHTMLMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class NeuralEstimator(
+    ValidationMixin,
+    PersistenceMixin,
+    LayersHTMLMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    ABC,
+):
     """Base of all neural estimators.
 
     A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
@@ -409,34 +416,7 @@ class NeuralEstimator(PersistenceMixin, LayersHTMLMixin, CallbackSupportMixin, B
         """Give the part of the network whose weights are drawn."""
         return self.module_
 
-    # Validation data.
-
-    def _split(self, X, inputs, target, weight, validation, rng):
-        """Make the datasets to train and to validate on, and the score of the latter."""
-        whole = self._make_dataset(inputs, target, weight)
-        if validation is not None:
-            try:
-                return whole, *self._check_validation(*map(as_array, validation))
-            except ValueError as error:
-                raise ValueError(f"In X_val, y_val, sample_weight_val: {error}") from error
-        if not self.early_stopping or self.solver == "lbfgs":
-            return whole, None, None
-        rows, rows_val = self._split_rows(target, rng)
-        weight_val = None if weight is None else weight[rows_val]
-        # A data frame keeps its column names, which a scorer's call of predict checks.
-        X_val = _safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
-        score = self._make_score(X_val, target[rows_val], weight_val)
-        return whole.subset(rows), whole.subset(rows_val), score
-
-    def _check_validation(self, X_val, y_val, weight_val):
-        """Make the dataset of the given validation data, and its score."""
-        inputs = self._check_X(X_val, reset=False)
-        target = self._encode_target(inputs, y_val, reset=False)
-        check_consistent_length(inputs, target)
-        check_range(inputs, self._dtype_, "X")
-        weight = self._weigh(weight_val, inputs, target)
-        named = X_val if hasattr(X_val, "columns") else inputs
-        return self._make_dataset(inputs, target, weight), self._make_score(named, target, weight)
+    # The net.
 
     def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
         parameter = next(self.module_.parameters())
@@ -444,47 +424,9 @@ class NeuralEstimator(PersistenceMixin, LayersHTMLMixin, CallbackSupportMixin, B
             check_range(target, self._dtype_, "y")
         return ArrayDataset(X, target, weight, dtype=parameter.dtype, device=parameter.device)
 
-    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
-        """Split row numbers for training and validation, by class where that is possible."""
-        n_samples = target.shape[0]
-        n_valid = max(2, int(np.ceil(self.validation_fraction * n_samples)))
-        if self.validation_fraction == 0 or n_valid >= n_samples:
-            raise ValueError(
-                "early_stopping=True needs samples to train and to validate on, got "
-                f"validation_fraction={self.validation_fraction} of n_samples={n_samples}."
-            )
-        strata = self._strata(target)
-        if strata is not None:
-            counts = np.unique(strata, return_counts=True)[1]
-            if counts.min() < 2 or len(counts) > min(n_valid, n_samples - n_valid):
-                strata = None
-        return train_test_split(
-            np.arange(n_samples),
-            test_size=n_valid,
-            random_state=rng,
-            stratify=strata,
-        )
-
-    def _strata(self, target) -> np.ndarray | None:
-        """Tell by what the validation rows are stratified."""
-        return None
-
-    def _make_score(self, X, target, weight):
-        """Make the function that scores a net on the validation data; higher is better."""
-        if self.scoring is None:
-            return lambda net: self._score_output(net.activate(net.valid_output_), target, weight)
-        if self.scoring == "loss":
-            return lambda net: -net.history[-1, "valid_loss"]
-        scorer = check_scoring(self, self.scoring)
-        weights = {} if weight is None else {"sample_weight": weight}
-        y = self._decode_target(target)
-        return lambda net: scorer(self, X, y, **weights)
-
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         """Turn encoded targets back into what the user gave."""
         return target
-
-    # The net.
 
     def _describe_optimiser(self) -> dict:
         """Collect the arguments of `make_optimiser`, and the initial rate."""
