@@ -116,9 +116,9 @@ class Job:
             course.result = result
 
 
-def work_of_step(nets: Iterable[Net]) -> int:
-    """Count the multiplications of the forward passes of a step of all nets."""
-    return sum(net.batch_size * net.n_multiplications() for net in nets)
+def work_of_step(nets: Sequence[Net]) -> int:
+    """Count the multiplications of the forward passes of a step of all nets, of one structure."""
+    return len(nets) * nets[0].batch_size * nets[0].n_multiplications()
 
 
 def is_on_cpu(net: Net) -> bool:
@@ -146,9 +146,10 @@ def train_jobs(jobs: Sequence[Job]) -> None:
 
     Threads that share a step wait for each other at every layer.
     """
-    n_threads = torch.get_num_threads()
-    large = [job for job in jobs if n_busy_threads(job.nets)]
-    if len(large) > 1 and n_threads > 1:
+    n_threads, large = torch.get_num_threads(), []
+    if len(jobs) > 1 and n_threads > 1:
+        large = [job for job in jobs if n_busy_threads(job.nets)]
+    if len(large) > 1:
         pool = ThreadPoolExecutor(n_threads)
         try:
             list(pool.map(train_in_one_thread, large))

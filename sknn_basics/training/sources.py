@@ -15,8 +15,8 @@ from sknn_basics.training.batches import ArrayDataset, Batches
 # Most memory that the inputs of all sources together take, where all of them are kept.
 TABLE_BYTES = 64 * 2**20
 
-# Numbers of samples of a step are multiples of it where those that weigh nothing are left out: each
-# other number needs memory of its own.
+# Batches whose numbers of samples have the same next multiple are one step; where those that weigh
+# nothing are left out, they have such a multiple: each other number needs memory of its own.
 GRANULE = 16
 
 Samples = tuple[Tensor, Tensor, Tensor | None]
@@ -32,8 +32,8 @@ class Sources:
     ----------
     batches : sequence of Batches
         Of each network.
-    may_leave_out : bool, default=False
-        Whether a batch may come without samples that weigh nothing.
+    may_weigh_nothing : bool, default=False
+        Whether samples that weigh nothing may be left out of a batch, or put into it.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Sources:
         Source of each, in that order.
     """
 
-    def __init__(self, batches: Sequence[Batches], may_leave_out: bool = False):
+    def __init__(self, batches: Sequence[Batches], may_weigh_nothing: bool = False):
         groups = []
         by_key = defaultdict(list)
         for i, own in enumerate(batches):
@@ -60,7 +60,7 @@ class Sources:
         self.leaders = [batches[group[0]] for group in groups]
         self.followers = [batches[i] for group in groups for i in group[1:]]
         self.sizes = [len(leader.dataset) for leader in self.leaders]
-        self.may_leave_out, self.reader = may_leave_out, None
+        self.may_weigh_nothing, self.reader = may_weigh_nothing, None
 
     def first_member(self, source: int) -> int:
         """Tell the place of the first network of a source."""
@@ -73,7 +73,7 @@ class Sources:
     def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.
 
-        Sources whose batches have the same length make a step together. Batches are inputs,
+        Sources whose batches have about the same length make a step together. Batches are inputs,
         targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
         """
         for own in [*self.leaders, *self.followers]:
@@ -85,15 +85,16 @@ class Sources:
         for first in range(0, self.sizes[0], batch_size):
             start = 0
             left = [size - first for size in self.sizes if size > first]
-            for length, run in groupby(min(batch_size, n) for n in left):
-                stop = start + len(list(run))
-                yield start, stop, self.reader.read(start, stop, first, length)
+            for _, run in groupby((min(batch_size, n) for n in left), self.reader.step_length):
+                lengths = list(run)
+                stop = start + len(lengths)
+                yield start, stop, self.reader.read(start, stop, first, lengths)
                 start = stop
 
     def make_reader(self) -> "TableReader | BlockReader":
         """Choose how samples are read: all sources at once where they are small."""
         if can_be_table([leader.dataset for leader in self.leaders]):
-            return TableReader(self.leaders, self.may_leave_out)
+            return TableReader(self.leaders, self.may_weigh_nothing)
         return BlockReader(self.leaders)
 
     def counts(self, batch_size: int) -> list[list[int]]:
@@ -130,12 +131,16 @@ class BlockReader:
         """Begin an epoch: nothing has been read in its order."""
         self.block = None
 
-    def read(self, start: int, stop: int, first: int, length: int) -> Samples:
-        """Read samples `first` to `first + length` of the sources start to stop."""
+    def step_length(self, length: int) -> int:
+        """Tell what batches of a given length must have in common to be read together."""
+        return length
+
+    def read(self, start: int, stop: int, first: int, lengths: list[int]) -> Samples:
+        """Read a batch of each source from start to stop, from its sample `first` on."""
         begin = first - first % self.leaders[0].block_size
         if first == begin and start == 0:
             self.block = self.read_block(begin)
-        place = slice(start, stop), slice(first - begin, first - begin + length)
+        place = slice(start, stop), slice(first - begin, first - begin + lengths[0])
         X, y, weight = (None if tensor is None else tensor[place] for tensor in self.block)
         return X, y, weight
 
@@ -160,12 +165,13 @@ class TableReader:
     ----------
     leaders : sequence of Batches
         Of each source, those with more samples first.
-    may_leave_out : bool
-        Whether a batch may come without samples that weigh nothing.
+    may_weigh_nothing : bool
+        Whether samples that weigh nothing may be left out of a batch, or put into it.
     """
 
-    def __init__(self, leaders: Sequence[Batches], may_leave_out: bool):
+    def __init__(self, leaders: Sequence[Batches], may_weigh_nothing: bool):
         self.leaders, self.memory = leaders, Memory()
+        self.may_weigh_nothing = may_weigh_nothing
         datasets = [leader.dataset for leader in leaders]
         # The fits of an ensemble are given the same array.
         different = {id(dataset.X): dataset for dataset in datasets}
@@ -178,7 +184,7 @@ class TableReader:
         self.weight = self.weighs = None
         if any(dataset.weights is not None for dataset in datasets):
             self.weight = torch.cat([weights_of(dataset) for dataset in datasets])
-            if may_leave_out and not self.weight.all():
+            if may_weigh_nothing and not self.weight.all():
                 self.weighs = self.weight.numpy() != 0
 
     def begin(self) -> None:
@@ -189,27 +195,39 @@ class TableReader:
             order = np.arange(n) if leader.order is None else leader.order
             own[:n] = leader.dataset.rows_of_whole(order)
 
-    def read(self, start: int, stop: int, first: int, length: int) -> Samples:
-        """Read samples `first` to `first + length` of the sources start to stop."""
-        rows = self.rows[start:stop, first : first + length] + self.first_target[start:stop, None]
-        weighs = None
-        if self.weighs is not None:
-            rows, weighs = self.leave_out(rows, self.first_target[start:stop])
-        first_row = self.first_input[start:stop] - self.first_target[start:stop]
-        X = self.select("X", self.X, rows + first_row[:, None])
-        y = self.select("y", self.y, rows)
-        if self.weight is None:
-            return X, y, None
-        weight = self.select("weight", self.weight, rows)
-        return X, y, weight if weighs is None else weight.mul_(torch.from_numpy(weighs))
+    def step_length(self, length: int) -> int:
+        """Tell what batches of a given length must have in common to be read together."""
+        return -(-length // GRANULE) if self.may_weigh_nothing else length
 
-    def leave_out(self, rows: np.ndarray, fillers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, start: int, stop: int, first: int, lengths: list[int]) -> Samples:
+        """Read a batch of each source from start to stop, from its sample `first` on."""
+        fillers = self.first_target[start:stop]
+        rows = self.rows[start:stop, first : first + lengths[0]] + fillers[:, None]
+        weighs = None
+        if lengths[-1] < lengths[0]:
+            # Behind its last sample, the rows of a source are those of its first.
+            weighs = np.arange(lengths[0]) < np.array(lengths)[:, None]
+        if self.weighs is not None:
+            rows, weighs = self.leave_out(rows, weighs, fillers)
+        X = self.select("X", self.X, rows + (self.first_input[start:stop] - fillers)[:, None])
+        y = self.select("y", self.y, rows)
+        weight = None if self.weight is None else self.select("weight", self.weight, rows)
+        if weighs is not None:
+            is_own = torch.from_numpy(weighs)
+            weight = is_own.double() if weight is None else weight.mul_(is_own)
+        return X, y, weight
+
+    def leave_out(
+        self, rows: np.ndarray, is_own: np.ndarray | None, fillers: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Leave out rows that weigh nothing, and fill up to as many for each source.
 
         Parameters
         ----------
         rows : ndarray of shape (n_sources, n_samples)
             Rows of targets and weights.
+        is_own : ndarray of shape (n_sources, n_samples) or None
+            Which belong to the batch, if not all of them do.
         fillers : ndarray of shape (n_sources,)
             What to fill up with.
 
@@ -220,13 +238,13 @@ class TableReader:
         weighs : ndarray of shape (n_sources, n_kept)
             Which are no fillers.
         """
-        weighs = self.weighs[rows]
+        weighs = self.weighs[rows] if is_own is None else self.weighs[rows] & is_own
         n_own = weighs.sum(1)
         n_kept = -(-max(1, n_own.max()) // GRANULE) * GRANULE
         kept = np.repeat(fillers[:, None], n_kept, axis=1)
-        is_own = np.arange(n_kept) < n_own[:, None]
-        kept[is_own] = rows[weighs]
-        return kept, is_own
+        is_kept = np.arange(n_kept) < n_own[:, None]
+        kept[is_kept] = rows[weighs]
+        return kept, is_kept
 
     def select(self, name: str, values: Tensor, rows: np.ndarray) -> Tensor:
         """Select rows of a tensor, in the shape of their numbers."""
