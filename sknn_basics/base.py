@@ -364,8 +364,8 @@ class NeuralEstimator(
         check_range(X, self._dtype_, "X")
         device = resolve_device(self.device)
         # L-BFGS measures differences of the loss that single precision does not show.
-        is_doubled = self.solver == "lbfgs"
-        move(self.module_, dtype=DTYPES["float64" if is_doubled else self._dtype_])
+        dtype = "float64" if self.solver == "lbfgs" else self._dtype_
+        move(self.module_, dtype=DTYPES[dtype])
         if not continued:
             self._draw_weights(rng)
             if self.init_from is not None:

@@ -47,6 +47,7 @@ from skorch.callbacks import Callback
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
 from sknn_basics.parallel import MOST_FITS, stacked
 from sknn_basics.training import rounds, sources
+from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.schedules import CosineAnnealing
 from sknn_basics.training.stack import Run, Stack
 
@@ -296,6 +297,26 @@ def test_last_batches_of_unequal_folds_are_one_step(data, options, n_steps, step
         together = cross_val_predict(estimator, X, y, cv=KFold(3), method="predict_proba")
     np.testing.assert_allclose(together, alone, atol=1e-9)
     assert len(steps_taken) == 3 * n_steps
+
+
+@pytest.mark.parametrize("weighs", [None, [1.0, 1.0, 0.0]])
+def test_batches_are_filled_up_with_samples_of_their_own(weighs):
+    X = np.arange(30.0)[:, None]
+    weight = None if weighs is None else np.resize(weighs, 30)
+    options = {"dtype": torch.float64, "device": torch.device("cpu")}
+    whole = ArrayDataset(X, np.arange(30.0)[:, None], weight, **options)
+    # The first rows of the data are held out, those of an early stopping for example.
+    batches = [Batches(whole.subset(np.arange(start, 30)), 8) for start in (3, 4)]
+    seen = [set(), set()]
+    for start, stop, (X_read, y_read, weight_read) in sources.Sources(batches, True).steps(8):
+        assert (start, stop) == (0, 2)
+        torch.testing.assert_close(X_read, y_read)
+        assert X_read.min() >= 3
+        weight_read = torch.ones(y_read.shape[:2]) if weight_read is None else weight_read
+        for own, values, weights in zip(seen, X_read, weight_read):
+            own.update(values[weights > 0].ravel().tolist())
+    for own, start in zip(seen, (3, 4)):
+        assert own == {i for i in range(start, 30) if weight is None or weight[i]}
 
 
 def test_bagging_reads_one_array_for_all_networks(data):

@@ -201,26 +201,26 @@ class TableReader:
 
     def read(self, start: int, stop: int, first: int, lengths: list[int]) -> Samples:
         """Read a batch of each source from start to stop, from its sample `first` on."""
-        fillers = self.first_target[start:stop]
-        rows = self.rows[start:stop, first : first + lengths[0]] + fillers[:, None]
+        first_target = self.first_target[start:stop, None]
+        rows = self.rows[start:stop, first : first + lengths[0]] + first_target
         weighs = None
         if lengths[-1] < lengths[0]:
-            # Behind its last sample, the rows of a source are those of its first.
             weighs = np.arange(lengths[0]) < np.array(lengths)[:, None]
+            rows = np.where(weighs, rows, rows[:, :1])
         if self.weighs is not None:
-            rows, weighs = self.leave_out(rows, weighs, fillers)
-        X = self.select("X", self.X, rows + (self.first_input[start:stop] - fillers)[:, None])
+            rows, weighs = self.leave_out(rows, weighs)
+        X = self.select("X", self.X, rows - first_target + self.first_input[start:stop, None])
         y = self.select("y", self.y, rows)
         weight = None if self.weight is None else self.select("weight", self.weight, rows)
         if weighs is not None:
-            is_own = torch.from_numpy(weighs)
-            weight = is_own.double() if weight is None else weight.mul_(is_own)
+            weighs = torch.from_numpy(weighs)
+            weight = weighs.double() if weight is None else weight.mul_(weighs)
         return X, y, weight
 
     def leave_out(
-        self, rows: np.ndarray, is_own: np.ndarray | None, fillers: np.ndarray
+        self, rows: np.ndarray, is_own: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Leave out rows that weigh nothing, and fill up to as many for each source.
+        """Leave out rows that weigh nothing; fill up to as many for each source, with its first.
 
         Parameters
         ----------
@@ -228,20 +228,18 @@ class TableReader:
             Rows of targets and weights.
         is_own : ndarray of shape (n_sources, n_samples) or None
             Which belong to the batch, if not all of them do.
-        fillers : ndarray of shape (n_sources,)
-            What to fill up with.
 
         Returns
         -------
         kept : ndarray of shape (n_sources, n_kept)
-            Rows that weigh something, in their order, and fillers behind them.
+            Rows that weigh something, in their order, and then those that fill up.
         weighs : ndarray of shape (n_sources, n_kept)
-            Which are no fillers.
+            Which are the former.
         """
         weighs = self.weighs[rows] if is_own is None else self.weighs[rows] & is_own
         n_own = weighs.sum(1)
         n_kept = -(-max(1, n_own.max()) // GRANULE) * GRANULE
-        kept = np.repeat(fillers[:, None], n_kept, axis=1)
+        kept = np.repeat(rows[:, :1], n_kept, axis=1)
         is_kept = np.arange(n_kept) < n_own[:, None]
         kept[is_kept] = rows[weighs]
         return kept, is_kept
