@@ -147,17 +147,17 @@ def test_regression_has_one_linear_output(diabetes):
 
 def test_regression_may_have_several_outputs(diabetes):
     X, y = diabetes
-    model = MLPRegressor(solver="lbfgs", max_iter=500, hidden_layer_sizes=(), alpha=0)
+    model = MLPRegressor(solver="lbfgs", max_iter=500, hidden_layer_sizes=(), alpha=0, tol=1e-8)
     model.fit(X, np.column_stack([y, X[:, 0], X[:, 1] - X[:, 2]]))
     prediction = model.predict(X)
-    np.testing.assert_allclose(prediction[:, 1], X[:, 0], atol=1e-3)
-    np.testing.assert_allclose(prediction[:, 2], X[:, 1] - X[:, 2], atol=1e-3)
+    np.testing.assert_allclose(prediction[:, 1], X[:, 0], atol=3e-3)
+    np.testing.assert_allclose(prediction[:, 2], X[:, 1] - X[:, 2], atol=3e-3)
 
 
 def test_poisson_regression_predicts_positive_means():
     X = np.repeat([[0.0], [1.0]], 100, axis=0)
     y = np.random.RandomState(0).poisson(np.repeat([2.0, 9.0], 100))
-    model = MLPRegressor("poisson", (), solver="lbfgs", alpha=0).fit(X, y)
+    model = MLPRegressor("poisson", (), solver="lbfgs", alpha=0, tol=1e-8).fit(X, y)
     np.testing.assert_allclose(
         model.predict([[0.0], [1.0]]), [y[:100].mean(), y[100:].mean()], rtol=1e-4
     )
