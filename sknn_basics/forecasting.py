@@ -31,9 +31,9 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     """Forecast a series with any regressor, from windows of its past.
 
     A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
-    learns what follows each of them. `predict` looks one step ahead all along a series; `forecast`
-    goes on from its end, with predictions in place of what is not known yet. X is always a
-    series, in the order of time; y is ignored everywhere.
+    learns what follows each of them. `predict` looks `horizon` steps ahead all along a series;
+    `forecast` goes on from its end, with predictions in place of what is not known yet. X is always
+    a series, in the order of time; y is ignored everywhere.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     step : int, default=1
         Number of rows from one window to the next in training.
     horizon : int, default=1
-        Number of next rows that are predicted at once. `forecast` goes on in blocks of this size.
+        Number of next rows that are predicted at once. `predict` and `forecast` go on in blocks of
+        this size, and `score` is over all of these steps.
     target : int, str, array-like of int or str, or None, default=None
         Columns to predict, by position or by name. None takes all but the `exogenous` ones.
     exogenous : int, str, array-like of int or str, or None, default=None
@@ -97,6 +98,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     follow the training folds: by the index of a pandas series, or by ``follows_training=True``.
     Then every row of a fold is predicted, and other metrics work with the series as y too:
     ``cross_val_score(forecaster, s, s, scoring="neg_mean_absolute_error", cv=TimeSeriesSplit())``.
+    A fold needs at least `horizon` rows; with ``TimeSeriesSplit(test_size=horizon)`` a metric sees
+    each step once a fold.
 
     References
     ----------
@@ -203,7 +206,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Predict each row of a series from the rows before it.
+        """Predict each row of a series from the rows before it, `horizon` rows at once.
 
         Parameters
         ----------
@@ -213,26 +216,30 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The prediction of each row, the first of the `horizon` rows that are predicted at once.
-            It is NaN for the first `window` rows, unless they follow the training series (see
-            `follows_training`), and with exogenous columns for the last ``horizon - 1`` rows. Of a
-            pandas series, it is a Series or a DataFrame with its index.
+            The prediction of each row. It is NaN for the first `window` rows, unless they follow
+            the training series (see `follows_training`). The rows after them are predicted in
+            blocks of `horizon`, each from the window before the block; where the last block
+            would go beyond the end, what it lacks is predicted by one that ends with the series.
+            So metrics see all steps of the horizon. Of a pandas series, it is a Series or a
+            DataFrame with its index.
 
         Raises
         ------
         ValueError
-            If no row can be predicted.
+            If there is no window with a whole horizon after it.
         """
         series = self._check(X)
         first, ahead = self._predict_ahead(X, series)
+        rows = np.arange(len(series) - first)
+        begin = np.minimum(rows // self.horizon * self.horizon, len(ahead) - 1)
         values = np.full((len(series), len(self.target_)), np.nan)
-        values[first : first + len(ahead)] = ahead[:, 0]
+        values[first:] = ahead[begin, rows - begin]
         if is_pandas(X):
             return label(values, X.index, self._target_names(column_names(X)))
         return values[:, 0] if values.shape[1] == 1 else values
 
     def score(self, X, y=None, sample_weight=None) -> float:
-        """Compute R² of the predictions for a series.
+        """Compute R² of the predictions from all windows of a series.
 
         Parameters
         ----------
@@ -246,24 +253,27 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         score : float
-            R² over all rows that `predict` defines, averaged over targets, and over the steps of
-            the `horizon`.
+            R² of the target, averaged over several: one minus the squared errors of all steps of
+            all windows, over the squared deviations of the same values from their mean.
 
         Raises
         ------
         ValueError
-            If no row can be predicted.
+            If there is no window with a whole horizon after it, or a single value to score.
         """
         series = self._check(X)
         first, ahead = self._predict_ahead(X, series)
-        if len(series) < first + self.horizon:
-            raise ValueError(self._explain_length(len(series), first + self.horizon))
-        true = window_rows(series[:, self.target_], self.horizon)[first:][: len(ahead)]
+        n_windows, horizon, n_targets = ahead.shape
+        if n_windows * horizon == 1:
+            raise ValueError(
+                "R² of a single value is not defined: score at least two rows (test_size=2), or "
+                "choose another metric (scoring='neg_mean_absolute_error' with the series as y)."
+            )
+        true = window_rows(series[first:, self.target_], horizon).reshape(-1, n_targets)
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
-            sample_weight = weight[first : first + len(true)]
-        predicted = ahead[: len(true)].reshape(len(true), -1)
-        return r2_score(true, predicted, sample_weight=sample_weight)
+            sample_weight = np.repeat(weight[first:][:n_windows], horizon)
+        return r2_score(true, ahead.reshape(-1, n_targets), sample_weight=sample_weight)
 
     def forecast(self, n_steps=1, *, history=None, exogenous=None):
         """Forecast what follows a series, each block of steps from the forecasts before it.
@@ -373,28 +383,30 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         )
 
     def _predict_ahead(self, X, series: np.ndarray) -> tuple[int, np.ndarray]:
-        """Predict from all windows of a series.
+        """Predict from all windows of a series that a whole horizon follows.
 
-        Returns the first row that can be predicted, and, for it and those after it, predictions
-        of the next `horizon` rows, an array of shape (n_windows, horizon, n_targets).
+        Returns the first row that can be predicted, and predictions of the `horizon` rows from
+        there on and from each later row, an array of shape (n_windows, horizon, n_targets).
         """
         past = self.last_window_ if self._follows_training(X) else series[:0]
         first = self.window - len(past)
-        # Nothing but exogenous columns has to be known for the predicted rows.
-        n_ahead = 0 if len(self.exogenous_) else self.horizon - 1
-        needed = first + self.horizon - n_ahead
-        if len(series) < needed:
-            raise ValueError(self._explain_length(len(series), needed))
-        whole = np.concatenate([past, series, np.repeat(series[-1:], n_ahead, axis=0)])
-        return first, self._predict_windows(whole)
+        if len(series) < first + self.horizon:
+            raise ValueError(self._explain_length(len(series), first))
+        return first, self._predict_windows(np.concatenate([past, series]))
 
     def _target_names(self, columns: list) -> list:
         return [columns[i] for i in self.target_]
 
-    def _explain_length(self, n_samples: int, needed: int) -> str:
+    def _explain_length(self, n_samples: int, first: int) -> str:
+        remedy = "In a cross-validation, set test_size of TimeSeriesSplit."
+        if first and self.follows_training is not True:
+            remedy = (
+                "If it begins right after the training series, as test folds of TimeSeriesSplit "
+                "do, set follows_training=True."
+            )
         return (
-            f"A series of at least {needed} rows is needed with window={self.window} and "
-            f"horizon={self.horizon}, got n_samples={n_samples}."
+            f"A series of at least {first + self.horizon} rows is needed with "
+            f"window={self.window} and horizon={self.horizon}, got n_samples={n_samples}. {remedy}"
         )
 
     def _predict_windows(self, series: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.metrics import r2_score
+from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer
@@ -127,8 +127,10 @@ def test_horizon_is_predicted_at_once_and_forecast_in_blocks(sunspots):
     forecaster = linear(w, horizon=h).fit(series)
 
     np.testing.assert_allclose(forecaster.forecast(10), expected[len(series) :][:10])
-    np.testing.assert_allclose(forecaster.predict(series)[w:], model(lags[:-1])[:, 0])
-    assert forecaster.score(series) == pytest.approx(r2_score(following, model(lags[:-h])))
+    np.testing.assert_allclose(forecaster.predict(series)[w:], model(lags[:-h:h]).ravel())
+    assert forecaster.score(series) == pytest.approx(
+        r2_score(following.ravel(), model(lags[:-h]).ravel())
+    )
 
 
 def test_horizon_and_exogenous_columns_go_together(waves):
@@ -145,8 +147,8 @@ def test_horizon_and_exogenous_columns_go_together(waves):
 
     np.testing.assert_allclose(forecaster.forecast(3, exogenous=future), load[-4:-1])
     predicted = forecaster.predict(series)
-    np.testing.assert_allclose(predicted[3:-1], model(X)[:, 0])
-    assert np.isnan(predicted[-1])
+    np.testing.assert_allclose(predicted[3:-1], model(X)[::2].ravel())
+    np.testing.assert_allclose(predicted[-1], model(X)[-1, 1])  # the second step from its window
 
 
 def test_one_target_is_predicted_from_all_columns(waves):
@@ -276,6 +278,97 @@ def test_other_metrics_work_where_all_rows_are_predicted(sunspots):
     )
 
     assert np.isfinite(scores).all()
+
+
+# All steps of a horizon.
+
+ONE_HORIZON = TimeSeriesSplit(3, test_size=12)
+
+
+def forecasts_of_folds(forecaster, series, folds):
+    """Forecast each fold from the rows before it."""
+    return [
+        forecaster.fit(series.iloc[train]).forecast(len(test))
+        for train, test in folds.split(series)
+    ]
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), make_pipeline(MinMaxScaler(), Ridge())])
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        (None, r2_score),
+        ("r2", r2_score),
+        ("neg_mean_absolute_error", lambda *y: -mean_absolute_error(*y)),
+    ],
+)
+def test_folds_of_one_horizon_score_all_its_steps(sunspots, estimator, scoring, metric):
+    forecaster = Forecaster(estimator, 24, horizon=12)
+    forecasts = forecasts_of_folds(forecaster, sunspots, ONE_HORIZON)
+
+    scores = cross_val_score(forecaster, sunspots, sunspots, scoring=scoring, cv=ONE_HORIZON)
+
+    np.testing.assert_allclose(scores, [metric(sunspots.loc[f.index], f) for f in forecasts])
+
+
+def test_folds_of_one_horizon_score_all_targets_and_steps(frame):
+    forecaster = linear(4, horizon=6, exogenous="plan")
+    folds, target = TimeSeriesSplit(2, test_size=6), frame[["load", "wind"]]
+    expected = []
+    for train, test in folds.split(frame):
+        forecast = forecaster.fit(frame.iloc[train]).forecast(6, exogenous=frame.iloc[test])
+        expected.append(r2_score(target.iloc[test], forecast))
+
+    for scoring, y in ((None, None), ("r2", target)):
+        scores = cross_val_score(forecaster, frame, y, scoring=scoring, cv=folds)
+        np.testing.assert_allclose(scores, expected)
+
+
+def test_a_longer_fold_is_predicted_in_blocks_that_end_with_it(sunspots):
+    train, test = sunspots[:250], sunspots[250:280]
+    forecaster = linear(9, horizon=12).fit(train)
+    origins = [0, 12, 18]
+    blocks = [forecaster.forecast(12, history=sunspots[: 250 + i]) for i in origins]
+
+    expected = pd.concat([blocks[0], blocks[1], blocks[2][-6:]])
+    pd.testing.assert_series_equal(forecaster.predict(test), expected, check_freq=False)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
+def test_a_fold_shorter_than_the_horizon_is_told(sunspots, scoring):
+    with pytest.raises(ValueError, match="at least 12 rows .* horizon=12, .*=5.* test_size"):
+        cross_val_score(
+            linear(9, horizon=12),
+            sunspots,
+            sunspots,
+            scoring=scoring,
+            cv=TimeSeriesSplit(3, test_size=5),
+            error_score="raise",
+        )
+
+
+def test_arrays_in_folds_are_told_of_follows_training(sunspots):
+    values = sunspots.to_numpy()
+    with pytest.raises(ValueError, match="at least 36 rows .* set follows_training=True"):
+        cross_val_score(linear(24, horizon=12), values, cv=ONE_HORIZON, error_score="raise")
+
+    np.testing.assert_array_equal(
+        cross_val_score(linear(24, horizon=12, follows_training=True), values, cv=ONE_HORIZON),
+        cross_val_score(linear(24, horizon=12), sunspots, cv=ONE_HORIZON),
+    )
+
+
+def test_a_single_value_has_no_score(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+
+    with pytest.raises(ValueError, match="R² of a single value"):
+        forecaster.score(sunspots[200:201])
+
+
+def test_the_series_or_its_target_may_be_y(frame):
+    for y in (None, frame[["load", "wind"]], frame[["load", "wind"]].to_numpy()):
+        forecaster = linear(2, exogenous="plan").fit(frame, y)
+        assert forecaster.score(frame, y) == linear(2, exogenous="plan").fit(frame).score(frame)
 
 
 # Search.
