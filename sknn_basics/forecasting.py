@@ -1,5 +1,7 @@
 """Any regressor as a forecaster of series."""
 
+import warnings
+from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -22,9 +24,13 @@ from sknn_basics.preprocessing.windows import (
     split_columns,
     window_rows,
 )
-from sknn_basics.timeline import Timeline, column_names, is_pandas, label
+from sknn_basics.timeline import Timeline, check_index, column_names, is_pandas, label
+from sknn_basics.training.devices import as_array
 
 NUMBERS = {"dtype": np.float64, "ensure_all_finite": True}
+
+# Rows by which a scaler of the user is tried out.
+N_TRIED = 100
 
 
 class Forecaster(MetaEstimatorMixin, BaseEstimator):
@@ -33,7 +39,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
     learns what follows each of them. `predict` looks `horizon` steps ahead all along a series;
     `forecast` goes on from its end, with predictions in place of what is not known yet. X is always
-    a series, in the order of time; y is ignored everywhere.
+    a series, in the order of time and without gaps; its target is in it, so that y is not needed.
 
     Parameters
     ----------
@@ -56,8 +62,9 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         neither target nor exogenous are used up to the row before the first predicted one.
     scaler : {'standard'}, transformer or None, default='standard'
         What scales the series for the regressor, fitted to the training series alone; predictions
-        are scaled back. It must scale each column by itself and have ``inverse_transform``.
-        'standard' is `sklearn.preprocessing.StandardScaler`.
+        are scaled back. It must scale each row and each column by itself, and have
+        ``inverse_transform``: differences are no scaler. 'standard' is
+        `sklearn.preprocessing.StandardScaler`.
     input : {'auto', 'rows', 'sequences'}, default='auto'
         What the regressor is given: rows of shape (n_windows, window * n_features), or sequences of
         shape (n_windows, window, n_features). 'auto' gives sequences to those whose tags say that
@@ -67,7 +74,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         the test folds of `sklearn.model_selection.TimeSeriesSplit` do. Then its first predictions
         are made from the last rows of the training series; otherwise its first `window` rows
         have none. 'auto' compares the indices of pandas series; without an index that shows how it
-        goes on (see `forecast`), the answer is no.
+        goes on (see `forecast`), the answer is no. True raises where the index shows a gap.
 
     Attributes
     ----------
@@ -100,6 +107,12 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     ``cross_val_score(forecaster, s, s, scoring="neg_mean_absolute_error", cv=TimeSeriesSplit())``.
     A fold needs at least `horizon` rows; with ``TimeSeriesSplit(test_size=horizon)`` a metric sees
     each step once a fold.
+
+    The index of a pandas series must show one series without gaps: dates, periods, durations and
+    numbers must ascend, differ, and be as far from each other as their frequency says. Where each
+    row counts as one step whatever the time between, as trading days do, leave the index
+    out (``reset_index(drop=True)``), or give it a frequency that knows the holidays
+    (`pandas.offsets.CustomBusinessDay`).
 
     References
     ----------
@@ -166,8 +179,10 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             A series, in the order of time; one of one dimension has one feature.
-        y : None
-            Ignored.
+        y : None or array-like of shape (n_samples,) or (n_samples, n_targets)
+            Ignored if it is the target's columns of X, as metrics of scikit-learn need them in
+            a cross-validation. Anything else is refused: what is known ahead belongs to X, as
+            columns that `exogenous` names.
         **fit_params : dict
             Passed to the regressor's ``fit``, by metadata routing if that is enabled. Of what has
             one value a row of the series, such as ``sample_weight``, each window gets the value of
@@ -181,12 +196,20 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the series is shorter than a window with its target, has missing values, goes back
-            in time, or lacks a column.
+            If the series is shorter than a window with its target, has missing values, has an index
+            that goes back in time, repeats itself or leaves rows out, or lacks a
+            column; if `y` is not the target; or if `scaler` does not
+            scale each row and each column by itself.
         """
-        vars(self).pop("estimator_", None)  # A failed fit must not leave a mixture that predicts.
+        fitted = copy(self)  # A refused fit leaves the model from before.
+        fitted._fit(X, y, fit_params)
+        self.__dict__ = vars(fitted)
+        return self
+
+    def _fit(self, X, y, fit_params: dict) -> None:
         series = check_series(self, X, reset=True, **NUMBERS)
         self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
+        self._check_y(y, series)
         self.windows_ = SlidingWindow(
             self.window,
             horizon=self.horizon,
@@ -195,15 +218,13 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             flatten=not self._reads_sequences(),
         ).fit(series)
         self.scaler_ = self._make_scaler()
-        inputs, target = self.windows_.split(self._scale(series, fit=True))
-        rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
-        fit_params = self._route(X, fit_params, rows)
-        estimator = clone(self.estimator)
-        estimator.fit(inputs[:: self.step], target[:: self.step], **fit_params)
+        inputs, target = self.windows_.split(self._fit_scaler(series))
+        inputs, target = inputs[:: self.step], target[:: self.step]
         self.last_window_ = series[-self.window :].copy()
         self._timeline_ = Timeline(X) if is_pandas(X) else None
-        self.estimator_ = estimator
-        return self
+        rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
+        fit_params = self._route(X, fit_params, rows)
+        self.estimator_ = clone(self.estimator).fit(inputs, target, **fit_params)
 
     def predict(self, X):
         """Predict each row of a series from the rows before it, `horizon` rows at once.
@@ -245,8 +266,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             A series, in the order of time.
-        y : None
-            Ignored.
+        y : None or array-like of shape (n_samples,) or (n_samples, n_targets)
+            Ignored if it is the target's columns of X; anything else is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; a window has that of the first row that it predicts.
 
@@ -262,6 +283,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             If there is no window with a whole horizon after it, or a single value to score.
         """
         series = self._check(X)
+        self._check_y(y, series)
         first, ahead = self._predict_ahead(X, series)
         n_windows, horizon, n_targets = ahead.shape
         if n_windows * horizon == 1:
@@ -301,7 +323,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If `history` is too short, a needed future value is missing, `exogenous` does not begin
-            where the series ends, or the forecast diverges.
+            where the series ends or has an index that does not go on row by row, or the forecast
+            diverges.
         """
         check_is_fitted(self)
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
@@ -313,8 +336,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         future = self._check_exogenous(exogenous, n_rows)
         values = self._run_freely(past, future, n_rows)[:n_steps]
         if timeline is not None:
-            index = timeline.following(n_steps, exogenous if is_pandas(exogenous) else None)
-            return label(values, index, self._target_names(timeline.columns))
+            index = timeline.following(n_rows, exogenous if is_pandas(exogenous) else None)
+            return label(values, index[:n_steps], self._target_names(timeline.columns))
         return values[:, 0] if values.shape[1] == 1 else values
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -342,16 +365,43 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     def _make_scaler(self):
         return StandardScaler() if self.scaler == "standard" else clone_or_none(self.scaler)
 
-    def _scale(self, series, fit: bool = False) -> np.ndarray:
+    def _scale(self, series) -> np.ndarray:
+        return series if self.scaler_ is None else np.asarray(self.scaler_.transform(series))
+
+    def _fit_scaler(self, series) -> np.ndarray:
+        """Fit the scaler, and scale the series with it."""
         if self.scaler_ is None:
             return series
-        scaled = np.asarray((self.scaler_.fit(series) if fit else self.scaler_).transform(series))
+        self.scaler_.fit(series)
+        scaled = self._scale(series)
         if scaled.shape != series.shape:
             raise ValueError(
                 f"scaler={self.scaler!r} must keep the shape {series.shape} of a series, "
                 f"got {scaled.shape}."
             )
+        if self.scaler != "standard":
+            self._try_scaler(series[-N_TRIED:], scaled[-N_TRIED:])
         return scaled
+
+    def _try_scaler(self, series: np.ndarray, scaled: np.ndarray) -> None:
+        """Check that every other row of the target is scaled, and back, as it is among all rows."""
+        columns = self.target_
+        whole = np.asarray(self.scaler_.inverse_transform(scaled))[:, columns]
+        alone = self._scale(series[1::2]), self._unscale(scaled[1::2, columns])
+        if not (is_close(alone[0], scaled[1::2]) and is_close(alone[1], whole[1::2])):
+            raise ValueError(
+                f"scaler={self.scaler!r} must scale each row and each column by itself, in "
+                "transform and inverse_transform: a forecast has no other rows to be scaled back "
+                "with. Take differences or trends out of the series before fit, and add them to "
+                "the forecast."
+            )
+        true = series[:, columns]
+        error, spread = np.square(whole - true).mean(axis=0), true.var(axis=0)
+        if (error > spread + 1e-9 * np.square(true).mean(axis=0)).any():
+            raise ValueError(
+                f"inverse_transform of scaler={self.scaler!r} does not give the series back: "
+                "a FunctionTransformer needs inverse_func."
+            )
 
     def _unscale(self, target: np.ndarray) -> np.ndarray:
         """Scale back targets of any shape that ends with their number."""
@@ -362,6 +412,25 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self.scaler_.inverse_transform(whole))[:, self.target_].reshape(
             target.shape
         )
+
+    # What the regressor is given.
+
+    def _check_y(self, y, series: np.ndarray) -> None:
+        """Check that y is nothing but the target."""
+        if y is None:
+            return
+        values, target = np.asarray(as_array(y)), series[:, self.target_]
+        if values.size == target.size and (values.reshape(target.shape) == target).all():
+            return
+        message = (
+            f"y must be None, or the target's {self._describe(self.target_)} of X, got another "
+            f"{type(y).__name__} of shape {values.shape}. What is known ahead belongs to X, as "
+            "columns that the parameter exogenous names."
+        )
+        if hasattr(y, "columns") or hasattr(y, "name") or not is_labels(values):
+            raise ValueError(message)
+        # scikit-learn's tools, and its checks of estimators, hand labels to anything.
+        warnings.warn(message, stacklevel=5)
 
     def _route(self, X, fit_params: dict, rows: np.ndarray) -> dict:
         """Choose what the regressor's fit is given besides windows and targets."""
@@ -376,11 +445,12 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return check_series(self, X, reset=False, **NUMBERS)
 
     def _follows_training(self, X) -> bool:
+        shows_index = is_pandas(X) and self._timeline_ is not None
         if self.follows_training != "auto":
+            if self.follows_training and shows_index:
+                self._timeline_.check_followed_by(X.index)
             return bool(self.follows_training)
-        return (
-            is_pandas(X) and self._timeline_ is not None and self._timeline_.is_followed_by(X.index)
-        )
+        return shows_index and self._timeline_.is_followed_by(X.index)
 
     def _predict_ahead(self, X, series: np.ndarray) -> tuple[int, np.ndarray]:
         """Predict from all windows of a series that a whole horizon follows.
@@ -460,6 +530,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"exogenous must be {wanted}, got {type(exogenous).__name__}.")
         if exogenous is None:
             return np.empty((n_rows, 0))
+        if is_pandas(exogenous):
+            check_index(exogenous, "exogenous")
         if hasattr(exogenous, "columns") and hasattr(self, "feature_names_in_"):
             exogenous = pick(exogenous, self.feature_names_in_[self.exogenous_])
         values = check_array(exogenous, dtype=np.float64, ensure_2d=False, input_name="exogenous")
@@ -492,3 +564,14 @@ def pick(frame, names):
     if missing:
         raise ValueError(f"exogenous lacks the columns {missing}, it has {list(frame.columns)}.")
     return frame[list(names)]
+
+
+def is_close(values: np.ndarray, expected: np.ndarray) -> bool:
+    """Tell whether values are the expected ones but for rounding, on the scale of these."""
+    scale = np.abs(expected).max(initial=0)
+    return np.allclose(values, expected, rtol=1e-6, atol=1e-8 * scale, equal_nan=True)
+
+
+def is_labels(values: np.ndarray) -> bool:
+    """Tell whether an array may be labels of classes: one dimension, and no fractions."""
+    return values.ndim == 1 and not (values.dtype.kind == "f" and (values % 1).any())
