@@ -18,6 +18,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
 
+from sknn_basics.held_out import count_held_out, takes_validation
 from sknn_basics.preprocessing.windows import (
     SlidingWindow,
     check_series,
@@ -114,6 +115,12 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     out (``reset_index(drop=True)``), or give it a frequency that knows the holidays
     (`pandas.offsets.CustomBusinessDay`).
 
+    A regressor with ``early_stopping=True`` whose ``fit`` takes ``X_val``, as those of this package
+    do, holds out no windows at random: it is given the last ones, as many as its
+    ``validation_fraction`` says, and windows before them that share a value with them are left
+    out of the training. For others, a warning says that their held-out windows overlap with the
+    training's. A search inside of a Forecaster has this fault, too: search around it.
+
     References
     ----------
     Bontempi, Ben Taieb and Le Borgne. "Machine learning strategies for time series forecasting."
@@ -172,7 +179,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         self.follows_training = follows_training
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, *, X_val=None, **fit_params):
         """Fit scaler and regressor to a series.
 
         Parameters
@@ -183,6 +190,11 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             Ignored if it is the target's columns of X, as metrics of scikit-learn need them in
             a cross-validation. Anything else is refused: what is known ahead belongs to X, as
             columns that `exogenous` names.
+        X_val : array-like of shape (n_val,) or (n_val, n_features), default=None
+            A series to validate on after every epoch, for a regressor whose ``fit`` takes ``X_val``
+            and ``y_val``: both are cut out of it. If it follows the training series (see
+            `follows_training`), its first windows begin there. None leaves the choice
+            to the regressor; one with ``early_stopping=True`` gets the last windows of X.
         **fit_params : dict
             Passed to the regressor's ``fit``, by metadata routing if that is enabled. Of what has
             one value a row of the series, such as ``sample_weight``, each window gets the value of
@@ -197,16 +209,16 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If the series is shorter than a window with its target, has missing values, has an index
-            that goes back in time, repeats itself or leaves rows out, or lacks a
-            column; if `y` is not the target; or if `scaler` does not
+            that goes back in time, repeats itself or leaves rows out, lacks a column, or is too
+            short to hold out windows; if `y` is not the target; or if `scaler` does not
             scale each row and each column by itself.
         """
         fitted = copy(self)  # A refused fit leaves the model from before.
-        fitted._fit(X, y, fit_params)
+        fitted._fit(X, y, X_val, fit_params)
         self.__dict__ = vars(fitted)
         return self
 
-    def _fit(self, X, y, fit_params: dict) -> None:
+    def _fit(self, X, y, X_val, fit_params: dict) -> None:
         series = check_series(self, X, reset=True, **NUMBERS)
         self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
         self._check_y(y, series)
@@ -223,8 +235,19 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         self.last_window_ = series[-self.window :].copy()
         self._timeline_ = Timeline(X) if is_pandas(X) else None
         rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
-        fit_params = self._route(X, fit_params, rows)
-        self.estimator_ = clone(self.estimator).fit(inputs, target, **fit_params)
+        fit_params = self._route(fit_params)
+        validation = self._cut_validation(X_val, fit_params)
+        n_val = 0 if X_val is not None else count_held_out(self.estimator, len(rows))
+        if n_val:
+            validation = {"X_val": inputs[-n_val:], "y_val": target[-n_val:]}
+            if fit_params.get("sample_weight") is not None:
+                weight = _check_sample_weight(fit_params["sample_weight"], series)
+                validation["sample_weight_val"] = weight[rows[-n_val:]]
+            rows = rows[: self._count_before(len(rows) - n_val)]
+        fit_params = _check_method_params(X, fit_params, indices=rows)
+        self.estimator_ = clone(self.estimator).fit(
+            inputs[: len(rows)], target[: len(rows)], **fit_params, **validation
+        )
 
     def predict(self, X):
         """Predict each row of a series from the rows before it, `horizon` rows at once.
@@ -432,11 +455,45 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         # scikit-learn's tools, and its checks of estimators, hand labels to anything.
         warnings.warn(message, stacklevel=5)
 
-    def _route(self, X, fit_params: dict, rows: np.ndarray) -> dict:
+    def _route(self, fit_params: dict) -> dict:
         """Choose what the regressor's fit is given besides windows and targets."""
         if _routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        return _check_method_params(X, fit_params, indices=rows)
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        return fit_params
+
+    def _cut_validation(self, X_val, fit_params: dict) -> dict:
+        """Cut windows and targets out of a series to validate on."""
+        if not {"y_val", "sample_weight_val"}.isdisjoint(fit_params):
+            raise ValueError(
+                "y_val and sample_weight_val must be left out: X_val is a series, and its windows "
+                "and targets are cut out of it."
+            )
+        if X_val is None:
+            return {}
+        if not takes_validation(self.estimator):
+            raise ValueError(
+                "X_val needs a regressor whose fit takes X_val and y_val, as that of "
+                f"sknn_basics.MLPRegressor, got {type(self.estimator).__name__}."
+            )
+        try:
+            series = check_series(self, X_val, reset=False, **NUMBERS)
+            past = self.last_window_ if self._follows_training(X_val) else series[:0]
+            X_val, y_val = self.windows_.split(self._scale(np.concatenate([past, series])))
+        except ValueError as error:
+            raise ValueError(f"In X_val: {error}") from error
+        return {"X_val": X_val, "y_val": y_val}
+
+    def _count_before(self, n_windows: int) -> int:
+        """Count those of the first windows that share no value with what follows them."""
+        n_train = n_windows + 1 - -(-(self.window + self.horizon) // self.step)
+        if n_train < 1:
+            raise ValueError(
+                f"No window is left to train on: the last ones are held out, and window="
+                f"{self.window} and horizon={self.horizon} rows before them are left out, so that "
+                "no value is in both. Give a longer series, a smaller validation_fraction, "
+                "or early_stopping=False."
+            )
+        return n_train
 
     # Predictions.
 
