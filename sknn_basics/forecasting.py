@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
 
+from sknn_basics.checks import unchanged_by_failure
 from sknn_basics.preprocessing.windows import (
     SlidingWindow,
     check_series,
@@ -181,7 +182,11 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             If the series is shorter than a window with its target, has missing values, goes back
             in time, or lacks a column.
         """
-        vars(self).pop("estimator_", None)  # A failed fit must not leave a mixture that predicts.
+        with unchanged_by_failure(self):
+            self._fit_series(X, fit_params)
+        return self
+
+    def _fit_series(self, X, fit_params: dict) -> None:
         series = check_series(self, X, reset=True, **NUMBERS)
         self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
         self.windows_ = SlidingWindow(
@@ -200,7 +205,6 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         self.last_window_ = series[-self.window :].copy()
         self._timeline_ = Timeline(X) if is_pandas(X) else None
         self.estimator_ = estimator
-        return self
 
     def predict(self, X):
         """Predict each row of a series from the rows before it.

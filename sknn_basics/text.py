@@ -369,8 +369,10 @@ class TextGenerator(TextInputs, NeuralEstimator):
         n_train = len(target) - len(rows_val) - n_between
         if n_train < 1:
             raise ValueError(
-                f"early_stopping=True needs longer texts: {len(target)} windows are too few to "
-                f"hold out {len(rows_val)} that share no token with the others."
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset: early_stopping=True needs longer texts, of more than "
+                f"{len(target)} windows, to hold out {len(rows_val)} that share no token with the "
+                "others."
             )
         every = np.arange(len(target))
         return every[:n_train], every[n_train + n_between :]
