@@ -596,7 +596,7 @@ class NeuralEstimator(
             self._progress_ = (np.inf, 0)
         if "train_loss" in changed:
             self.loss_curve_ = []
-        if "valid_score" in changed:
+        if "valid_score" in measures and "valid_score" in incomparable:
             self.validation_scores_ = None
         # The weights are not those of the best value of what is not measured now.
         self._measures_ = {n: (curve, None) for n, (curve, _) in self._measures_.items()} | measures

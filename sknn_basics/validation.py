@@ -89,10 +89,13 @@ class ValidationMixin:
         def score(net) -> float:
             try:
                 return scorer(self, X, y, **weights)
-            except (TypeError, ValueError) as error:
+            except Exception as error:
+                # A function of the user raises what it likes, a scorer of scikit-learn anything.
+                if not hasattr(scorer, "_score_func"):
+                    raise
                 raise ValueError(
-                    f"scoring={self.scoring!r} cannot score the validation data: {error} Set it to "
-                    "None or 'loss', or to a function of (estimator, X, y) that can."
+                    f"scoring={self.scoring!r} cannot score the validation data: set it to None or "
+                    f"'loss', or to a function of (estimator, X, y) that can. {error}"
                 ) from error
 
         return score
