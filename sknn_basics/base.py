@@ -216,7 +216,8 @@ class NeuralEstimator(
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged.
+            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
+            learnt before it stays.
         """
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"

@@ -75,6 +75,9 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on the given data.
 
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
+
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
@@ -378,6 +381,9 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------

@@ -283,6 +283,9 @@ class TextGenerator(TextInputs, NeuralEstimator):
     def partial_fit(self, X, y=None):
         """Train for one epoch on the given texts.
 
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
+
         Parameters
         ----------
         X : str or sequence of str
