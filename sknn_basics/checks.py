@@ -1,12 +1,53 @@
 """Checks of parameters and arrays that several estimators share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+
+def is_learnt(name: str) -> bool:
+    """Tell whether an attribute is the result of a fit, by its name."""
+    return name.endswith("_") and not name.startswith("__")
+
+
+@contextmanager
+def unchanged_by_failure(estimator) -> Iterator[None]:
+    """Give an estimator back all that it had learnt before, if a fit raises."""
+    before = {name: value for name, value in vars(estimator).items() if is_learnt(name)}
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in vars(estimator) if is_learnt(name)]:
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+class UnknownClasses(ValueError):
+    """y has labels that are not among the classes.
+
+    Attributes
+    ----------
+    seen : ndarray
+        The labels of y.
+    """
+
+    def __init__(self, message: str, seen: np.ndarray | None = None):
+        super().__init__(message)
+        self.seen = seen
+
+
+def explain_other_classes(before: np.ndarray, seen: np.ndarray) -> str:
+    """Say that a warm start needs the classes of the last fit, in scikit-learn's words."""
+    return (
+        "warm_start can only be used where `y` has the same classes as in the previous call to "
+        f"fit. Previously got {before}, `y` has {seen}"
+    )
 
 
 def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -> list[int]:
@@ -19,7 +60,9 @@ def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -
     """
     sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"{name} must be integers > 0, got {sizes}.")
+        # scikit-learn's words where it has the parameter.
+        is_theirs = name == "hidden_layer_sizes" and all(isinstance(n, Integral) for n in sizes)
+        raise ValueError(f"{name} must be {'' if is_theirs else 'integers '}> 0, got {sizes}.")
     return [int(size) for size in sizes]
 
 
@@ -126,6 +169,32 @@ def check_range(array, dtype: str, name: str) -> None:
         raise ValueError(
             f"Input {name} contains a value too large for dtype('{dtype}'): "
             "scale it, or set dtype='float64'."
+        )
+
+
+def check_magnitudes(estimator, dtype: str, rate: float) -> None:
+    """Check that the strengths of penalties and noises can be computed with.
+
+    Raises
+    ------
+    ValueError
+        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' would turn
+        weights round.
+    """
+    limit, solver = float(np.finfo(dtype).max) ** 0.5, estimator.solver
+    names = ("alpha", "input_noise", "noise_amount", "sparsity", "beta")
+    values = {name: getattr(estimator, name, 0.0) for name in names}
+    values["class_weight"] = max(getattr(estimator, "_step_weights_", None) or [0.0])
+    for name, value in values.items():
+        if value > limit:
+            raise ValueError(f"{name}={value:g} is too large for {dtype}: its square overflows.")
+    divides = isinstance(solver, str) and ("adam" in solver or solver == "rmsprop")
+    if divides and estimator.epsilon < np.finfo(dtype).tiny:
+        raise ValueError(f"epsilon={estimator.epsilon:g} is too small for {dtype}: it is 0 there.")
+    if solver == "adamw" and rate * estimator.alpha > 1:
+        raise ValueError(
+            f"alpha={estimator.alpha:g} is too large for solver='adamw': each step multiplies "
+            f"weights by 1 - learning_rate_init * alpha = {1 - rate * estimator.alpha:g}."
         )
 
 

@@ -10,6 +10,7 @@ from sknn_basics.checks import hidden_sizes
 from sknn_basics.convnet import ConvNetEstimator, ImageEstimator
 from sknn_basics.documentation import CONV_AUTOENCODER_PARAMETERS, documented
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
+from sknn_basics.modules.conv import USUAL_KERNEL
 from sknn_basics.modules.conv_autoencoder import conv_autoencoder, conv_variational
 from sknn_basics.transformers import NeuralTransformer
 from sknn_basics.variational import VariationalMixin
@@ -121,6 +122,11 @@ def halved_sizes(size, blocks: list[dict]) -> list[tuple]:
         ):
             raise ValueError(
                 f"downsample='stride' needs an odd kernel_size where pool_size is 1, got {kernel}."
+            )
+        if prod(pool) > prod(max(2 * n, USUAL_KERNEL) for n in sizes[-1]):
+            raise ValueError(
+                f"pool_size={tuple(pool)} of block {number} is more than twice as large as its "
+                f"images, {sizes[-1]}."
             )
         sizes.append(tuple(-(-n // p) for n, p in zip(sizes[-1], pool)))
     return sizes

@@ -121,14 +121,15 @@ class ConvNetEstimator(ImageEstimator):
         shape, channel_axis = self._describe_images()
         sizes = hidden_sizes(self.hidden_layer_sizes)
         activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        blocks = self._describe_blocks(len(shape) - (channel_axis is not None))
         return {
             "image_shape": shape,
             "channel_axis": channel_axis,
-            "blocks": self._describe_blocks(len(shape) - (channel_axis is not None)),
+            "blocks": blocks if self.features is None else [],
             "features": self.features,
             "hidden_layer_sizes": sizes,
             "n_outputs": n_outputs,
-            "hidden_activation": activations[-1],
+            "hidden_activation": activations[-1] if sizes else "identity",
             "hidden_dropout": one_a_layer(self.hidden_dropout, len(sizes), "hidden_dropout"),
             "hidden_max_norm": self.hidden_max_norm,
             "preprocessing": self.preprocessing,

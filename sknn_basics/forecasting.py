@@ -1,7 +1,6 @@
 """Any regressor as a forecaster of series."""
 
 import warnings
-from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -18,6 +17,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
 
+from sknn_basics.checks import unchanged_by_failure
 from sknn_basics.held_out import count_held_out, takes_validation
 from sknn_basics.preprocessing.windows import (
     SlidingWindow,
@@ -213,9 +213,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             short to hold out windows; if `y` is not the target; or if `scaler` does not
             scale each row and each column by itself.
         """
-        fitted = copy(self)  # A refused fit leaves the model from before.
-        fitted._fit(X, y, X_val, fit_params)
-        self.__dict__ = vars(fitted)
+        with unchanged_by_failure(self):
+            self._fit(X, y, X_val, fit_params)
         return self
 
     def _fit(self, X, y, X_val, fit_params: dict) -> None:

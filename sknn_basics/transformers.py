@@ -76,7 +76,8 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged.
+            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
+            learnt before it stays.
         """
         if X_val is None and y_val is not None:
             raise ValueError("y_val needs X_val.")
@@ -103,6 +104,9 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------

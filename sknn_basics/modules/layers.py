@@ -57,7 +57,8 @@ class Dropout(RandomLayer):
 
     def __init__(self, p: float):
         super().__init__()
-        self.p = p
+        # What is drawn are bits, which do not tell a larger one from 1.
+        self.p = min(p, 1 - 2**-16)
 
     def draw(self, x: Tensor) -> Tensor:
         return self.draw_kept(x).to(x.dtype).mul_(1 / (1 - self.p))

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from sknn_basics.checks import unchanged_by_failure
 from sknn_basics.timeline import check_index, column_names, is_pandas, label
 from sknn_basics.training.devices import as_array
 
@@ -122,9 +123,10 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         ValueError
             If the series is shorter than a window with its target, or a column is unknown.
         """
-        series = check_series(self, X, reset=True)
-        self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
-        self._count_windows(series)
+        with unchanged_by_failure(self):
+            series = check_series(self, X, reset=True)
+            self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
+            self._count_windows(series)
         return self
 
     def transform(self, X):

@@ -237,6 +237,12 @@ class VariationalLoss(Loss):
         return log_normaliser(self.loss) * self.n_features - expected
 
 
+def describe_loss(loss: Loss) -> tuple:
+    """Name a loss, its options, and the losses that it is made of."""
+    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
+    return type(loss).__name__, tuple(options.items()), tuple(map(describe_loss, loss.children()))
+
+
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,

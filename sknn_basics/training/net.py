@@ -1,7 +1,7 @@
 """The skorch net that trains every estimator."""
 
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -23,10 +23,10 @@ from sknn_basics.training.callbacks import (
     StopWithoutProgress,
     ValidationScore,
     all_finite,
+    explain_divergence,
 )
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
-from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
@@ -128,9 +128,8 @@ class Net(NeuralNet):
 
     def trains_the_same(self) -> bool:
         """Tell whether the optimiser still holds what is to be trained."""
-        held = [p for group in self.optimizer_.param_groups for p in group["params"]]
-        trainable = [p for p in self.module_.parameters() if p.requires_grad]
-        return len(held) == len(trainable) and all(a is b for a, b in zip(held, trainable))
+        held = {id(p) for group in self.optimizer_.param_groups for p in group["params"]}
+        return held == {id(p) for p in self.module_.parameters() if p.requires_grad}
 
     def _set_training(self, training=True):
         super()._set_training(training)
@@ -418,22 +417,34 @@ class Net(NeuralNet):
             if not name.endswith("_best")
         }
 
-    def continue_history(self, earlier: "Net") -> None:
-        """Go on with a copy of another net's history."""
+    def continue_history(
+        self, earlier: "Net", changed: Sequence[str] = (), incomparable: Sequence[str] = ()
+    ) -> None:
+        """Go on with a copy of another net's history.
+
+        Parameters
+        ----------
+        earlier : Net
+            The other net.
+        changed : sequence of str
+            What has another meaning now, and is left out.
+        incomparable : sequence of str
+            What has no best value yet on the present data.
+        """
+        left_out = {*changed, *(f"{name}_best" for name in incomparable)}
         self.history_ = Records(earlier.history_)
-        self.best_ = dict(earlier.best_)
+        if left_out:
+            rows = [{k: v for k, v in row.items() if k not in left_out} for row in self.history_]
+            self.history_ = Records(rows)
+        self.best_ = {k: v for k, v in earlier.best_.items() if k not in incomparable}
 
     def end_training(self, dtype: torch.dtype, callbacks: list) -> None:
         """Round the network, let go of data, gradients and all callbacks but those given."""
         was_rounded = next(self.module_.parameters()).dtype != dtype
         move(self.module_, dtype=dtype).eval()
         if not all_finite(self.module_):
-            raise ValueError(
-                "Training diverged: the weights are too large for "
-                f"{str(dtype).removeprefix('torch.')} after epoch {len(self.history)} with "
-                f"learning rate {get_rate(self.optimizer_):g}. Scale X (and a regression's y), "
-                "lower learning_rate_init, or set clip_grad_norm."
-            )
+            name = str(dtype).removeprefix("torch.")
+            raise ValueError(explain_divergence(f"the weights are too large for {name}", self))
         self.module_.zero_grad()
         if was_rounded:
             # Loading gives the optimiser's state the network's data type.

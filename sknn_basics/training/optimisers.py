@@ -221,6 +221,7 @@ def make_optimiser(
     nesterov: bool = True,
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
+    weight_decay: float = 0.01,
 ) -> Optimizer:
     """Make an optimiser.
 
@@ -237,6 +238,9 @@ def make_optimiser(
         For 'sgd'.
     betas, epsilon : pair of float, float
         For Adam and its variants; 'rmsprop' takes `epsilon` too.
+    weight_decay : float
+        For 'adamw': weights, but not biases, are multiplied with 1 - rate * `weight_decay` in
+        each step.
 
     Returns
     -------
@@ -259,6 +263,8 @@ def make_optimiser(
         if {parameter.device.type for parameter in parameters} <= fused_devices(make):
             options["fused"] = True
         make = make if make is Adam else without_compiler(make)
+    if solver == "adamw":
+        parameters = decayed_apart(parameters, weight_decay)
     try:
         optimiser = make(parameters, lr=lr, **options)
     except Exception as error:
@@ -266,6 +272,15 @@ def make_optimiser(
     if not isinstance(optimiser, Optimizer):
         raise ValueError(f"solver={solver!r} must make a torch.optim.Optimizer, got {optimiser!r}.")
     return optimiser
+
+
+def decayed_apart(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict]:
+    """Group parameters by their decay: that of weights, and none of biases."""
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 @lru_cache

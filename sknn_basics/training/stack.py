@@ -11,7 +11,7 @@ from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.stacked import apply, stack_layers
 from sknn_basics.modules.stacked_linear import LinearLayers, Memory
 from sknn_basics.training.batches import Batches
-from sknn_basics.training.losses import Loss
+from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import JointOptimiser, get_rate, lay_moments_side_by_side
 from sknn_basics.training.sources import Sources
@@ -38,12 +38,6 @@ def describe_layer(layer: torch.nn.Module) -> tuple:
     may_differ = isinstance(layer, RandomLayer) and not isinstance(layer, RecurrentLayer)
     options = tuple(getattr(layer, option, None) for option in OPTIONS)
     return options if may_differ else (layer.extra_repr(), *options)
-
-
-def describe_loss(loss: Loss) -> tuple:
-    """Name a loss, its options, and the losses that it is made of."""
-    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
-    return type(loss), tuple(options.items()), tuple(map(describe_loss, loss.children()))
 
 
 def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
