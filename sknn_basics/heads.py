@@ -1,5 +1,6 @@
 """What classifiers and regressors make of y."""
 
+import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
 
@@ -237,6 +238,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
                     "which is not supported: use sklearn.multioutput.MultiOutputClassifier."
                 )
             self._target_type_ = "labels" if y.ndim == 2 else "classes"
+        if self._target_type_ == "labels":
+            warn_of_one_hot_rows(y)
         if self._target_type_ == "classes":
             self.classes_ = np.unique(y if classes is None else classes)
         else:
@@ -463,6 +466,20 @@ def check_no_missing(y: np.ndarray) -> None:
     """
     if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
         raise ValueError("Input y contains missing values.")
+
+
+def warn_of_one_hot_rows(y: np.ndarray) -> None:
+    """Warn where labels of zeros and ones look like one-hot rows: each has a single 1."""
+    # A single row, or one of two columns, may well be what it is read as.
+    if min(len(y), y.shape[1] - 1) > 1 and (np.count_nonzero(y, axis=1) == 1).all():
+        warnings.warn(
+            f"Every row of y has exactly one 1 among its {y.shape[1]} columns, and is read as "
+            "independent labels (multi-label), as scikit-learn does: a prediction may have no "
+            "label, or several. If these are one-hot rows of classes, set loss='cross_entropy', "
+            "or give the classes as a one-dimensional y, such as y.argmax(axis=1).",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def check_probabilities(y: np.ndarray) -> None:

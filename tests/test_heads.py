@@ -1,13 +1,16 @@
 """What y may be, and what is made of it."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics import ConvNetClassifier, MLPClassifier, MLPRegressor, RNNClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -161,3 +164,54 @@ def test_poisson_regression_predicts_positive_means():
     np.testing.assert_allclose(
         model.predict([[0.0], [1.0]]), [y[:100].mean(), y[100:].mean()], rtol=1e-4
     )
+
+
+def one_hot_targets(iris):
+    """One-hot targets of every shape that is read as labels: estimator, X, y."""
+    X, y = iris[0], one_hot(iris[1])
+    every_step = np.repeat(y[:, None], 4, axis=1)
+    return {
+        "rows": (MLPClassifier, X, y),
+        "bools": (MLPClassifier, X, y.astype(bool)),
+        "integers in a list": (MLPClassifier, X, y.astype(int).tolist()),
+        "sparse rows": (MLPClassifier, X, csr_array(y)),
+        "images": (ConvNetClassifier, X.reshape(-1, 2, 2), y),
+        "sequences": (RNNClassifier, X[:, :, None], y),
+        "steps": (RNNClassifier, X[:, :, None], every_step),
+    }
+
+
+@pytest.mark.parametrize("case", list(one_hot_targets((np.zeros((3, 4)), np.arange(3)))))
+def test_one_hot_rows_are_warned_of(case, iris):
+    kind, X, y = one_hot_targets(iris)[case]
+    with pytest.warns(UserWarning, match=r"exactly one 1 among its 3 columns.*'cross_entropy'"):
+        kind(max_iter=1).fit(X, y)
+
+
+def test_one_hot_rows_are_warned_of_by_partial_fit_and_initialize(iris):
+    y = one_hot(iris[1])
+    with pytest.warns(UserWarning, match="exactly one 1"):
+        MLPClassifier().partial_fit(iris[0], y, classes=[0, 1, 2])
+    with pytest.warns(UserWarning, match="exactly one 1"):
+        MLPClassifier().initialize(iris[0], y)
+
+
+def labels(iris):
+    """Targets of several columns that are what they are read as: y, loss."""
+    y = one_hot(iris[1])
+    none, several = y.copy(), y.copy()
+    none[0], several[0] = 0, 1
+    return [(none, "log_loss"), (several, "log_loss"), (y[:, :2], "log_loss")] + [
+        (one_hot((iris[1] > 0).astype(int)), "log_loss"),
+        (y, "cross_entropy"),
+        (softmax(y, axis=1), "log_loss"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_labels_and_probabilities_are_not_warned_of(case, iris):
+    y, loss = labels(iris)[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPClassifier(max_iter=1, loss=loss).fit(iris[0], y)
