@@ -31,6 +31,7 @@ from sknn_basics.training.callbacks import (
     PrintEpoch,
     RaiseOnDivergence,
     ValidationScore,
+    WarnOfOtherScale,
 )
 from sknn_basics.training.devices import (
     DTYPES,
@@ -180,9 +181,12 @@ class NeuralEstimator(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples; None weighs all the same.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, n_features), default=None
-            Inputs to validate on after every epoch, in place of a part of X.
+            Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
+            A pipeline passes them on as they are, unless metadata routing is enabled and its
+            ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets to validate on.
+            Targets to validate on. `sklearn.compose.TransformedTargetRegressor` passes them on as
+            they are: give them transformed.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation samples.
 
@@ -302,6 +306,8 @@ class NeuralEstimator(
         train, valid, score = self._split(X, inputs, target, weight, validation, rng)
         net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
         net.callbacks = self._choose_callbacks(score, incremental)
+        if validation is not None:
+            net.callbacks.append(WarnOfOtherScale())
         if getattr(self, "_skl_callbacks", None):
             net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
         net.callbacks += self.callbacks or []
