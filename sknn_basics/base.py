@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from numbers import Integral, Real
 from os import PathLike
@@ -48,7 +49,7 @@ from sknn_basics.training.optimisers import SOLVERS, make_optimiser, usual_rate
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
-from sknn_basics.training.transfer import copy_layers, freeze_layers
+from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers
 from sknn_basics.validation import ValidationMixin
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
@@ -304,6 +305,9 @@ class NeuralEstimator(
         if not (continued and incremental):
             self._optimiser_ = self._describe_optimiser()
         train, valid, score = self._split(X, inputs, target, weight, validation, rng)
+        if not continued and not self._takes_output():
+            rows = slice(None) if train.rows is None else train.rows
+            self._begin_output(target[rows], None if weight is None else weight[rows])
         net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
         net.callbacks = self._choose_callbacks(score, incremental)
         if validation is not None:
@@ -315,6 +319,8 @@ class NeuralEstimator(
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
         self._read_results(net, len(train))
+        if n_epochs and not incremental:
+            self._check_outcome(target, weight)
         context.call_on_fit_task_end(
             estimator=self,
             X=X,
@@ -385,6 +391,19 @@ class NeuralEstimator(
             seed_random_layers(self.module_, new_generator(seed, device))
         if self.compile:
             self.module_.compile()
+
+    def _takes_output(self) -> bool:
+        """Tell whether the output layer comes from another network."""
+        if self.init_from is None or self.init_layers is None:
+            return False
+        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
+        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+
+    def _begin_output(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+        """Set where the outputs of a new network begin, given the targets to train on."""
+
+    def _check_outcome(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+        """Warn where a finished training has not led to what it should have."""
 
     def _renew_layers(self) -> None:
         """Replace the layers that may change from fit to fit."""

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
@@ -409,6 +410,11 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     def _make_criterion(self):
         return REGRESSION_LOSSES[self.loss](self.n_outputs_)
 
+    def _begin_output(self, target, weight) -> None:
+        # To get there by steps of the rate takes longer than to learn all the rest.
+        start = torch.from_numpy(best_constant(*values_of_steps(target, weight), self.loss))
+        self.module_.output.bias.data.copy_(start)
+
     def _decode(self, output) -> np.ndarray:
         return output.ravel() if output.shape[1] == 1 else output
 
@@ -424,6 +430,50 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def values_of_steps(target: np.ndarray, weight: np.ndarray | None) -> tuple:
+    """Join the targets of all steps, if there are steps, which share their sample's weight.
+
+    Returns
+    -------
+    values : ndarray of shape (n_values, n_outputs)
+        Targets without padding.
+    weight : ndarray of shape (n_values,) or None
+        Their weights.
+    """
+    if target.ndim == 2:
+        return target, weight
+    is_target = ~np.isnan(target[:, :, 0])
+    weight = np.ones(len(target)) if weight is None else weight
+    n_steps = is_target.sum(axis=1)
+    return target[is_target], np.repeat(weight / n_steps, n_steps)
+
+
+def best_constant(y: np.ndarray, weight: np.ndarray | None, loss: str) -> np.ndarray:
+    """Compute the logits of the constant that fits y best: its mean, or its median.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_values, n_outputs)
+        Targets.
+    weight : ndarray of shape (n_values,) or None
+        Their weights.
+    loss : str
+        Name in `REGRESSION_LOSSES`.
+
+    Returns
+    -------
+    logits : ndarray of shape (n_outputs,)
+        Zero where there is no such constant.
+    """
+    if weight is not None and not weight.any():
+        return np.zeros(y.shape[1])
+    if loss in ("absolute_error", "huber"):
+        # Unlike an interpolated one, this median of weights is that of repeated rows.
+        return np.quantile(y, 0.5, axis=0, weights=weight, method="inverted_cdf")
+    mean = np.average(y, axis=0, weights=weight)
+    return np.log(mean, out=np.zeros_like(mean), where=mean > 0) if loss == "poisson" else mean
 
 
 def check_given(y, estimator) -> None:
