@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from numbers import Integral, Real
 from os import PathLike
@@ -39,6 +40,7 @@ from sknn_basics.training.callbacks import (
     PrintEpoch,
     RaiseOnDivergence,
     ValidationScore,
+    WarnOfOtherScale,
 )
 from sknn_basics.training.devices import (
     DTYPES,
@@ -55,7 +57,7 @@ from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, u
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
-from sknn_basics.training.transfer import copy_layers, freeze_layers, share_weights
+from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
 from sknn_basics.validation import ValidationMixin
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
@@ -202,9 +204,12 @@ class NeuralEstimator(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples; None weighs all the same.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, n_features), default=None
-            Inputs to validate on after every epoch, in place of a part of X.
+            Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
+            A pipeline passes them on as they are, unless metadata routing is enabled and its
+            ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets to validate on.
+            Targets to validate on. `sklearn.compose.TransformedTargetRegressor` passes them on as
+            they are: give them transformed.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation samples.
 
@@ -333,9 +338,14 @@ class NeuralEstimator(
             # Of what is not trained, one sample is enough.
             train, valid, score = self._make_dataset(inputs, target, weight), None, None
             batch_size = self._clip_batch_size(sys.maxsize)
+        if not continued and not self._takes_output():
+            rows = slice(None) if train.rows is None else train.rows
+            self._begin_output(target[rows], None if weight is None else weight[rows])
         net = self._make_net(batch_size=batch_size, rng=rng)
         forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
         net.callbacks = self._choose_callbacks(score, incremental)
+        if validation is not None:
+            net.callbacks.append(WarnOfOtherScale())
         if getattr(self, "_skl_callbacks", None):
             net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
         net.callbacks += self.callbacks or []
@@ -346,6 +356,8 @@ class NeuralEstimator(
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
         self._read_results(net, len(train), n_known)
+        if n_epochs and not incremental:
+            self._check_outcome(target, weight)
         context.call_on_fit_task_end(
             estimator=self,
             X=X,
@@ -436,6 +448,19 @@ class NeuralEstimator(
             sizes = {name: getattr(self, name) for name in SIZES if hasattr(self, name)}
             described = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
             raise ValueError(f"The network does not fit in memory with {described}.") from error
+
+    def _takes_output(self) -> bool:
+        """Tell whether the output layer comes from another network."""
+        if self.init_from is None or self.init_layers is None:
+            return False
+        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
+        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+
+    def _begin_output(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+        """Set where the outputs of a new network begin, given the targets to train on."""
+
+    def _check_outcome(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+        """Warn where a finished training has not led to what it should have."""
 
     def _renew_layers(self) -> None:
         """Replace the layers that may change from fit to fit."""

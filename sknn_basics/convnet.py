@@ -343,6 +343,12 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     ConvNetClassifier : Convolutional network classifier.
     MLPRegressor : Multi-layer perceptron regressor.
 
+    Notes
+    -----
+    Whatever `weight_init` is, the bias of the outputs begins at the mean of y: at its median where
+    `loss` is 'absolute_error' or 'huber', at its logarithm for 'poisson'. So y may lie far from 0;
+    where it varies by far more or less than 1, `sklearn.compose.TransformedTargetRegressor` helps.
+
     References
     ----------
     LeCun, Bottou, Bengio and Haffner. "Gradient-based learning applied to document recognition."

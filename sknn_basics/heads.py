@@ -1,9 +1,11 @@
 """What classifiers and regressors make of y."""
 
+import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
@@ -246,6 +248,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
                     "which is not supported: use sklearn.multioutput.MultiOutputClassifier."
                 )
             self._target_type_ = "labels" if y.ndim == 2 else "classes"
+        if self._target_type_ == "labels":
+            warn_of_one_hot_rows(y)
         if self._target_type_ == "classes":
             self.classes_ = np.unique(y if classes is None else classes)
         else:
@@ -428,6 +432,11 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     def _make_criterion(self):
         return REGRESSION_LOSSES[self.loss](self.n_outputs_)
 
+    def _begin_output(self, target, weight) -> None:
+        # To get there by steps of the rate takes longer than to learn all the rest.
+        start = torch.from_numpy(best_constant(*values_of_steps(target, weight), self.loss))
+        self.module_.output.bias.data.copy_(start)
+
     def _decode(self, output) -> np.ndarray:
         return output.ravel() if output.shape[1] == 1 else output
 
@@ -443,6 +452,50 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def values_of_steps(target: np.ndarray, weight: np.ndarray | None) -> tuple:
+    """Join the targets of all steps, if there are steps, which share their sample's weight.
+
+    Returns
+    -------
+    values : ndarray of shape (n_values, n_outputs)
+        Targets without padding.
+    weight : ndarray of shape (n_values,) or None
+        Their weights.
+    """
+    if target.ndim == 2:
+        return target, weight
+    is_target = ~np.isnan(target[:, :, 0])
+    weight = np.ones(len(target)) if weight is None else weight
+    n_steps = is_target.sum(axis=1)
+    return target[is_target], np.repeat(weight / n_steps, n_steps)
+
+
+def best_constant(y: np.ndarray, weight: np.ndarray | None, loss: str) -> np.ndarray:
+    """Compute the logits of the constant that fits y best: its mean, or its median.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_values, n_outputs)
+        Targets.
+    weight : ndarray of shape (n_values,) or None
+        Their weights.
+    loss : str
+        Name in `REGRESSION_LOSSES`.
+
+    Returns
+    -------
+    logits : ndarray of shape (n_outputs,)
+        Zero where there is no such constant.
+    """
+    if weight is not None and not weight.any():
+        return np.zeros(y.shape[1])
+    if loss in ("absolute_error", "huber"):
+        # Unlike an interpolated one, this median of weights is that of repeated rows.
+        return np.quantile(y, 0.5, axis=0, weights=weight, method="inverted_cdf")
+    mean = np.average(y, axis=0, weights=weight)
+    return np.log(mean, out=np.zeros_like(mean), where=mean > 0) if loss == "poisson" else mean
 
 
 def check_given(y, estimator) -> None:
@@ -492,6 +545,20 @@ def check_no_missing(y: np.ndarray) -> None:
     """
     if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
         raise ValueError("Input y contains missing values.")
+
+
+def warn_of_one_hot_rows(y: np.ndarray) -> None:
+    """Warn where labels of zeros and ones look like one-hot rows: each has a single 1."""
+    # A single row, or one of two columns, may well be what it is read as.
+    if min(len(y), y.shape[1] - 1) > 1 and (np.count_nonzero(y, axis=1) == 1).all():
+        warnings.warn(
+            f"Every row of y has exactly one 1 among its {y.shape[1]} columns, and is read as "
+            "independent labels (multi-label), as scikit-learn does: a prediction may have no "
+            "label, or several. If these are one-hot rows of classes, set loss='cross_entropy', "
+            "or give the classes as a one-dimensional y, such as y.argmax(axis=1).",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def check_probabilities(y: np.ndarray) -> None:

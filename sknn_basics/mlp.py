@@ -1,12 +1,16 @@
 """Multi-layer perceptrons."""
 
+import warnings
+
 import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknn_basics.base import NeuralEstimator
 from sknn_basics.checks import check_numeric, hidden_sizes, one_a_layer
 from sknn_basics.documentation import DENSE_ATTRIBUTES, documented
-from sknn_basics.heads import NeuralClassifier, NeuralRegressor
+from sknn_basics.heads import NeuralClassifier, NeuralRegressor, best_constant
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import weight_layers
 from sknn_basics.training.saving import copy_into
@@ -200,8 +204,9 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     Notes
     -----
     Deliberate differences from scikit-learn: the network computes in float32, whatever the data
-    type of X, unless `dtype` says otherwise; a diverging training raises. y is not scaled: use
-    `sklearn.compose.TransformedTargetRegressor`.
+    type of X, unless `dtype` says otherwise; a diverging training raises. As in scikit-learn, y is
+    not scaled and the outputs begin near 0: use `sklearn.compose.TransformedTargetRegressor` for
+    targets that lie elsewhere. A training that has not come from 0 to y warns.
 
     References
     ----------
@@ -272,3 +277,29 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         compile=False,
     ):
         self._store(locals())
+
+    def _begin_output(self, target, weight) -> None:
+        """Leave the outputs where scikit-learn's begin."""
+
+    def _check_outcome(self, target, weight) -> None:
+        constant = best_constant(target, weight, self.loss)
+        near, far = (self._loss_of_constant(c, target, weight) for c in (constant, 0 * constant))
+        # It matters that y is far from 0, and that much of what this costs is still to pay.
+        if far > 2 * near and self.loss_ > near + 0.1 * (far - near):
+            warnings.warn(
+                f"The training loss is {self.loss_:.3g} after {self.n_iter_} epochs, but "
+                f"{near:.3g} if y is predicted by a constant: y, of mean {target.mean():.3g} and "
+                f"standard deviation {target.std():.3g}, lies far from 0, where the outputs begin. "
+                "Scale y by TransformedTargetRegressor(model, transformer=StandardScaler()), or "
+                "raise learning_rate_init or max_iter.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _loss_of_constant(self, logits: np.ndarray, target: np.ndarray, weight) -> float:
+        """Compute the mean loss of a network whose outputs are the same for all samples."""
+        criterion, target = self._make_criterion(), torch.from_numpy(target)
+        losses = criterion(torch.from_numpy(logits).expand(target.shape), target).numpy()
+        if weight is not None and not weight.any():
+            return 0.0
+        return float(np.average(losses, weights=weight)) * criterion.reported_share

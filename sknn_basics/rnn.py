@@ -373,7 +373,10 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     A loss of several steps is their mean, so that each sequence weighs the same, however long it
     is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
     `weight_init` says ('auto' is 'glorot_uniform'), gate by gate; recurrent weights are orthogonal;
-    biases are zero, but those of an LSTM's forget gates one.
+    biases are zero, but those of an LSTM's forget gates one, and that of the outputs, which begins
+    at the mean of y: at its median where `loss` is 'absolute_error' or 'huber', at its logarithm
+    for 'poisson'. So y may lie far from 0; where it varies by far more or less than 1,
+    `sklearn.compose.TransformedTargetRegressor` helps.
 
     y has shape (n_samples,) or (n_samples, n_outputs) for one target a sequence. There is one
     target a step if y has shape (n_samples, n_steps, n_outputs), or if it is a list of arrays whose

@@ -62,7 +62,9 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples; None weighs all the same.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, ...), default=None
-            Inputs to validate on after every epoch, in place of a part of X.
+            Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
+            A pipeline passes them on as they are, unless metadata routing is enabled and its
+            ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
         y_val : array-like of shape (n_val,) or of the shape of X_val, default=None
             What they should be reconstructed as, with the same meaning as y.
         sample_weight_val : array-like of shape (n_val,), default=None

@@ -33,7 +33,9 @@ class VariationalMixin:
             With the shape of X, what X should be reconstructed as. One-dimensional, it is ignored,
             so that a pipeline can pass the labels that its last step needs.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, ...), default=None
-            Inputs to validate on after every epoch, in place of a part of X.
+            Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
+            A pipeline passes them on as they are, unless metadata routing is enabled and its
+            ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
         y_val : array-like of shape (n_val,) or of the shape of X_val, default=None
             What they should be reconstructed as, with the same meaning as y.
 

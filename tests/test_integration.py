@@ -1,14 +1,18 @@
 """Neural estimators inside scikit-learn's tools, each against the same done by hand."""
 
+import warnings
+
 import matplotlib
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_linnerud
 from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import PartialDependenceDisplay, permutation_importance
@@ -33,7 +37,13 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics import (
+    Autoencoder,
+    ConvNetRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    RNNRegressor,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -495,3 +505,90 @@ def test_weights_of_validation_samples_weight_the_score(digits):
     zeros = y[1000:] == 0
     expected = model.score(X[1000:][zeros], y[1000:][zeros])
     assert model.validation_scores_[-1] == pytest.approx(expected)
+
+
+@pytest.mark.usefixtures("routing")
+def test_a_transformed_target_regressor_hands_validation_data_to_its_pipeline(diabetes):
+    X, y = 100 + 5 * diabetes[0], 300 + 20 * diabetes[1]
+    of_y = StandardScaler().fit(y[:300, None])
+    options = {**OPTIONS, "max_iter": 30}
+    model = MLPRegressor(**options).set_fit_request(X_val=True, y_val=True)
+    pipeline = make_pipeline(StandardScaler(), model, transform_input=["X_val"])
+    y_val = of_y.transform(y[300:, None]).ravel()
+    whole = TransformedTargetRegressor(pipeline, transformer=StandardScaler())
+    whole.fit(X[:300], y[:300], X_val=X[300:], y_val=y_val)
+    score = whole.regressor_[-1].validation_scores_[-1]
+    assert score == pytest.approx(whole.score(X[300:], y[300:]))
+
+
+def unscaled(X, y):
+    """Training data, and validation data on a scale of their own: kind, fit's arguments."""
+    X_val, y_val = 50 + 20 * X, 300 + 50 * y
+    steps, images = X[:, :, None], X[:, :9].reshape(-1, 3, 3)
+    return {
+        "X of a dense network": (MLPRegressor, X, y, X_val, y, "X_val"),
+        "y of a dense network": (MLPRegressor, X, y, X, y_val, "y_val"),
+        "both of a dense network": (MLPRegressor, X, y, X_val, y_val, "X_val and y_val"),
+        "sparse X": (MLPRegressor, csr_array(X), y, csr_array(X_val), y, "X_val"),
+        "y of a recurrent network": (RNNRegressor, steps, y, steps, y_val, "y_val"),
+        "y a step": (RNNRegressor, steps, steps, steps, 300 + 50 * steps, "y_val"),
+        "X of a convolutional network": (
+            ConvNetRegressor, images, y, 300 + 50 * images, y, "X_val"
+        ),
+        "X of an autoencoder": (Autoencoder, X, None, X_val, None, "X_val"),
+    }  # fmt: skip
+
+
+def fit_with_validation(case, diabetes, **options):
+    kind, X, y, X_val, y_val, names = unscaled(*diabetes)[case]
+    size = {"filters": (4,)} if kind is ConvNetRegressor else {"hidden_layer_sizes": (20,)}
+    model = kind(**size, max_iter=2, random_state=0, **options)
+    return lambda: model.fit(X, y, X_val=X_val, y_val=y_val), names
+
+
+@pytest.mark.parametrize("case", list(unscaled(np.zeros((2, 10)), np.zeros(2))))
+def test_validation_data_on_another_scale_are_named(case, diabetes):
+    fit, names = fit_with_validation(case, diabetes)
+    with pytest.warns(UserWarning, match=f"validation loss is .* much of {names} lies outside"):
+        fit()
+
+
+def test_validation_data_on_another_scale_are_named_under_lbfgs(diabetes):
+    fit, names = fit_with_validation("y of a dense network", diabetes, solver="lbfgs")
+    with pytest.warns(UserWarning, match=f"much of {names} lies outside"):
+        fit()
+
+
+def test_a_pipeline_that_does_not_scale_validation_data_is_named(cancer):
+    X, y = load_breast_cancer(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(**OPTIONS))
+    data = {"mlpclassifier__X_val": X[400:], "mlpclassifier__y_val": y[400:]}
+    with pytest.warns(UserWarning, match=r"much of X_val .* transform_input=\['X_val'\]"):
+        pipeline.fit(X[:400], y[:400], **data)
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "options"),
+    [
+        (slice(None, 400), slice(400, None), {}),
+        (slice(None, 400), slice(400, 402), {}),
+        (slice(None, 30), slice(30, None), {"batch_size": 1, "learning_rate_init": 0.1}),
+        (slice(None, 400), slice(400, None), {"normalization": "batch", "batch_size": 400}),
+    ],
+)
+def test_validation_data_like_the_training_data_are_not_warned_of(train, valid, options, cancer):
+    X, y = cancer
+    model = MLPClassifier(**{**OPTIONS, **options})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X[train], y[train], X_val=X[valid], y_val=y[valid])
+
+
+def test_a_trend_is_not_warned_of(diabetes):
+    days = np.linspace(-1.7, 1.7, 400)[:, None]
+    data = {"X_val": 1.75 + days[:100] + 1.7, "y_val": 1.75 + days[:100, 0] + 1.7}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPRegressor(**OPTIONS).fit(days, days[:, 0], **data)

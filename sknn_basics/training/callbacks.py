@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from skorch.callbacks import Callback, EpochTimer
 
 from sknn_basics.training.optimisers import get_rate, scale_momentum, set_rate
@@ -98,6 +99,56 @@ class ValidationScore(Callback):
         for row in scored_rows(net):
             self.top = np.fmax(row["valid_score"], self.top)
             self.loss_of_best = row["valid_loss"] if row["valid_score_best"] else self.loss_of_best
+
+
+class WarnOfOtherScale(Callback):
+    """Warn where the data to validate on seem not to be preprocessed as those to train on.
+
+    Then the first validation loss is far above the training loss, and many values lie outside the
+    range of the training data. Either alone may be as it should: series have trends, and batch
+    normalization needs some epochs.
+    """
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        train_loss, valid_loss = (net.history[-1, f"{name}_loss"] for name in ("train", "valid"))
+        if len(net.history) > 1 or not valid_loss >= 10 * abs(train_loss):
+            return
+        is_elsewhere = {
+            "X_val": share_outside(dataset_train.X, dataset_valid.X) > 0.2,
+            "y_val": share_outside(dataset_train.targets, dataset_valid.targets) > 0.2,
+        }
+        names = " and ".join(name for name, is_true in is_elsewhere.items() if is_true)
+        if names:
+            warnings.warn(
+                f"After the first epoch, the validation loss is {valid_loss:.3g} and the training "
+                f"loss {train_loss:.3g}, and much of {names} lies outside the range of the "
+                "training data: it must be preprocessed as X and y are. A pipeline passes X_val "
+                "on as it is, unless metadata routing is enabled and the pipeline has "
+                "transform_input=['X_val']; TransformedTargetRegressor never scales y_val.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def share_outside(reference, values) -> float:
+    """Tell which share of values lies outside the range that a reference has in their column.
+
+    Of arrays of more than two dimensions, it is the range of all; of long ones, the first rows
+    tell. Without any, the share is 0.
+    """
+    if reference is None:
+        return 0.0
+    values = values[:1000]
+    if isinstance(values, torch.Tensor):
+        reference, values = reference.numpy(force=True), values.numpy(force=True)
+    if issparse(values):
+        low, high = (bound.toarray() for bound in (reference.min(axis=0), reference.max(axis=0)))
+        values = values.toarray()
+    else:
+        # Sequences may have any number of steps, and padding that is not a number.
+        axis = 0 if values.ndim == 2 else None
+        low, high = np.fmin.reduce(reference, axis=axis), np.fmax.reduce(reference, axis=axis)
+    return float(np.mean((values < low) | (values > high)))
 
 
 class KeepBestWeights(Callback):
@@ -360,6 +411,7 @@ DECISIONS = frozenset(
         RaiseOnDivergence,
         RecordRate,
         ValidationScore,
+        WarnOfOtherScale,
         KeepBestWeights,
         StopWithoutProgress,
         InverseScaling,
