@@ -1,7 +1,7 @@
 """Convolutional autoencoders."""
 
 from math import prod
-from numbers import Integral, Real
+from numbers import Integral
 
 from sklearn.utils._param_validation import Interval
 
@@ -12,7 +12,7 @@ from sknn_basics.documentation import CONV_AUTOENCODER_PARAMETERS, documented
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv_autoencoder import conv_autoencoder, conv_variational
 from sknn_basics.transformers import NeuralTransformer
-from sknn_basics.variational import VariationalMixin
+from sknn_basics.variational import VARIATIONAL_CONSTRAINTS, VariationalMixin
 
 
 class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
@@ -276,7 +276,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
 
     _parameter_constraints: dict = {
         **ConvAutoencoderEstimator._parameter_constraints,
-        "beta": [Interval(Real, 0, None, closed="left")],
+        **VARIATIONAL_CONSTRAINTS,
     }
 
     def __init__(
@@ -286,6 +286,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
         activation="relu",
         *,
         beta=1.0,
+        noise_variance="auto",
         latent_filters=None,
         decoder_filters=None,
         kernel_size=3,

@@ -254,6 +254,11 @@ over samples, is multiplied with.""",
     "beta": """float, default=1.0
 Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
 reconstructs better.""",
+    "noise_variance": """float or 'auto', default='auto'
+Variance of the normal noise around a reconstruction, under which the squared error is a
+log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
+they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
+cross-entropy has none.""",
     "n_components": """int, default=20
 Number of latents of a sample.""",
     "decoder_layer_sizes": """array-like of int or None, default=None

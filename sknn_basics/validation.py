@@ -13,6 +13,9 @@ from sknn_basics.training.devices import as_array
 class ValidationMixin:
     """Validation of neural estimators."""
 
+    # Words of `fit` for what validates.
+    _validation_names = "X_val, y_val, sample_weight_val"
+
     def _split(self, X, inputs, target, weight, validation, rng):
         """Make the datasets to train and to validate on, and the score of the latter."""
         whole = self._make_dataset(inputs, target, weight)
@@ -20,7 +23,7 @@ class ValidationMixin:
             try:
                 return whole, *self._check_validation(*map(as_array, validation))
             except ValueError as error:
-                raise ValueError(f"In X_val, y_val, sample_weight_val: {error}") from error
+                raise ValueError(f"In {self._validation_names}: {error}") from error
         if not self.early_stopping or self.solver == "lbfgs":
             return whole, None, None
         rows, rows_val = self._split_rows(target, rng)

@@ -147,9 +147,9 @@ def test_reconstruct_is_the_inverse_of_transform(images, kind, latents):
 def test_clean_images_are_the_targets_of_noisy_ones(images):
     noisy = np.clip(images + np.random.RandomState(0).normal(0, 0.3, images.shape), 0, 1)
     model = small(filters=(16,), n_components=None, max_iter=40, learning_rate_init=0.01)
-    model.fit(noisy, images)
+    model.fit(noisy, X_clean=images)
     error_of_noise = np.square(noisy - images).mean()
-    assert -model.score(noisy, images) < error_of_noise
+    assert -model.score(noisy, X_clean=images) < error_of_noise
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -355,8 +355,8 @@ def test_distributions_need_a_layer_of_their_own(images):
 def test_images_of_another_shape_raise(images):
     with pytest.raises(ValueError, match=r"samples of shape \(8, 7\)"):
         small().fit(images).transform(images[:, :, :7])
-    with pytest.raises(ValueError, match="y must have the shape of X"):
-        small().fit(images, images.reshape(200, -1))
+    with pytest.raises(ValueError, match="X_clean must have the shape of X"):
+        small().fit(images, X_clean=images.reshape(200, -1))
 
 
 def test_dense_autoencoder_and_convolutional_one_take_the_same_rows(images):
