@@ -23,6 +23,7 @@ from sknn_basics.checks import (
 )
 from sknn_basics.decoder import Decoder, normal_distribution
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
+from sknn_basics.modules.images import read_preprocessing, undo_preprocessing
 from sknn_basics.training.batches import ReconstructionDataset
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
@@ -365,13 +366,15 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return Reconstruction(self._make_reconstruction_loss(), self.n_outputs_)
 
     def _make_dataset(self, X, target=None, weight=None) -> ReconstructionDataset:
+        if target is not None and target is not X:
+            check_range(target, self._dtype_, "X_clean")
         parameter = next(self.module_.parameters())
-        if target is None:
-            target = X
-        check_range(target, self._dtype_, "X" if target is X else "X_clean")
-        return ReconstructionDataset(
-            X, target, weight, dtype=parameter.dtype, device=parameter.device
-        )
+        place = {"dtype": parameter.dtype, "device": parameter.device}
+        preprocess = read_preprocessing(self._structure_)
+        if preprocess is not None:
+            preprocess.to(**place)
+        target = X if target is None else target
+        return ReconstructionDataset(X, target, weight, **place, preprocess=preprocess)
 
     def _score_output(self, output, target, weight) -> float:
         target = (target.toarray() if issparse(target) else target).reshape(len(output), -1)
@@ -387,8 +390,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     def _encode(self, X) -> np.ndarray:
         X = self._check_new(X)
         return self.net_.map_batches(
-            lambda batch: self.module_.encode(batch[0]).numpy(force=True),
-            self.net_.get_dataset(X),
+            lambda batch: self.module_.encode(batch[0]).numpy(force=True), self._make_dataset(X)
         )
 
     def _decode(self, Z: np.ndarray) -> np.ndarray:
@@ -396,7 +398,8 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
             lambda batch: self.net_.activate(self.module_.decode(batch[0])),
             self.net_.get_dataset(Z),
         )
-        return output.reshape(len(Z), *self._sample_shape_)
+        output = output.reshape(len(Z), *self._sample_shape_)
+        return undo_preprocessing(output, self._structure_)
 
     def _score_samples(self, X, target) -> np.ndarray:
         return self.net_.map_batches(

@@ -129,7 +129,7 @@ class VariationalMixin:
         X = self._check_new(X)
         encoded = self.net_.map_batches(
             lambda batch: self.module_.encoder(batch[0]).numpy(force=True),
-            self.net_.get_dataset(X),
+            self._make_dataset(X),
         )
         mean, log_variance = np.split(encoded, 2, axis=1)
         return mean, standard_deviation(torch.from_numpy(log_variance)).numpy()
