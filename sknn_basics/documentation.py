@@ -246,8 +246,8 @@ AUTOENCODER_PARAMETERS = {
 Number of units of each hidden layer of the encoder; ``()`` for none.""",
     "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
 What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
-the squared error of a linear one. 'auto' takes the former where all values of X (or of a y of its
-shape) lie in [0, 1], the latter otherwise.""",
+the squared error of a linear one. 'auto' takes the former where all values of X (and of X_clean)
+lie in [0, 1], the latter otherwise.""",
     "latent_activation": """str or nn.Module class, default='identity'
 Activation of the latents, of the same kinds as `activation`.""",
     "noise": """{'gaussian', 'mask'} or None, default=None
@@ -262,6 +262,11 @@ over samples, is multiplied with.""",
     "beta": """float, default=1.0
 Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
 reconstructs better.""",
+    "noise_variance": """float or 'auto', default='auto'
+Variance of the normal noise around a reconstruction, under which the squared error is a
+log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
+they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
+cross-entropy has none.""",
     "n_components": """int, default=20
 Number of latents of a sample.""",
     "decoder_layer_sizes": """array-like of int or None, default=None
@@ -296,6 +301,12 @@ Activation of the convolutions, one for all blocks or one a block, which the dec
     "dropout": CONVNET_PARAMETERS["dropout"],
     "image_shape": CONVNET_PARAMETERS["image_shape"],
     "data_format": CONVNET_PARAMETERS["data_format"],
+    "preprocessing": """{'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
+What happens to each batch of images of shape (n_images, n_channels, height, width) first, to X and
+to clean samples alike: the names take pixels in [0, 255] to [0, 1], to [-1, 1], and to the
+standardised RGB channels that networks of torchvision expect. Losses and scores are those of
+preprocessed images. Reconstructions and samples are brought back to the scale of X, by the names
+and by a module with a method ``inverse``; of any other function, they stay as it has made them.""",
 }
 
 DENSE_ATTRIBUTES = {

@@ -13,6 +13,9 @@ from sknn_basics.training.devices import as_array
 class ValidationMixin:
     """Validation of neural estimators."""
 
+    # Words of `fit` for what validates.
+    _validation_names = "X_val, y_val, sample_weight_val"
+
     def _split(self, X, inputs, target, weight, validation, rng):
         """Make the datasets to train and to validate on, and the score of the latter."""
         whole = self._make_dataset(inputs, target, weight)
@@ -21,7 +24,7 @@ class ValidationMixin:
                 return whole, *self._check_validation(*map(as_array, validation))
             except (TypeError, ValueError) as error:
                 kind = ValueError if isinstance(error, ValueError) else TypeError
-                raise kind(f"In X_val, y_val, sample_weight_val: {error}") from error
+                raise kind(f"In {self._validation_names}: {error}") from error
         if not self.early_stopping or self.solver == "lbfgs":
             return whole, None, None
         rows, rows_val = self._split_rows(target, self._source_of_split(rng))

@@ -1,7 +1,9 @@
 """Images as they come, as the convolutions want them."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -82,6 +84,10 @@ class ChannelScale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return (x - self._a_channel(self.offset, x)) * self._a_channel(self.factor, x)
 
+    def inverse(self, x: Tensor) -> Tensor:
+        """Undo it."""
+        return x / self._a_channel(self.factor, x) + self._a_channel(self.offset, x)
+
     def _a_channel(self, values: float | Sequence[float], x: Tensor) -> float | Tensor:
         if isinstance(values, float | int):
             return values
@@ -122,3 +128,68 @@ def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
     if isinstance(preprocessing, nn.Module):
         return preprocessing
     return Preprocessing(preprocessing)
+
+
+class SamplePreprocessing:
+    """Preprocess samples of images, and leave them in their own layout.
+
+    Parameters
+    ----------
+    image_shape, channel_axis
+        Layout of a sample, see `ImageInput`.
+    preprocessing : str, nn.Module or callable
+        See `make_preprocessing`; a module is copied.
+    """
+
+    def __init__(self, image_shape: Sequence[int], channel_axis: int | None, preprocessing):
+        self.layout = ImageInput(image_shape, channel_axis)
+        self.key = self.layout.shape, channel_axis, preprocessing
+        layer = make_preprocessing(preprocessing, self.layout.output_shape[0])
+        # What is to be reconstructed must not change in the training.
+        self.layer = deepcopy(layer).eval()
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, SamplePreprocessing) and self.key == other.key
+
+    def to(self, *args, **kwargs) -> "SamplePreprocessing":
+        """Move it to a device and data type."""
+        self.layer.to(*args, **kwargs)
+        return self
+
+    def __call__(self, x: Tensor) -> Tensor:
+        images = self.layout(x)
+        processed = self.layer(images)
+        if processed.shape != images.shape:
+            raise ValueError(
+                "preprocessing must keep the shape of the images that an autoencoder reconstructs, "
+                f"{tuple(images.shape[1:])}, got {tuple(processed.shape[1:])}."
+            )
+        return self._as_samples(processed, x)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Undo it where the layer has an ``inverse``, as those of a name have."""
+        if not hasattr(self.layer, "inverse"):
+            return x
+        return self._as_samples(self.layer.inverse(self.layout(x)), x)
+
+    def _as_samples(self, images: Tensor, x: Tensor) -> Tensor:
+        images = images.movedim(1, -1) if self.layout.channel_axis == -1 else images
+        return images.reshape(x.shape)
+
+
+def read_preprocessing(structure: dict) -> SamplePreprocessing | None:
+    """Make what preprocesses the samples of a network, from the arguments of the network."""
+    if structure.get("preprocessing") is None:
+        return None
+    names = "image_shape", "channel_axis", "preprocessing"
+    return SamplePreprocessing(*(structure[name] for name in names))
+
+
+def undo_preprocessing(samples: np.ndarray, structure: dict) -> np.ndarray:
+    """Bring what a network decodes back to the scale of its inputs."""
+    preprocess = read_preprocessing(structure)
+    if preprocess is None:
+        return samples
+    values = torch.from_numpy(samples)
+    with torch.no_grad():
+        return preprocess.to(values.dtype).inverse(values).numpy()

@@ -138,19 +138,33 @@ class ReconstructionDataset(ArrayDataset):
         Data type of the network.
     device : torch.device
         Where batches are wanted.
+    preprocess : callable or None, default=None
+        What changes batches of inputs and targets alike.
     """
 
-    def __init__(self, X, y, weight=None, *, dtype: torch.dtype, device: torch.device):
+    def __init__(
+        self,
+        X,
+        y,
+        weight=None,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        preprocess: Callable | None = None,
+    ):
         super().__init__(X, None, weight, dtype=dtype, device=device)
-        self.y = y
+        self.y, self.preprocess = y, preprocess
         self.read, self.whole = _make_reader(X, dtype, device, is_read_again=True)
         self.read_target = self.read
         if y is not X:
             self.read_target, _ = _make_reader(y, dtype, device, is_read_again=True)
+        if preprocess is not None:
+            self.read = _preprocessed(self.read, preprocess)
+            self.read_target = _preprocessed(self.read_target, preprocess)
 
     def equals(self, other: ArrayDataset) -> bool:
         same = getattr(other, "y", None) is self.y or (self.y is self.X and other.y is other.X)
-        return same and super().equals(other)
+        return same and self.preprocess == other.preprocess and super().equals(other)
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor, Tensor | None]:
         X, _, weights = super().__getitem__(rows)
@@ -278,6 +292,16 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: boo
     # What is read at once anyway is cast once.
     whole = cache(lambda: read(slice(None)))
     return lambda rows, out=None: _select(whole(), rows, out), whole
+
+
+def _preprocessed(read: Callable, preprocess: Callable) -> Callable:
+    """Make a reader of what another one reads, preprocessed."""
+
+    def read_preprocessed(rows, out: Tensor | None = None) -> Tensor:
+        with torch.no_grad():
+            return _fill(out, preprocess(read(rows)))
+
+    return read_preprocessed
 
 
 def _select(values: Tensor, rows, out: Tensor | None = None) -> Tensor:

@@ -76,6 +76,8 @@ class Net(NeuralNet):
         Why a callback ended the training.
     valid_output_ : Tensor or None
         Outputs of the last epoch for the validation data.
+    observed_ : ndarray or None
+        Means of what the criterion observes, over the last epoch of training.
     n_epochs_ : int
         Number of epochs of the last training.
     best_ : dict
@@ -106,7 +108,7 @@ class Net(NeuralNet):
         self.clip_grad_norm = clip_grad_norm
         self.rng = rng
         self.stop_reason_ = None
-        self.valid_output_ = None
+        self.valid_output_ = self.observed_ = None
         self.n_epochs_ = 0
 
     @property
@@ -201,14 +203,14 @@ class Net(NeuralNet):
     def around_steps(self, X, y, epochs: int) -> Generator:
         """Do all of a training but its steps.
 
-        Yields the batches of each epoch, and is sent the reported losses and sizes of them.
+        Yields the batches of each epoch, and is sent what `train_epoch` returns of them.
         """
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
-            self.record_mean("train_loss", *(yield batches))
+            self.record_epoch("train", *(yield batches))
             self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
@@ -251,20 +253,42 @@ class Net(NeuralNet):
 
     def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
         if iterator is not None:
-            self.record_mean(f"{prefix}_loss", *self.pass_over(iterator, training, prefix, step_fn))
+            self.record_epoch(prefix, *self.pass_over(iterator, training, prefix, step_fn))
+
+    def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
+        """Record the mean loss of batches, and its parts where the criterion observes any."""
+        self.record_mean(f"{prefix}_loss", losses, counts)
+        if observed is None:
+            return
+        is_training = prefix == "train"
+        if is_training:
+            self.observed_ = np.average(observed[:, 1:], axis=0, weights=counts)
+        parts = self.criterion_.read_epoch(observed[:, 0], observed[:, 1:], counts, is_training)
+        for name, value in parts.items():
+            self.history.record(f"{prefix}_{name}", value)
 
     def record_mean(self, name: str, losses: np.ndarray, counts: list[int]) -> None:
         """Record the mean of the losses of batches of the given sizes."""
         self.record_with_best(name, float(np.dot(losses, counts) / sum(counts)))
 
-    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int]]:
-        """Make a step with every batch; return the reported losses and sizes of the batches."""
+    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int], np.ndarray | None]:
+        """Make a step with every batch; return what `pass_over` does."""
         return self.pass_over(batches, True, "train", self.train_step)
 
     def pass_over(self, batches: Batches, training: bool, prefix: str, step_fn: Callable):
-        """Run a step for every batch; return the reported losses and sizes of the batches."""
+        """Run a step for every batch.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_batches,)
+            The reported losses.
+        counts : list of int
+            Sizes of the batches.
+        observed : ndarray of shape (n_batches, 1 + n_observed) or None
+            Losses without a penalty, and means of what the criterion observes besides, if anything.
+        """
         self._set_training(training)
-        losses, scales, norms, counts, outputs = [], [], [], [], []
+        losses, scales, norms, counts, outputs, observed = [], [], [], [], [], []
         watched = self.watches_batches()
         for batch in batches:
             step = self._observed_step(batch, step_fn, prefix) if watched else step_fn(batch)
@@ -273,6 +297,9 @@ class Net(NeuralNet):
             if step["penalty"] is not None:
                 scales.append(float(step["penalty"][0]))
                 norms += step["penalty"][1]
+            if self.criterion_.n_observed:
+                with torch.no_grad():
+                    observed.append(self.criterion_.observe(step["y_pred"]).mean(0))
             if not training:
                 outputs.append(step["y_pred"])
         if not training:
@@ -280,7 +307,10 @@ class Net(NeuralNet):
         losses = torch.stack(losses).numpy(force=True)
         if norms:
             norms = torch.stack(norms).numpy(force=True).reshape(len(losses), -1)
-        return self.reported_losses(losses, scales, norms), counts
+        parts = None
+        if observed:
+            parts = np.column_stack([losses, torch.stack(observed).numpy(force=True)])
+        return self.reported_losses(losses, scales, norms), counts, parts
 
     def reported_losses(self, losses: np.ndarray, scales, norms) -> np.ndarray:
         """Add the L2 penalty to the losses of batches, of shape (n_batches,).
@@ -475,8 +505,8 @@ class Course:
         What `Net.around_steps` returned.
     batches : Batches or None
         What the next epoch is trained on; None before the first and after the last.
-    result : (ndarray, list of int) or None
-        Reported losses and sizes of these batches, once they are trained.
+    result : (ndarray, list of int, ndarray or None) or None
+        What `Net.train_epoch` returns of these batches, once they are trained.
     error : Exception or None
         What went wrong instead.
     """

@@ -120,13 +120,13 @@ class Stack:
         names = [name for name, _ in self.nets[0].module_.named_buffers()]
         return [self.tensors[name] for name in names]
 
-    def train_epoch(self) -> list[tuple[np.ndarray, list[int]]]:
+    def train_epoch(self) -> list[tuple[np.ndarray, list[int], np.ndarray | None]]:
         """Make a step with every batch of every network.
 
         Returns
         -------
-        results : list of (ndarray, list of int)
-            Reported losses and sizes of the batches, for each of `nets`.
+        results : list of (ndarray, list of int, ndarray or None)
+            What `Net.train_epoch` returns, for each of `nets`.
         """
         for net in self.nets:
             if not net.module_.training or net.frozen_statistics_:
@@ -148,7 +148,8 @@ class Stack:
             self.n_steps += 1
         current.optimiser.separate()
         self.n_epochs += 1
-        return list(zip(self.read_losses(records), self.sources.counts(self.batch_size)))
+        losses, observed = self.read_losses(records)
+        return list(zip(losses, self.sources.counts(self.batch_size), observed))
 
     def run(self, start: int, stop: int) -> "Run":
         """Make the part of the stack that takes its steps from some of the sources."""
@@ -156,13 +157,26 @@ class Stack:
             self.runs[start, stop] = Run(self, start, stop)
         return self.runs[start, stop]
 
-    def read_losses(self, records: list[tuple[int, Tensor]]) -> list[np.ndarray]:
-        """Move losses and penalties of all steps from the device, and sort them by network."""
+    def read_losses(self, records: list[tuple[int, Tensor]]) -> tuple[list, list]:
+        """Move losses, penalties and what is observed of all steps from the device.
+
+        Returns
+        -------
+        losses : list of ndarray of shape (n_batches,)
+            Reported losses of each network.
+        observed : list of ndarray of shape (n_batches, 1 + n_observed) or of None
+            Losses without the penalty, and what each network's criterion observes besides.
+        """
         numbers = torch.cat([record for _, record in records], dim=1).numpy(force=True)
         places = [start + i for start, record in records for i in range(record.shape[1])]
-        losses, scales, *norms = numbers[:, np.argsort(places, kind="stable")]
-        losses = self.nets[0].reported_losses(losses, scales, np.array(norms).T)
-        return np.split(losses, np.cumsum(np.bincount(places)[:-1]))
+        losses, scales, *rest = numbers[:, np.argsort(places, kind="stable")]
+        ends = np.cumsum(np.bincount(places)[:-1])
+        n_norms = len(rest) - self.nets[0].criterion_.n_observed
+        observed = [None] * len(self.nets)
+        if n_norms < len(rest):
+            observed = np.split(np.column_stack([losses, *rest[n_norms:]]), ends)
+        losses = self.nets[0].reported_losses(losses, scales, np.array(rest[:n_norms]).T)
+        return np.split(losses, ends), observed
 
 
 class Run:
@@ -217,7 +231,11 @@ class Run:
             self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-        """Make a step; return losses, scales of the penalty, and norms, one column a network."""
+        """Make a step.
+
+        Returns losses, scales of the penalty, norms, and what the criterion observes, one column a
+        network.
+        """
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -234,7 +252,10 @@ class Run:
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         means = torch.linalg.vecdot(losses.detach(), shares)
-        return torch.stack([means, scale.to(output.dtype), *norms])
+        observed = ()
+        if self.criterion.n_observed:
+            observed = self.criterion.observe(output.detach().mT).mean(2).T
+        return torch.stack([means, scale.to(output.dtype), *norms, *observed])
 
     def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
