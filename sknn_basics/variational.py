@@ -216,8 +216,8 @@ class VariationalMixin:
             loss = NormalLikelihood(loss, self.n_outputs_, self.noise_variance_, is_learnt)
         return VariationalLoss(loss, self.n_outputs_, self._n_features_out, self.beta)
 
-    def _read_results(self, net, n_samples: int) -> None:
-        super()._read_results(net, n_samples)
+    def _read_results(self, net, n_samples: int, n_known: int) -> None:
+        super()._read_results(net, n_samples, n_known)
         self.kl_ = net.observed_
         rows = [row for row in net.history if "train_noise_variance" in row]
         if rows and self.noise_variance == "auto":

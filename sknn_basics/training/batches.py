@@ -66,6 +66,11 @@ class ArrayDataset(Dataset):
         part.rows, part.n_samples = rows, len(rows)
         return part
 
+    def describe_samples(self) -> tuple:
+        """Describe what samples must have in common to lie in one tensor."""
+        targets = self.targets
+        return tuple(self.X.shape[1:]), targets is not None and (targets.shape[1:], targets.dtype)
+
     def equals(self, other: "ArrayDataset") -> bool:
         """Tell whether two datasets hold the same; matrices do if they are the same object."""
         if self.n_samples != other.n_samples or self.X.dtype != other.X.dtype:

@@ -78,8 +78,8 @@ class Net(NeuralNet):
         Outputs of the last epoch for the validation data.
     observed_ : ndarray or None
         Means of what the criterion observes, over the last epoch of training.
-    n_epochs_ : int
-        Number of epochs of the last training.
+    n_earlier_, n_epochs_ : int
+        Number of epochs before the last training, and of the last training.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
     """
@@ -109,7 +109,7 @@ class Net(NeuralNet):
         self.rng = rng
         self.stop_reason_ = None
         self.valid_output_ = self.observed_ = None
-        self.n_epochs_ = 0
+        self.n_earlier_ = self.n_epochs_ = 0
 
     @property
     def _default_callbacks(self):
@@ -150,7 +150,7 @@ class Net(NeuralNet):
         self.history.record(f"{name}_best", bool(value < best))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        self.stop_reason_, n_earlier = None, len(self.history)
+        self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
@@ -161,7 +161,7 @@ class Net(NeuralNet):
             self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
         finally:
             own_memory(self.module_, self.optimizer_)
-        self.n_epochs_ = len(self.history) - n_earlier
+        self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
 
     def drop_unfinished_epoch(self, has_validation: bool) -> None:
@@ -509,6 +509,8 @@ class Course:
         What `Net.train_epoch` returns of these batches, once they are trained.
     error : Exception or None
         What went wrong instead.
+    reason : str or None
+        Why it cannot be trained together with others, where that was tried and failed.
     """
 
     net: Net
@@ -516,6 +518,7 @@ class Course:
     batches: Batches | None = None
     result: tuple | None = None
     error: Exception | None = None
+    reason: str | None = None
 
     def advance(self) -> None:
         """Run all that belongs between an epoch's last step and the next one's first."""

@@ -129,9 +129,34 @@ class Adam(without_compiler(torch.optim.Adam)):
         return Adam.__new__, (Adam,), self.__getstate__()
 
 
+def are_fused_adam(optimisers: Sequence[Optimizer]) -> bool:
+    return all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers)
+
+
+def snapshot_of_optimisers(optimisers: Sequence[Optimizer]) -> Callable[[], None]:
+    """Remember options and states; calling the result brings them back."""
+    # Those of fused Adam are moved before they change: `lay_moments_side_by_side`.
+    copied = dict if are_fused_adam(optimisers) else clone_tensors
+    groups = [(group, dict(group)) for own in optimisers for group in own.param_groups]
+    states = [(own, {p: copied(state) for p, state in own.state.items()}) for own in optimisers]
+
+    def undo() -> None:
+        for group, before in groups:
+            group.update(before)
+        for own, before in states:
+            own.state.clear()
+            own.state.update(before)
+
+    return undo
+
+
+def clone_tensors(state: dict) -> dict:
+    return {name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()}
+
+
 def lay_moments_side_by_side(optimisers: Sequence[Optimizer]) -> None:
     """Give the moments of fused Adam optimisers of one structure a memory in common."""
-    if not all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers):
+    if not are_fused_adam(optimisers):
         return
     members = [(own, [p for g in own.param_groups for p in g["params"]]) for own in optimisers]
     for i in range(len(members[0][1])):
