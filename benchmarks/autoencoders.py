@@ -77,7 +77,8 @@ def compare_bounds(train, test) -> None:
 
 
 def variational(seed: int) -> VariationalAutoencoder:
-    return VariationalAutoencoder(SIZES, N_LATENTS, **TRAINING, random_state=seed)
+    loss = "binary_cross_entropy"
+    return VariationalAutoencoder(SIZES, N_LATENTS, loss=loss, **TRAINING, random_state=seed)
 
 
 def train_bare(X: torch.Tensor, seed: int) -> torch.nn.Module:

@@ -149,9 +149,10 @@ averages = (X_test[:200] + X_test[-200:]) / 2
 print(f"Averages of two: {distance_to_real(averages):.4f} to real")
 
 # %%
-# Of these small networks after few epochs, the dense one reconstructs best. What the variational
-# ones lose there, they gain where latents are disturbed. The dense variational one draws what is
-# nearest to real clothes, and least sharp.
+# Of these small networks after few epochs, the dense ones reconstruct best, the variational one as
+# well as the other. Where latents are disturbed, the variational ones lose least. The dense one of
+# them draws what is nearest to real clothes, and least sharp; what the convolutional one draws is
+# sharp, and far from real ones.
 #
 # Reconstruction
 # --------------
@@ -193,7 +194,7 @@ plot_rows({"Pixels": (1 - shares) * pair[0] + shares * pair[1], **rows}, "From o
 # --------------------
 # The same draws of noise, in proportion to the latents. They spoil the coat for both networks
 # whose latents have no distribution, and shoes for the dense one. The variational networks keep
-# most articles what they were, though the convolutional one makes a shoe of the bag.
+# most articles what they were.
 
 rows = {name: add_noise(model, X_shown) for name, model in MODELS.items()}
 plot_rows({"Original": X_shown, **rows}, "Decoded after noise on the latents")

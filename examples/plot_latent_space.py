@@ -28,7 +28,7 @@ from sknn_basics.inspection import interpolate, latent_grid
 # The models
 # ----------
 # All three are transformers. The autoencoders find out by themselves that pixels in [0, 1] call
-# for a logistic output and a binary cross-entropy.
+# for a logistic output.
 
 NETWORK = {
     "hidden_layer_sizes": (128, 64),

@@ -10,7 +10,11 @@ from sklearn.utils._param_validation import Interval
 from sknn_basics.autoencoder import CODE_CONSTRAINTS, CodeMixin
 from sknn_basics.checks import hidden_sizes, value_range
 from sknn_basics.convnet import ConvNetEstimator, ImageEstimator
-from sknn_basics.documentation import CONV_AUTOENCODER_PARAMETERS, documented
+from sknn_basics.documentation import (
+    CONV_AUTOENCODER_PARAMETERS,
+    VARIATIONAL_PARAMETERS,
+    documented,
+)
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import USUAL_KERNEL
 from sknn_basics.modules.conv_autoencoder import conv_autoencoder, conv_variational
@@ -266,7 +270,7 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
         return conv_autoencoder(**structure)
 
 
-@documented(CONV_AUTOENCODER_PARAMETERS)
+@documented(CONV_AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS)
 class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
     """Convolutional variational autoencoder of images.
 
@@ -278,6 +282,14 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
     %(parameters)s
     Attributes
     ----------
+    kl_ : ndarray of shape (n_components,)
+        Divergence of each latent from the unit normal in nats, averaged over the samples of the
+        last epoch. What is near 0 carries nothing.
+
+    noise_variance_ : float or None
+        Variance of the pixels around a reconstruction, given or learnt; None with
+        `loss='binary_cross_entropy'`.
+
     %(attributes)s
     See Also
     --------

@@ -213,7 +213,8 @@ The network.""",
 The net that has trained it.""",
     "history_": """dict of str to ndarray of shape (n_epochs,)
 What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
-validation data, 'valid_loss' and 'valid_score'.""",
+validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the parts of the loss,
+'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt 'train_noise_variance'.""",
     "loss_": """float
 Loss of the last epoch.""",
     "best_loss_": """float or None
@@ -259,6 +260,15 @@ zero.""",
     "sparsity": """float, default=0.0
 Strength of an L1 penalty on the latents: what the sum of their absolute values, averaged
 over samples, is multiplied with.""",
+    "n_components": """int, default=20
+Number of latents of a sample.""",
+    "decoder_layer_sizes": """array-like of int or None, default=None
+Number of units of each hidden layer of the decoder; None mirrors the encoder.""",
+    "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
+Activation of the reconstruction; 'auto' is what `loss` asks for.""",
+}
+
+VARIATIONAL_PARAMETERS = {
     "beta": """float, default=1.0
 Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
 reconstructs better.""",
@@ -267,12 +277,13 @@ Variance of the normal noise around a reconstruction, under which the squared er
 log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
 they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
 cross-entropy has none.""",
-    "n_components": """int, default=20
-Number of latents of a sample.""",
-    "decoder_layer_sizes": """array-like of int or None, default=None
-Number of units of each hidden layer of the decoder; None mirrors the encoder.""",
+    "loss": """{'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+Minus the log-likelihood of a sample around its reconstruction, summed over features: the squared
+error, scaled by `noise_variance`, of normal features, or the cross-entropy of binary ones. 'auto'
+is the squared error.""",
     "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
-Activation of the reconstruction; 'auto' is what `loss` asks for.""",
+Activation of the reconstruction; 'auto' is the logistic function with the cross-entropy, and with
+loss 'auto' where all values of X (and of X_clean) lie in [0, 1].""",
 }
 
 CONV_AUTOENCODER_PARAMETERS = {

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from sknn_basics.autoencoder import DenseAutoencoder
-from sknn_basics.documentation import AUTOENCODER_PARAMETERS, documented
+from sknn_basics.documentation import AUTOENCODER_PARAMETERS, VARIATIONAL_PARAMETERS, documented
 from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
 from sknn_basics.modules.layers import standard_deviation
 from sknn_basics.training.losses import BinaryCrossEntropy, NormalLikelihood, VariationalLoss
@@ -22,6 +22,9 @@ N_DRAWS = 16
 
 # Divergence from the unit normal, in nats, that a latent has at least if it tells samples apart.
 LEAST_INFORMATION = 0.01
+
+# Number of steps before which no latent needs to carry anything.
+FIRST_STEPS = 50
 
 VARIATIONAL_CONSTRAINTS = {
     "beta": [Interval(Real, 0, None, closed="left")],
@@ -228,9 +231,9 @@ class VariationalMixin:
             net.criterion_.loss.variance.fill_(self.noise_variance_)
 
     def _warn_of_collapse(self) -> None:
-        """Warn of latents that carry nothing, if those are most."""
+        """Warn of latents that carry nothing, if those are most, and had the time to learn."""
         dead = np.flatnonzero(self.kl_ < LEAST_INFORMATION)
-        if 2 * len(dead) < len(self.kl_):
+        if 2 * len(dead) < len(self.kl_) or self.t_ < FIRST_STEPS * self.net_.batch_size:
             return
         if self.noise_variance_ is None:
             remedy = "set loss='squared_error', whose noise_variance is learnt, lower beta"
@@ -263,7 +266,7 @@ def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-@documented(AUTOENCODER_PARAMETERS)
+@documented(AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS)
 class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     """Variational autoencoder of dense networks.
 
@@ -276,6 +279,14 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     %(parameters)s
     Attributes
     ----------
+    kl_ : ndarray of shape (n_components,)
+        Divergence of each latent from the unit normal in nats, averaged over the samples of the
+        last epoch. What is near 0 carries nothing.
+
+    noise_variance_ : float or None
+        Variance of the features around a reconstruction, given or learnt; None with
+        `loss='binary_cross_entropy'`.
+
     %(attributes)s
     See Also
     --------
@@ -286,13 +297,21 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     The loss is the negative evidence lower bound of a sample, in nats: the reconstruction loss
     of one draw, summed over features, plus `beta` times the Kullback-Leibler divergence of the
     latents' distribution from the unit normal, summed over latents. As a negative log-likelihood,
-    the squared error is that of normal features of unit variance, without the constant
+    the squared error is that of normal features of variance `noise_variance`, without the constant
     ``log(2 * pi) / 2`` a feature; the cross-entropy is that of binary features, and no normalised
     likelihood where values lie between 0 and 1.
 
     `score_samples` and `score` are the bound itself: with that constant, with a `beta` of 1, and
-    averaged over 16 draws that are the same for all samples and models. On validation data,
-    'valid_loss' decodes the means; 'valid_score' is `score`.
+    averaged over 16 draws that are the same for all samples and models. They are comparable between
+    values of `noise_variance`, `beta` and `n_components`, but not between the squared error, whose
+    likelihood is a density, and the cross-entropy. On validation data, 'valid_loss' decodes the
+    means; 'valid_score' is `score`.
+
+    A latent that does not pay for its divergence is switched off: its distribution is the unit
+    normal for every sample, and the decoder ignores it. Where the noise is larger than what varies
+    in X, that happens to all of them (posterior collapse): reconstructions are the mean of X.
+    `kl_` shows the divergence of each latent, `history_` the mean of their sum as 'train_kl' beside
+    'train_reconstruction', and `fit` warns where most latents carry nothing.
 
     `fit` takes no sample weights: each sample's latents are drawn at random, so that a weight of 2
     would not be the same as the sample twice. Repeat samples instead.
@@ -303,6 +322,12 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
 
     Higgins et al. "beta-VAE: learning basic visual concepts with a constrained variational
     framework." ICLR 2017.
+
+    Lucas, Tucker, Grosse and Norouzi. "Don't blame the ELBO! A linear VAE perspective on posterior
+    collapse." NeurIPS 2019.
+
+    Rybkin, Daniilidis and Levine. "Simple and effective VAE training with calibrated decoders."
+    ICML 2021.
 
     Examples
     --------

@@ -257,6 +257,12 @@ def test_latents_that_carry_nothing_are_named_with_the_remedy(digits):
         small(beta=1000.0, max_iter=20).fit(X)
 
 
+@pytest.mark.filterwarnings("error:The posterior has collapsed")
+def test_a_training_of_few_steps_is_no_collapse(images):
+    model = small(beta=100.0, learning_rate_init=0.03, max_iter=20).fit(images)
+    assert (model.kl_ < 0.01).all()
+
+
 def test_collapse_is_told_of_networks_of_a_stack(digits):
     X, _ = digits
     model = small(n_components=4, loss="squared_error", max_iter=80)
