@@ -1,6 +1,10 @@
 """The joblib backend "stacked", under which parallel fits of scikit-learn train as one network."""
 
+import inspect
+import reprlib
+import sys
 import threading
+import time
 import traceback
 import warnings
 from collections import deque
@@ -9,11 +13,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import pairwise
 from numbers import Integral
-from queue import SimpleQueue
+from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
-from joblib.parallel import ParallelBackendBase
+from joblib.memory import MemorizedFunc
+from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend
 
 from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Course
@@ -28,6 +34,16 @@ MOST_FITS = 256
 
 # Sent to a task in place of a turn's number, it ends the task's thread before its first turn.
 NO_TURN = -1
+
+# Seconds after which a task that computes nothing is overdue: it may wait for a lock that another
+# task holds in its fit. Where one has been, another is likely.
+PATIENCE, IMPATIENCE = 5.0, 0.1
+
+# Share of the time below which a process computes nothing.
+IDLE = 0.02
+
+# What runs while a joblib.Memory computes a result to keep.
+KEEPING = {f.__code__ for f in vars(MemorizedFunc).values() if inspect.isfunction(f)}
 
 HERE = threading.local()
 
@@ -49,11 +65,13 @@ class Task:
         The training that it waits for.
     waiter : Task or None
         What waits for it to end.
+    is_kept : bool
+        Whether a joblib.Memory keeps the result of what is being fitted.
     """
 
     def __init__(self, turns: "Turns", function: Callable, callback: Callable | None):
         self.turns, self.function, self.callback = turns, function, callback
-        self.done = self.is_cancelled = self.is_unwinding = False
+        self.done = self.is_cancelled = self.is_unwinding = self.is_kept = False
         self.result = self.error = self.course = self.waiter = None
         self.numbers, self.number = SimpleQueue(), 0
         self.thread = threading.Thread(target=copy_context().run, args=(self.run,), daemon=True)
@@ -83,7 +101,9 @@ class Task:
             return
         if self.is_cancelled:
             raise Cancelled
-        self.course = course
+        self.course, self.is_kept = course, is_kept()
+        if self.is_kept:
+            course.reason = "a joblib.Memory keeps its result"
         course.advance()
         while course.batches is not None:
             self.turns.wait_for_training(self)
@@ -117,10 +137,17 @@ class Task:
 class Turns:
     """Tasks of which one runs at a time, until it waits for an epoch or for other tasks, or ends.
 
-    The thread that called joblib gives the turns, and trains when all tasks wait. Nothing here
-    needs a lock: it is only touched by the thread whose turn it is. A turn is a number that is
-    sent to a task and comes back when the turn has ended. Where Ctrl-C interrupts either, the
-    number is sent again, and comes back again.
+    The thread that called joblib gives the turns, and trains when all tasks wait. A turn is a
+    number that is sent to a task and comes back when the turn has ended. Where Ctrl-C interrupts
+    either, the number is sent again, and comes back again.
+
+    A task that computes nothing for some time is overdue. It may wait for a lock that another task
+    holds around its fit, and that one waits for all others to wait too. So those that wait are
+    trained, and given turns, without it. Its turn goes on beside theirs, and comes back some time:
+    the lock here is for these two, else only the thread whose turn it is touches anything.
+
+    A fit whose result a joblib.Memory keeps is trained before any other task has a turn, which
+    might be about to compute the same.
 
     Parameters
     ----------
@@ -134,35 +161,42 @@ class Turns:
 
     def __init__(self, n_jobs: int, report: Report, n_sharing: int = 1):
         self.n_jobs, self.n_sharing = n_jobs, n_sharing
-        self.rounds, self.background = Rounds(report), Background(report)
-        self.n_tasks = 0
+        self.report, self.n_tasks = report, 0
+        self.set_up_training()
         self.queued, self.ready, self.waiting = deque(), deque(), {}
         self.n_active = 0
         self.memory, self.bytes_of_fit = 0, 0
         self.ended, self.n_turns, self.current = SimpleQueue(), 0, None
+        self.overdue, self.patience, self.lock = {}, PATIENCE, threading.RLock()
+
+    def set_up_training(self) -> None:
+        self.rounds, self.kept = Rounds(self.report), Rounds(self.report)
+        self.background = Background(self.report)
 
     # In the thread of a task.
 
     def wait_for_training(self, task: Task) -> None:
         """Pause a task until its training has a result that calls for the task's own thread."""
         course = task.course
-        try:
-            if not self.memory:
-                self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
-            self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
-        except Exception as error:
-            course.reason = why_unstackable(error)
-        self.waiting[course] = task
-        self.begin(course)
+        with self.lock:
+            try:
+                if not self.memory:
+                    self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
+                self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
+            except Exception as error:
+                course.reason = why_unstackable(error)
+            self.waiting[course] = task
+            self.begin(course)
         task.pause()
         while course in self.waiting:
             task.pause()
 
     def end(self, task: Task) -> None:
-        task.done, task.function = True, None
-        self.n_active -= 1
-        if task.waiter is not None:
-            self.ready.append(task.waiter)
+        with self.lock:
+            self.n_active -= 1
+            if task.waiter is not None:
+                self.ready.append(task.waiter)
+            task.done, task.function = True, None
         self.ended.put(task.number)
 
     # In the thread of a task, or that which called joblib.
@@ -170,8 +204,18 @@ class Turns:
     def begin(self, course: Course) -> None:
         """Let a net wait for the next round, or train it in the background of other tasks."""
         # Not by what is under way just now: one thread and two make different roundings.
-        takes_it = self.n_tasks > 1 and self.background.takes(course)
-        (self.background if takes_it else self.rounds).add(course)
+        if self.waiting[course].is_kept:
+            self.kept.add(course)
+        elif self.n_tasks > 1 and self.background.takes(course):
+            self.background.add(course)
+        else:
+            self.rounds.add(course)
+
+    def add(self, task: Task) -> None:
+        """Let a task wait for its first turn."""
+        with self.lock:
+            self.n_tasks += 1
+            self.queued.append(task)
 
     # In the thread that called joblib, or that of a task with tasks of its own.
 
@@ -183,39 +227,68 @@ class Turns:
         here = getattr(HERE, "task", None)
         if here is None or here.turns is not self:
             while not task.done:
-                self.go_on()
+                if not self.go_on() and is_cancelled:
+                    return  # It waits for what may only come when this thread goes on.
             return
-        task.waiter = here
-        self.n_active -= 1
+        with self.lock:
+            task.waiter = here
+            self.n_active -= 1
         try:
             while not task.done:
                 here.rest() if is_cancelled else here.pause()
         finally:
-            self.n_active += 1
+            with self.lock:
+                self.n_active += 1
 
-    def go_on(self) -> None:
-        """Give the next turn; train if there is none to give."""
-        if self.ready:
+    def go_on(self) -> bool:
+        """Give the next turn; train if there is none to give.
+
+        Where all that is left are overdue turns, tell whether one of them ends for some time.
+        """
+        self.note_ended(timeout=0)
+        if self.kept.has_waiting():
+            self.train()
+        elif self.ready:
             self.resume(self.ready.popleft())
+        elif self.overdue and self.waiting:
+            self.train()
         elif self.queued and self.has_room():
-            task = self.queued.popleft()
-            self.n_active += 1
+            with self.lock:
+                task = self.queued.popleft()
+                self.n_active += 1
             task.thread.start()
             self.resume(task)
-        else:
+        elif self.waiting:
             self.train()
+        else:
+            return self.note_ended(timeout=PATIENCE)
+        return True
+
+    def note_ended(self, timeout: float) -> bool:
+        """Strike out an overdue turn that ends in the given number of seconds, if one does."""
+        if not self.overdue:
+            return False
+        try:
+            return self.overdue.pop(self.ended.get(timeout > 0, timeout), None) is not None
+        except Empty:
+            return False
 
     def train(self) -> None:
         """Train an epoch; go on with the trainings that need no thread of their own."""
-        trained = self.rounds.train()
-        trained += self.background.ended(is_patient=not trained)
-        with openmp_pools().limit(limits=1):
-            goes_on = {course: self.advance(course) for course in trained}
-        for course in trained:
-            if goes_on[course]:
-                self.begin(course)
-            else:
-                self.ready.append(self.waiting.pop(course))
+        with self.lock:
+            trained = self.kept.train()
+            if not trained:
+                trained = self.rounds.train()
+                trained += self.background.ended(is_patient=not trained)
+            with openmp_pools().limit(limits=1):
+                goes_on = {course: self.advance(course) for course in trained}
+            for course in trained:
+                if goes_on[course]:
+                    self.begin(course)
+                    continue
+                task = self.waiting.pop(course)
+                # What is kept is kept before anybody asks for it.
+                self.ready.appendleft(task) if task.is_kept else self.ready.append(task)
 
     def advance(self, course: Course) -> bool:
         """Run what comes between the epochs of a training; tell whether it goes on."""
@@ -230,7 +303,7 @@ class Turns:
 
     def has_room(self) -> bool:
         """Tell whether one more fit may be under way; the first one shows how much they take."""
-        if self.n_active == 0:
+        if self.n_active <= len(self.overdue):
             return True
         fits = 0 < (self.n_active + 1) * self.bytes_of_fit <= self.memory
         return fits and self.n_active < self.n_jobs
@@ -242,13 +315,26 @@ class Turns:
             self.n_turns += 1
             self.current = task, self.n_turns
             self.finish_turn()
+        if self.n_turns in self.overdue and self.patience == PATIENCE:
+            self.patience = IMPATIENCE
+            warnings.warn(describe_overdue(task, len(self.waiting)), RuntimeWarning, stacklevel=2)
 
     def finish_turn(self) -> None:
-        """Give a task its turn, and wait until it ends."""
+        """Give a task its turn, and wait until it ends or is overdue."""
         task, number = self.current
         task.numbers.put(number)
-        while self.ended.get() != number:
-            pass  # An earlier turn's number came back twice.
+        ended = None
+        # One that is overdue may end in an earlier turn.
+        while ended != number and not task.done:
+            start, work = time.perf_counter(), time.process_time()
+            try:
+                ended = self.ended.get(timeout=self.patience)
+            except Empty:
+                if time.process_time() - work < IDLE * (time.perf_counter() - start):
+                    self.overdue[number] = task
+                    break
+            # Also earlier turns that were overdue, and numbers that came back twice.
+            self.overdue.pop(ended, None)
         self.current = None
 
     def cancel(self, tasks: list[Task]) -> None:
@@ -258,10 +344,10 @@ class Turns:
             self.finish_turn()
         if is_outermost:
             # No task is left to train, and an interrupted round is in no order to be gone on with.
-            self.background.close()
-            report = self.rounds.report
-            self.rounds, self.background = Rounds(report), Background(report)
-            self.waiting.clear()
+            with self.lock:
+                self.background.close()
+                self.set_up_training()
+                self.waiting.clear()
         for task in tasks:
             if task in self.queued:
                 self.queued.remove(task)
@@ -269,14 +355,19 @@ class Turns:
                 task.numbers.put(NO_TURN)
         started = [task for task in tasks if task.number > 0 and not task.done]
         for task in started:
+            self.cancel_started(task)
+        for task in started:
+            self.wait_for(task, is_cancelled=True)
+
+    def cancel_started(self, task: Task) -> None:
+        with self.lock:
             task.is_cancelled = True
             if task.course in self.waiting:
                 is_trained = task.course in self.background.jobs
-                (self.background if is_trained else self.rounds).withdraw(task.course)
+                usual = self.background if is_trained else self.rounds
+                (self.kept if task.is_kept else usual).withdraw(task.course)
                 del self.waiting[task.course]
             self.ready.append(task)
-        for task in started:
-            self.wait_for(task, is_cancelled=True)
 
 
 class StackedBackend(ParallelBackendBase):
@@ -322,6 +413,9 @@ class StackedBackend(ParallelBackendBase):
         return MOST_FITS if n_jobs is None or n_jobs < 0 else n_jobs
 
     def configure(self, n_jobs=1, parallel=None, **kwargs):
+        if self.outer_turns is not None and is_kept():
+            # In the thread of the task, so that what is fitted there is found to be kept too.
+            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.n_jobs = super().configure(n_jobs, parallel)
         return self.n_jobs
 
@@ -338,9 +432,8 @@ class StackedBackend(ParallelBackendBase):
 
     def submit(self, func, callback=None):
         turns, tasks = self.calls[-1]
-        turns.n_tasks += 1
         tasks.append(Task(turns, func, callback))
-        turns.queued.append(tasks[-1])
+        turns.add(tasks[-1])
         return tasks[-1]
 
     def retrieve_result(self, out, timeout=None):
@@ -378,10 +471,43 @@ class StackedBackend(ParallelBackendBase):
     def stop_call(self):
         turns, tasks = self.calls.pop()
         for task in tasks:
-            if task.thread.ident is not None:
+            # One that was cancelled and still waits for something ends when that comes.
+            if task.thread.ident is not None and task not in turns.overdue.values():
                 task.thread.join()
         if self.outer_turns is None:
             turns.background.close()
+
+
+def is_kept() -> bool:
+    """Tell whether a joblib.Memory keeps the result of what this thread computes."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_code not in KEEPING:
+        frame = frame.f_back
+    return frame is not None
+
+
+def describe_overdue(task: Task, n_waiting: int) -> str:
+    """Say which task is overdue, where it stands, and what can be done about it."""
+    calls = getattr(task.function, "items", [])
+    name = " and ".join(dict.fromkeys(name_of(call) for call in calls))
+    frame = sys._current_frames().get(task.thread.ident)
+    place = ""
+    if frame is not None:
+        place = f", in line {frame.f_lineno} of {Path(frame.f_code.co_filename).name}"
+    return (
+        f"A task of the backend 'stacked', {name}, has computed nothing for {PATIENCE:g} seconds"
+        f"{place}; {n_waiting} others wait within fit to be trained. Does it wait for a lock that "
+        "is held around a fit? The others go on without it now, in smaller stacks. Hold no lock "
+        "while fitting, or take another backend of joblib."
+    )
+
+
+def name_of(call: tuple) -> str:
+    """Name what is called, and its first argument."""
+    function, args, _ = call
+    function = getattr(function, "function", function)  # scikit-learn wraps it
+    name = getattr(function, "__qualname__", repr(function))
+    return f"{name}({reprlib.repr(args[0]) if args else ''})"
 
 
 def count_processes(n_processes: int) -> int:

@@ -562,6 +562,33 @@ def test_fit_works_in_a_forked_process(mode, digits):
     np.testing.assert_allclose(predicted, expected, atol=1e-6)
 
 
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("two_threads")
+def test_a_forked_process_computes_in_as_many_threads():
+    def compute():
+        torch.ones(10**7).exp()
+        return torch.get_num_threads(), in_a_forked_process(torch.get_num_threads)
+
+    assert in_a_forked_process(compute) == (2, 2)
+    assert in_a_thread(lambda: compute() and in_a_forked_process(compute)) == (2, 2)
+
+
+def in_a_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("two_threads")
+def test_a_fork_leaves_the_threads_of_its_parent_alone():
+    expected = torch.ones(10**7).exp()
+    in_a_forked_process(lambda: None)
+    assert torch.get_num_threads() == 2
+    assert torch.equal(torch.ones(10**7).exp(), expected)
+
+
 @pytest.mark.parametrize("mode", ["adam", "dropout"])
 def test_fit_in_a_spawned_process_gives_the_same_bits(mode, digits):
     X, y = digits

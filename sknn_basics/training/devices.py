@@ -15,11 +15,6 @@ from torch import nn
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
-if hasattr(os, "register_at_fork"):
-    # A forked process has no threads of its parent, and torch would wait for them forever.
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
-
 # Taken as available where the system does not tell.
 UNKNOWN_MEMORY = 4 * 2**30
 
@@ -37,6 +32,20 @@ SMALL_STEP = 2**22
 def openmp_pools() -> ThreadpoolController:
     """Find the thread pools of OpenMP, torch's among them."""
     return ThreadpoolController().select(user_api="openmp")
+
+
+def end_openmp_threads() -> None:
+    """Let the threads of OpenMP end that wait for this one; the next computation starts new ones.
+
+    A forked process has no threads of its parent, and GNU's library would wait for them forever.
+    """
+    for library in openmp_pools().lib_controllers:
+        if library.prefix == "libgomp" and hasattr(library.dynlib, "omp_pause_resource_all"):
+            library.dynlib.omp_pause_resource_all(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=end_openmp_threads)
 
 
 def threads_for_step(n_multiplications: int):

@@ -215,6 +215,10 @@ class Rounds:
         else:
             self.strays.append(course)
 
+    def has_waiting(self) -> bool:
+        """Tell whether any net waits."""
+        return bool(self.strays) or any(part.waiting for part in self.parts.values())
+
     def withdraw(self, course: Course) -> None:
         """Let a net no longer wait."""
         if part := self.parts.get(course.net):
