@@ -78,12 +78,9 @@ class Inputs:
                 f"got {observations.shape}."
             )
         if self.n_states:
-            if (
-                observations.size
-                and not 0 <= observations.min() <= observations.max() < self.n_states
-            ):
+            if not np.isin(observations, np.arange(self.n_states)).all():
                 raise ValueError(f"observations must be from 0 to {self.n_states - 1}.")
-            return np.eye(self.n_states, dtype=np.float32)[observations]
+            return np.eye(self.n_states, dtype=np.float32)[observations.astype(int)]
         if self.is_flat:
             observations = observations.reshape(len(observations), -1)
         return observations.astype(np.float32)
@@ -195,8 +192,9 @@ class DeepQLearner(Learner):
         self.module.eval()
         if not isfinite(loss.item()):
             raise ValueError(
-                f"The training diverged after {self.n_moves} moves: the loss is not finite. Smaller "
-                "rewards, a smaller learning_rate_init of the estimator or its clip_grad_norm help."
+                f"The training diverged after {self.n_moves} moves: the loss is not finite. "
+                "Smaller rewards, a smaller learning_rate_init of the estimator, or its "
+                "clip_grad_norm help."
             )
 
     @torch.no_grad()

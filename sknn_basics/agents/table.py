@@ -423,9 +423,7 @@ class QLearningAgent(Agent):
         states = np.asarray(observations)
         n_states = len(self.q_table_)
         if states.ndim != 1 or (states.size and states.dtype.kind not in "iu"):
-            raise ValueError(f"observations must be a list of whole numbers, got {observations!r}.")
+            raise ValueError(f"observations must be a list of whole numbers, got {states}.")
         if states.size and not (states.min() >= 0 and states.max() < n_states):
-            raise ValueError(
-                f"observations must be from 0 to {n_states - 1}, got {observations!r}."
-            )
+            raise ValueError(f"observations must be from 0 to {n_states - 1}, got {states}.")
         return self.q_table_[states.astype(int)]

@@ -3,6 +3,7 @@
 import pickle
 from copy import deepcopy
 from os import PathLike
+from pathlib import Path
 
 from sknn_basics.agents.base import Agent
 from sknn_basics.training.saving import replace_when_complete
@@ -46,9 +47,9 @@ class Checkpoint:
         """Save the agent after each so many games."""
         if agent.n_episodes_ % self.every:
             return
+        content = pickle.dumps(agent)
         with replace_when_complete({"path": self.path}) as temporary:
-            with open(temporary["path"], "wb") as file:
-                pickle.dump(agent, file)
+            Path(temporary["path"]).write_bytes(content)
 
 
 def self_play(agent: Agent, env, n_rounds: int = 10) -> Agent:

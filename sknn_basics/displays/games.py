@@ -144,10 +144,8 @@ class GameDisplay:
         """
         n = len(self.boards)
         if ax is None:
-            plt = import_pyplot(self)
-            ax = plt.subplots(
-                2, n, figsize=(1.6 * n + 0.6, 3), squeeze=False, layout="constrained"
-            )[1]
+            size = {"figsize": (1.6 * n + 0.6, 3), "squeeze": False, "layout": "constrained"}
+            ax = import_pyplot(self).subplots(2, n, **size)[1]
         axes = np.asarray(ax, dtype=object)
         if axes.size != 2 * n:
             raise ValueError(f"ax must be {2 * n} axes, two rows of {n}, got {axes.size}.")
@@ -163,7 +161,10 @@ class GameDisplay:
         return self
 
     def _title(self, number: int) -> str:
-        return "start" if number == 0 else f"{number}: {self.rewards[number - 1]:+.3g}"
+        if number == 0:
+            return "start"
+        reward = self.rewards[number - 1]
+        return f"move {number}: {reward:+.3g}" if reward else f"move {number}"
 
     def _draw_values(self, number: int):
         values, ax = self.values[number], self.axes_[1, number]
@@ -172,7 +173,13 @@ class GameDisplay:
         bars = ax.bar(places, values, color=colors)
         low, high = min(0.0, np.nanmin(self.values)), max(0.0, np.nanmax(self.values))
         room = 0.05 * ((high - low) or 1)
-        ax.set(ylim=(low - room * (low < 0), high + room), xlabel="Move")
+        ax.set(
+            xlim=(-0.6, len(values) - 0.4),
+            ylim=(low - room * (low < 0), high + room),
+            xticks=places[:: 1 + len(places) // 10],
+            xlabel="Action",
+        )
+        ax.tick_params(axis="x", labelsize="small")
         ax.tick_params(labelleft=number == 0)
         return bars
 
@@ -404,7 +411,7 @@ class DiscountedReturnDisplay:
             self.lines_[gamma] = line
         self.ax_.set(xlabel="Move", ylabel="Discounted return from here on")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        self.ax_.legend()
+        self.ax_.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return self
 
 

@@ -182,6 +182,7 @@ class GameLengthDisplay:
             label = f"{name}: mean {own.mean():.2f}"
             self.bars_[name] = self.ax_.bar(places, shares, width, color=f"C{number}", label=label)
             self.ax_.axvline(own.mean(), color=f"C{number}", linestyle=":", linewidth=1)
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
         self.ax_.set(xlabel="Length of a game in moves", ylabel="Share of games")
         self.ax_.legend()
         return self
@@ -324,9 +325,9 @@ class AgentCurveDisplay:
             marker = "o" if len(games) <= 20 else None
             (self.lines_[name],) = self.ax_.plot(games, values, marker=marker, label=name)
         numbers = np.concatenate([np.asarray(games) for games, _ in self.curves.values()])
-        if all(len(games) <= 20 for games, _ in self.curves.values()) and numbers.min() > 0:
-            if numbers.max() >= 20 * numbers.min():
-                self.ax_.set_xscale("log")
+        is_sparse = all(len(games) <= 20 for games, _ in self.curves.values())
+        if is_sparse and 0 < 20 * numbers.min() <= numbers.max():
+            self.ax_.set_xscale("log")
         self.ax_.set(xlabel="Games of learning", ylabel=f"Mean {self.quantity}")
         self.ax_.legend()
         return self

@@ -82,7 +82,7 @@ class TicTacToe(gymnasium.Env):
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
     # What pictures write on places: the agent's own, and the opponent's.
-    symbols = {1: "×", -1: "○", 0: ""}
+    symbols = {1: "✕", -1: "○", 0: ""}
 
     def __init__(
         self,
