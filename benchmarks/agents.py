@@ -1,8 +1,7 @@
 """Agents: moves a second of tables, steps of deep Q beside a bare torch loop and others.
 
-``python -m benchmarks.agents`` prints two tables: moves a second of all table agents, each the
-median of `N_ROUNDS` fits; and the course's experiments on Flippers, how many moves a game takes
-after how many games of learning.
+``python -m benchmarks.agents`` prints the moves a second of all table agents, each the median of
+`N_ROUNDS` fits; `benchmarks.rows` has the rest.
 """
 
 import sys

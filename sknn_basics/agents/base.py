@@ -223,19 +223,25 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
             if episode.is_complete:
                 self.n_episodes_ += 1
                 rows.append((total, len(episode), learner.exploration))
-                is_stopped = self.callbacks and self._notify(learner, rows[-1])
+                is_stopped = self.callbacks and self._notify(learner, rows)
             n_done = number if learner.limit is None else learner.n_done
             if progress.reach(n_done, rows) or is_stopped or n_done >= progress.total:
                 break
         progress.end()
-        learner.store(self)
-        columns = zip(self._recorded(), np.reshape(rows, (-1, 3)).T)
-        self.history_ = {name: np.append(self.history_[name], new) for name, new in columns}
+        self._store(learner, rows)
 
-    def _notify(self, learner: Learner, row: tuple) -> bool:
-        """Tell the callbacks of a game, with an agent that acts as it has learnt so far."""
+    def _store(self, learner: Learner, rows: list[tuple]) -> None:
+        """Become the agent that has learnt from the games so far."""
         learner.store(self)
-        game = dict(zip(self._recorded(), row))
+        n_new = self.n_episodes_ - len(self.history_["return"])
+        new = np.reshape(rows[len(rows) - n_new :], (-1, 3)).T
+        columns = zip(self._recorded(), new)
+        self.history_ = {name: np.append(self.history_[name], own) for name, own in columns}
+
+    def _notify(self, learner: Learner, rows: list[tuple]) -> bool:
+        """Tell the callbacks of a game."""
+        self._store(learner, rows)
+        game = dict(zip(self._recorded(), rows[-1]))
         wants = [callback(self, game) for callback in self.callbacks]  # each is told
         return any(wants)
 

@@ -110,11 +110,10 @@ def as_estimator(agent: Agent, env, *, max_steps: int | None = MAX_STEPS) -> Age
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sknn_basics.agents import QLearningAgent, as_estimator
     >>> from sknn_basics.environments import Flippers
-    >>> agent = QLearningAgent(random_state=0)
-    >>> estimator = as_estimator(agent, Flippers(reward="game_length"), max_steps=100)
-    >>> seeds = np.arange(600)[:, None]
-    >>> search = GridSearchCV(estimator, {"agent__alpha": [0.001, 0.5]}, cv=2).fit(seeds)
+    >>> estimator = as_estimator(QLearningAgent(random_state=0), Flippers(), max_steps=10)
+    >>> seeds = np.arange(800)[:, None]
+    >>> search = GridSearchCV(estimator, {"agent__gamma": [0.0, 0.5]}, cv=2).fit(seeds)
     >>> search.best_params_
-    {'agent__alpha': 0.5}
+    {'agent__gamma': 0.5}
     """
     return AgentEstimator(agent, env, max_steps)

@@ -1,11 +1,16 @@
 """What is done with agents besides a single fit."""
 
 import pickle
+import random
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+from sklearn.utils import check_random_state
+
 from sknn_basics.agents.base import Agent
+from sknn_basics.agents.policies import masked
 from sknn_basics.training.saving import replace_when_complete
 
 
@@ -52,11 +57,32 @@ class Checkpoint:
             Path(temporary["path"]).write_bytes(content)
 
 
+class FormerSelf:
+    """An opponent that plays as an agent has learnt so far, and explores as it does.
+
+    Parameters
+    ----------
+    agent : Agent
+        Fitted agent, of which a copy plays.
+    """
+
+    def __init__(self, agent: Agent):
+        seed = check_random_state(agent.random_state).randint(np.iinfo(np.int32).max)
+        copy = deepcopy(agent)
+        self.policy = copy._exploring_policy(random.Random(int(seed) + copy.n_episodes_).random)
+        self.values_of = copy._value_function()
+
+    def __call__(self, observation, mask) -> int:
+        """Choose an action."""
+        return self.policy.choose(masked(self.values_of(observation), mask))
+
+
 def self_play(agent: Agent, env, n_rounds: int = 10) -> Agent:
     """Let an agent learn against copies of itself.
 
-    In each round, the opponent is the agent as it was at the end of the last one; in the first, if
-    it is not fitted yet, the environment's own.
+    In each round, the opponent is the agent as it was at the end of the last one, and explores as
+    it did, so that games differ; in the first, if it is not fitted yet, it is the environment's
+    own.
 
     Parameters
     ----------
@@ -99,7 +125,7 @@ def self_play(agent: Agent, env, n_rounds: int = 10) -> Agent:
     try:
         for _ in range(n_rounds):
             if agent.__sklearn_is_fitted__():
-                game.opponent = deepcopy(agent)
+                game.opponent = FormerSelf(agent)
             agent.partial_fit(env)
     finally:
         game.opponent = first

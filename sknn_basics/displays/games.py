@@ -239,7 +239,7 @@ class QTableDisplay:
     >>> from sknn_basics.environments import Flippers
     >>> agent = QLearningAgent(max_iter=100, random_state=0).fit(Flippers())
     >>> display = QTableDisplay.from_agent(agent)
-    >>> len(display.dots_.get_offsets()) == (agent.n_visits_ > 0).sum()
+    >>> bool(len(display.dots_.get_offsets()) == (agent.n_visits_ > 0).sum())
     True
     """
 

@@ -34,7 +34,7 @@ class GameLengthDisplay:
     --------
     >>> from sknn_basics.displays import GameLengthDisplay
     >>> display = GameLengthDisplay.from_lengths({"one": [1, 2, 2, 3], "other": [1, 5]})
-    >>> [bar.get_height() for bar in display.bars_["one"]]
+    >>> [float(bar.get_height()) for bar in display.bars_["one"]]
     [0.0, 0.25, 0.5, 0.25, 0.0, 0.0]
     """
 
