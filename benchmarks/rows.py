@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import images, measure, peers, sequences, text
+from benchmarks import agents, images, measure, peers, sequences, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -264,6 +264,31 @@ _ROWS = [
         measure=measure.warm_runs,
         peers={OURS: text.generate_text(400), f"{OURS}, window 40": text.generate_text(40)},
         requirements={f"{OURS}, window 40": ratio_of_at_least(0.9)},
+    ),
+    Row(
+        name="agents-table",
+        title="Q-learning with a table, 3,000 games of Flippers (some 27,000 moves)",
+        detail="`python -m benchmarks.agents` prints moves a second. The bare loop has an array "
+        "as table and draws from a NumPy generator.",
+        measure=measure.warm_runs,
+        peers={OURS: agents.play_table(3000), "bare NumPy loop": agents.play_table_bare(3000)},
+        requirements={"bare NumPy loop": ratio_of_at_least(1)},
+    ),
+    Row(
+        name="agents-deep",
+        title="deep Q-learning, 3,000 moves of CartPole, 4-64-64-2, batch 64, a step a move, Adam",
+        detail="The bare loop is double deep Q-learning in one function, with arrays as memory and "
+        "torch's fused Adam; stable-baselines3's `DQN` is not double.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: agents.fit_cart_pole,
+            "bare torch loop": agents.fit_cart_pole_bare,
+            "stable-baselines3": agents.fit_cart_pole_sb3,
+        },
+        requirements={
+            "bare torch loop": ratio_of_at_least(1 / 1.2),
+            "stable-baselines3": ratio_of_at_least(1),
+        },
     ),
     memory_row(
         name="memory",

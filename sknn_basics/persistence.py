@@ -184,9 +184,13 @@ def from_json(text: str):
     MLPClassifier(dropout=0.2, hidden_layer_sizes=[32, 16])
     """
     import sknn_basics
+    from sknn_basics import agents
 
     content = json.loads(text, object_hook=from_jsonable)
     name = content.get("estimator") if isinstance(content, dict) else None
+    if name in ("QLearningAgent", "DeepQAgent"):
+        check_version(content["sknn_basics"], name)
+        return getattr(agents, name)._from_json(content)
     kind = getattr(sknn_basics, name, None) if isinstance(name, str) else None
     if not (isinstance(kind, type) and issubclass(kind, PersistenceMixin)):
         raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")

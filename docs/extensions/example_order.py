@@ -20,6 +20,9 @@ ORDER = [
     "plot_autoencoders_compared.py",
     "plot_denoising.py",
     "plot_anomaly_detection.py",
+    "plot_flippers.py",
+    "plot_cliff_walking.py",
+    "plot_deep_q.py",
 ]
 
 

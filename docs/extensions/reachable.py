@@ -8,6 +8,7 @@ PAGES = {
     "numpy": "https://numpy.org/doc/stable/",
     "sklearn": "https://scikit-learn.org/stable/",
     "skorch": "https://skorch.readthedocs.io/en/stable/",
+    "gymnasium": "https://gymnasium.farama.org/",
     "torch": "https://docs.pytorch.org/docs/stable/",
 }
 

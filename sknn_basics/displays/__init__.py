@@ -8,8 +8,10 @@ from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
+from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
+from sknn_basics.displays.lengths import AgentCurveDisplay, GameLengthDisplay
 from sknn_basics.displays.matches import MatchMapDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
@@ -20,18 +22,23 @@ from sknn_basics.displays.states import RecurrentStatesDisplay
 from sknn_basics.displays.times import FitTimeDisplay
 
 __all__ = [
+    "AgentCurveDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",
     "ClassSamplesDisplay",
+    "DiscountedReturnDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
     "FitTimeDisplay",
+    "GameDisplay",
+    "GameLengthDisplay",
     "InterpolationDisplay",
     "LatentBarsDisplay",
     "LatentGridDisplay",
     "LatentScatterDisplay",
     "MatchMapDisplay",
     "PredictionGridDisplay",
+    "QTableDisplay",
     "ReconstructionDisplay",
     "RecurrentStatesDisplay",
     "SearchScoresDisplay",
