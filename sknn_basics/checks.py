@@ -124,9 +124,12 @@ def check_samples(estimator, X, reset: bool):
     if reset:
         estimator.n_features_in_, estimator._sample_shape_ = shape[0], shape
     elif shape != tuple(estimator._sample_shape_):
+        fitted = tuple(estimator._sample_shape_)
+        is_single = X.shape == fitted
         raise ValueError(
             f"X has samples of shape {shape}, but {type(estimator).__name__} was fitted to "
-            f"samples of shape {tuple(estimator._sample_shape_)}."
+            f"samples of shape {fitted}."
+            + (" X looks like a single sample: give it as X[np.newaxis]." if is_single else "")
         )
     return X
 
@@ -134,6 +137,18 @@ def check_samples(estimator, X, reset: bool):
 def count_dimensions(array) -> int:
     """Count the dimensions of an array, or of anything that can be turned into one."""
     return len(array.shape) if hasattr(array, "shape") else np.asarray(array).ndim
+
+
+def has_channels(shape: Sequence[int]) -> bool:
+    """Tell whether a shape looks as if its first axis were the channels of an image.
+
+    There are 1, 3 or 4 of them, or as many as there may be where all other sides are the same; all
+    sides of an image are longer.
+    """
+    first, second, *_, last = shape
+    if first >= last or (first == second > 1):
+        return False
+    return first in (1, 3, 4) or len(set(shape[1:])) == 1
 
 
 def check_numeric(array, name: str) -> None:
@@ -198,6 +213,10 @@ def check_magnitudes(estimator, dtype: str, rate: float) -> None:
         )
 
 
+# How a size that differs by dimension is written for a single block.
+SIZES_BY_DIMENSION = {"kernel_size": "[[{}]]", "strides": "[[{}]]", "pool_size": "[{}]"}
+
+
 def one_a_block(value, n_blocks: int, name: str) -> list:
     """Read a parameter that is given once or once a block as one value a block.
 
@@ -209,10 +228,15 @@ def one_a_block(value, n_blocks: int, name: str) -> list:
     if not isinstance(value, list | tuple | np.ndarray):
         return [value] * n_blocks
     if len(value) != n_blocks:
-        raise ValueError(
+        message = (
             f"{name} must be one value or one for each of the {n_blocks} blocks, "
             f"got {len(value)}: {value}."
         )
+        if name in SIZES_BY_DIMENSION and len(value) in (2, 3):
+            nested = SIZES_BY_DIMENSION[name].format(tuple(value))
+            message += f" A size that differs by dimension is a tuple in its block: {name}={nested}"
+            message += " for one block." if n_blocks == 1 else ", and so on for each block."
+        raise ValueError(message)
     return list(value)
 
 

@@ -165,11 +165,14 @@ several channels.""",
     "preprocessing": """{'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
 What happens to each batch of images of shape (n_images, n_channels, height, width) first, in
 training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1, 1], and to the
-standardised RGB channels that networks of torchvision expect.""",
+standardised RGB channels that networks of torchvision expect. A function is given the values of X
+as they are, as floats: the transforms of torchvision, which expect [0, 1], are
+``lambda x: transforms(x / 255)`` for bytes.""",
     "augmentation": """nn.Module, callable or None, default=None
 What changes each training batch of images, before `preprocessing`: see
-`sknn_basics.modules`. A function may take a keyword ``generator``; one without is
-run with torch's global random state seeded, which is restored behind it.""",
+`sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as they are
+otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and lets functions that
+draw once a batch, as those of torchvision do, draw for each image.""",
 }
 
 RECURRENT_PARAMETERS = {
@@ -204,6 +207,13 @@ width). Without one, frames are flattened.""",
 Width and height of the filters; zeros around keep the size of the frames at stride 1.""",
     "strides": """int, default=2
 How far the filters move.""",
+    "data_format": """{'auto', 'channels_last', 'channels_first'}, default='auto'
+Where X has its features, or the channels of its frames. 'channels_last' reads shapes (n_samples,
+n_steps, n_features) and (n_samples, n_steps, height, width, n_channels); 'channels_first' reads
+(n_samples, n_features, n_steps), as aeon, sktime and tsai have it, and (n_samples, n_steps,
+n_channels, height, width). 'auto' reads sequences with their features last and frames with their
+channels first, and warns where X looks as if it had the other layout. The shape of y does not
+depend on it.""",
 }
 
 ATTRIBUTES = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.dense import DenseNetwork
-from sknn_basics.modules.images import ImageInput, make_preprocessing
+from sknn_basics.modules.images import ImageInput, check_first_batch, make_preprocessing
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
 from sknn_basics.modules.single_filter import SingleFilter
 
@@ -333,6 +333,8 @@ class ConvNetwork(ConvStack):
     def add_preprocessing(self, preprocessing: str | nn.Module | Callable) -> None:
         """Add the layer that preprocesses images, and learn what it makes of their shape."""
         layer = deepcopy(make_preprocessing(preprocessing, self.n_channels))
+        if not isinstance(preprocessing, str):
+            check_first_batch(layer)
         self.add_module("preprocessing", layer)
         shape = self.trace(layer, "preprocessing")
         if len(shape) != len(self.size) + 1:

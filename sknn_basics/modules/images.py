@@ -1,11 +1,15 @@
 """Images as they come, as the convolutions want them."""
 
+import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+# What differences of bytes and constants do not exceed.
+LARGEST_PIXEL = 512.0
 
 # Offset and factor of each named preprocessing of pixels in [0, 255].
 PIXEL_SCALES = {
@@ -107,6 +111,38 @@ class Preprocessing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x)
+
+
+def check_first_batch(layer: nn.Module) -> None:
+    """Let a layer warn where its first batch in training comes out on another scale."""
+
+    def check(layer, inputs: tuple[Tensor], output: Tensor) -> None:
+        if layer.training:
+            handle.remove()
+            warn_of_scale(inputs[0], output)
+
+    handle = layer.register_forward_hook(check)
+
+
+def warn_of_scale(before: Tensor, after: Tensor) -> None:
+    """Warn where preprocessing has brought images to a scale that networks cannot learn from."""
+    if len(before) < 2 or not after.is_floating_point():
+        return
+    before, after = before.detach(), after.detach()
+    largest = float(after.abs().max())
+    what = None
+    if largest > max(LARGEST_PIXEL, 2 * float(before.abs().max())):
+        what = f"values up to {largest:,.0f}"
+    elif float(before.std()) > 0 and float(after.std()) < 0.01:
+        what = f"values that differ by {float(after.std()):.2g} (standard deviation)"
+    if what is not None:
+        warnings.warn(
+            f"preprocessing turns images from {float(before.min()):g} to {float(before.max()):g} "
+            f"into {what}. Functions are given the values of X as they are, as floats: those "
+            "that expect numbers in [0, 1], such as the transforms of torchvision, need bytes "
+            "divided by 255 first, by lambda x: function(x / 255).",
+            stacklevel=2,
+        )
 
 
 def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
