@@ -93,6 +93,18 @@ def count_dimensions(array) -> int:
     return len(array.shape) if hasattr(array, "shape") else np.asarray(array).ndim
 
 
+def has_channels(shape: Sequence[int]) -> bool:
+    """Tell whether a shape looks as if its first axis were the channels of an image.
+
+    There are 1, 3 or 4 of them, or as many as there may be where all other sides are the same; all
+    sides of an image are longer.
+    """
+    first, second, *_, last = shape
+    if first >= last or (first == second > 1):
+        return False
+    return first in (1, 3, 4) or len(set(shape[1:])) == 1
+
+
 def check_numeric(array, name: str) -> None:
     """Check that an array holds numbers, not dates.
 

@@ -196,6 +196,13 @@ width). Without one, frames are flattened.""",
 Width and height of the filters; zeros around keep the size of the frames at stride 1.""",
     "strides": """int, default=2
 How far the filters move.""",
+    "data_format": """{'auto', 'channels_last', 'channels_first'}, default='auto'
+Where X has its features, or the channels of its frames. 'channels_last' reads shapes (n_samples,
+n_steps, n_features) and (n_samples, n_steps, height, width, n_channels); 'channels_first' reads
+(n_samples, n_features, n_steps), as aeon, sktime and tsai have it, and (n_samples, n_steps,
+n_channels, height, width). 'auto' reads sequences with their features last and frames with their
+channels first, and warns where X looks as if it had the other layout. The shape of y does not
+depend on it.""",
 }
 
 ATTRIBUTES = {

@@ -40,6 +40,7 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
         "filters": ["array-like", Interval(Integral, 1, None, closed="left")],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "strides": [Interval(Integral, 1, None, closed="left")],
+        "data_format": [StrOptions({"auto", "channels_last", "channels_first"})],
     }
 
     _stochastic_only = ("dropout", "recurrent_dropout", "input_noise", "clip_grad_norm", "stateful")
@@ -196,7 +197,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     -----
     X holds sequences, in one of these forms:
 
-    - an array of shape (n_samples, n_steps, n_features);
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
     - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
     - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
@@ -260,6 +261,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         filters=(),
         kernel_size=5,
         strides=2,
+        data_format="auto",
         solver="adam",
         alpha=0.0001,
         batch_size="auto",
@@ -361,7 +363,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     -----
     X holds sequences, in one of these forms:
 
-    - an array of shape (n_samples, n_steps, n_features);
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
     - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
     - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
@@ -426,6 +428,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         filters=(),
         kernel_size=5,
         strides=2,
+        data_format="auto",
         solver="adam",
         alpha=0.0001,
         batch_size="auto",

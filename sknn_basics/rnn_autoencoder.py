@@ -13,6 +13,7 @@ from sknn_basics.modules.recurrent_autoencoder import (
     recurrent_autoencoder,
 )
 from sknn_basics.rnn import RecurrentEstimator, recurrent_only
+from sknn_basics.sequences import warn_of_swapped_axes
 from sknn_basics.transformers import NeuralTransformer
 
 
@@ -40,6 +41,11 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         Probability of dropping a unit's output from step to step in training, in the encoder; one
         value, or one a layer.
 
+    data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
+        Whether X has shape (n_samples, n_steps, n_features), channels last, or (n_samples,
+        n_features, n_steps), as aeon, sktime and tsai have it. 'auto' is last, and warns where X
+        looks as if it had the other layout. Reconstructions have that of X.
+
     %(parameters)s
     Attributes
     ----------
@@ -51,8 +57,9 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
 
     Notes
     -----
-    X has shape (n_samples, n_steps, n_features), or holds rows of shape (n_samples, n_steps) with
-    one number a step. All sequences have the same number of steps, in `fit` and later.
+    X has shape (n_samples, n_steps, n_features), or that of `data_format`, or holds rows of shape
+    (n_samples, n_steps) with one number a step. All sequences have the same number of steps, in
+    `fit` and later.
 
     References
     ----------
@@ -82,6 +89,7 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         ],
         "cell": [StrOptions(set(CELLS))],
         "bidirectional": ["boolean"],
+        "data_format": RecurrentEstimator._parameter_constraints["data_format"],
         "recurrent_dropout": RecurrentEstimator._parameter_constraints["recurrent_dropout"],
     }
 
@@ -96,6 +104,7 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         *,
         bidirectional=False,
         decoder_layer_sizes=None,
+        data_format="auto",
         latent_activation="identity",
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -145,10 +154,14 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
                 "X must have shape (n_samples, n_steps) or (n_samples, n_steps, n_features), got "
                 f"{X.shape}: flatten its steps."
             )
+        if reset and self.data_format == "auto" and X.ndim == 3:
+            warn_of_swapped_axes(X)
         return X
 
     def _describe_module(self, n_outputs: int) -> dict:
-        n_steps, *step_shape = map(int, self._sample_shape_)
+        shape = [int(n) for n in self._sample_shape_]
+        is_swapped = self.data_format == "channels_first" and len(shape) == 2
+        n_steps, *step_shape = shape[::-1] if is_swapped else shape
         encoder = hidden_sizes(self.hidden_layer_sizes)
         decoder = encoder[::-1]
         if self.decoder_layer_sizes is not None:
@@ -164,6 +177,7 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
             "n_steps": n_steps,
             "step_shape": step_shape,
             "n_outputs_a_step": n_outputs // n_steps,
+            "is_swapped": is_swapped,
             "hidden_layer_sizes": encoder,
             "n_components": int(self.n_components),
             "decoder_layer_sizes": decoder,

@@ -1,5 +1,6 @@
 """Sequences of one length or of several, as X and as y."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from math import prod
 
@@ -9,7 +10,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from sknn_basics.checks import check_numeric, check_samples
+from sknn_basics.checks import check_numeric, check_samples, has_channels
 from sknn_basics.heads import check_class_weight
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import SequenceLoss
@@ -58,7 +59,8 @@ def join_sequences(sequences: Sequence, name: str) -> tuple[np.ndarray, np.ndarr
         if array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
                 f"{name}[{i}] has steps of shape {array.shape[1:]}, but {name}[0] has steps of "
-                f"shape {arrays[0].shape[1:]}."
+                f"shape {arrays[0].shape[1:]}. Sequences have shape (n_steps, n_features); those "
+                "of shape (n_features, n_steps) need data_format='channels_first'."
             )
         if not array.size:
             raise ValueError(f"{name}[{i}] is empty: its shape is {array.shape}.")
@@ -93,6 +95,63 @@ def pad_sequences(steps: np.ndarray, lengths: np.ndarray, padding: float) -> np.
     return padded
 
 
+def in_layout(X, data_format: str, is_list: bool, back: bool = False):
+    """Bring sequences to the layout that networks read, or back.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, ...) or sequence of array-like of shape (...)
+        Sequences, whose samples have the steps first but for 'channels_first', which has
+        (n_features, n_steps); frames have shape (n_channels, height, width) but for
+        'channels_last', which has (height, width, n_channels).
+    data_format : {'auto', 'channels_last', 'channels_first'}
+        The layout.
+    is_list : bool
+        Whether X holds arrays of different lengths.
+    back : bool, default=False
+        Whether to undo it.
+    """
+    n_dims, axes = {"channels_first": (2, (-1, -2)), "channels_last": (4, (-1, -3))}.get(
+        data_format, (None, None)
+    )
+    if axes is None:
+        return X
+    source, destination = reversed(axes) if back else axes
+    if not is_list:
+        is_other = len(X.shape) == n_dims + 1
+        return np.moveaxis(np.asarray(X), source, destination) if is_other else X
+    arrays = [to_array(values, f"X[{i}]") for i, values in enumerate(X)]
+    return [np.moveaxis(a, source, destination) if a.ndim == n_dims else a for a in arrays]
+
+
+def warn_of_swapped_axes(X: np.ndarray) -> None:
+    """Warn where what is read as steps seems to be something else, of checked X with steps first.
+
+    Neighbours are alike along time. So (n_samples, n_features, n_steps) shows by values that vary
+    less along its longer, last axis, and frames with their channels last by the number of these.
+    """
+    _, n_steps, *step_shape = X.shape
+    if len(step_shape) == 1:
+        (n_features,) = step_shape
+        is_swapped = n_steps == 1 and n_features >= 8
+        if 1 < n_steps < n_features:
+            some = X[:100].astype(np.float64)
+            along, across = (np.nanmean(np.abs(np.diff(some, axis=axis))) for axis in (2, 1))
+            is_swapped = 0 < 2 * along < across
+        read, other = f"{n_steps} steps of {n_features} features", "first"
+    else:
+        is_swapped = len(step_shape) == 3 and has_channels(step_shape[::-1])
+        read, other = f"frames of {step_shape[0]} channels", "last"
+    if is_swapped:
+        explicit = "last" if other == "first" else "first"
+        warnings.warn(
+            f"X of shape {X.shape} is read as {read}, but looks as if it had its channels {other}. "
+            f"Set data_format='channels_{other}' if so, else 'channels_{explicit}'.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 def has_input(X) -> np.ndarray:
     """Tell at which steps checked X of shape (n_samples, n_steps, ...) is no padding."""
     if X.ndim == 2 or X.dtype.kind != "f":
@@ -115,11 +174,12 @@ class SequenceInputs:
 
     def _check_X(self, X, reset: bool):
         is_list = is_list_of_sequences(X)
+        X = X if hasattr(X, "shape") or is_list else to_array(X, "X")
+        X = in_layout(X, self.data_format, is_list)
         if is_list:
             steps, lengths = join_sequences(X, "X")
             X = pad_sequences(check_steps(steps), lengths, np.nan)
             X = X[:, :, np.newaxis] if X.ndim == 2 else X
-        X = X if hasattr(X, "shape") else to_array(X, "X")
         is_row = len(X.shape) == 2 and (reset or len(self._sample_shape_) == 1)
         if is_row or len(X.shape) < 2:
             return check_samples(self, X, reset)
@@ -129,6 +189,8 @@ class SequenceInputs:
         check_numeric(X, "X")
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
         self._check_shape(X.shape[1:], reset)
+        if reset and self.data_format == "auto":
+            warn_of_swapped_axes(X)
         return X
 
     def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
@@ -247,6 +309,8 @@ class SequenceTargets:
     def _make_score(self, X, target, weight):
         is_padded = not (hasattr(X, "columns") or has_input(X).all())
         named = [row[mask] for row, mask in zip(X, has_input(X))] if is_padded else X
+        # A scorer calls `predict`, which reads them as the user's.
+        named = in_layout(named, self.data_format, is_padded, back=True)
         return super()._make_score(named, target, weight)
 
     def _score_output(self, output, target, weight) -> float:
@@ -282,6 +346,7 @@ class SequenceTargets:
             decoded = decoded[:, np.newaxis]
         decoded = decoded.reshape(*output.shape[:2], *decoded.shape[1:])
         if self._structure_["steps_out"] == "each" and is_list_of_sequences(X):
+            X = in_layout(X, self.data_format, is_list=True)
             return [values[: len(x)] for values, x in zip(decoded, X)]
         return decoded
 

@@ -25,6 +25,13 @@ class Repeat(nn.Module):
         return f"n_steps={self.n_steps}"
 
 
+class SwapAxes(nn.Module):
+    """Swap features and steps: (n_samples, n, m) -> (n_samples, m, n)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2)
+
+
 class RecurrentAutoencoderNetwork(AutoencoderNetwork):
     """Autoencoder whose encoder reads a sequence, and whose decoder writes it."""
 
@@ -48,6 +55,7 @@ def recurrent_autoencoder(
     latent_activation: str | type[nn.Module],
     noise: Sequence | None,
     appends_latents: bool,
+    is_swapped: bool = False,
     **structure,
 ) -> RecurrentAutoencoderNetwork:
     """Make a recurrent autoencoder, with unset weights.
@@ -74,6 +82,8 @@ def recurrent_autoencoder(
         Name in `NOISES` and arguments of what corrupts the inputs.
     appends_latents : bool
         Whether the output goes on with the latents.
+    is_swapped : bool, default=False
+        Whether sequences have shape (n_samples, n_features, n_steps).
     **structure
         What only `recurrent_decoder` takes.
     """
@@ -87,9 +97,12 @@ def recurrent_autoencoder(
         recurrent_dropout=recurrent_dropout,
     )
     encoder = nn.Sequential()
+    if is_swapped:
+        encoder.add_module("layout", SwapAxes())
     encoder.add_module("reader", reader)
     encoder.add_module("output_activation", make_activation(latent_activation))
-    decoder = recurrent_decoder(n_steps=n_steps, n_components=n_components, cell=cell, **structure)
+    shared = {"n_steps": n_steps, "n_components": n_components, "cell": cell}
+    decoder = recurrent_decoder(**shared, is_swapped=is_swapped, **structure)
     noise = None if noise is None else NOISES[noise[0]](*noise[1:])
     network = RecurrentAutoencoderNetwork(encoder, decoder, noise, appends_latents)
     halves = reader, decoder.writer
@@ -105,6 +118,7 @@ def recurrent_decoder(
     n_outputs_a_step: int,
     decoder_layer_sizes: Sequence[int],
     cell: str,
+    is_swapped: bool = False,
     **structure,
 ) -> nn.Sequential:
     """Make the decoder alone, of the arguments of a whole autoencoder."""
@@ -114,6 +128,8 @@ def recurrent_decoder(
         (n_components,), decoder_layer_sizes, n_outputs_a_step, cell=cell, steps_out="each"
     )
     decoder.add_module("writer", writer)
+    if is_swapped:
+        decoder.add_module("layout", SwapAxes())
     decoder.add_module("flatten", nn.Flatten())
     decoder.largest_output = n_steps * writer.largest_output_a_step
     return decoder

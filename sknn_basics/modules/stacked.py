@@ -13,7 +13,7 @@ from sknn_basics.modules.conv_autoencoder import TRANSPOSED, Crop, ImageOutput
 from sknn_basics.modules.images import ChannelScale, ImageInput
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork
-from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat
+from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
 from sknn_basics.modules.stacked_linear import IN_PLACE, Layer, LinearLayers, below
 from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
 
@@ -39,6 +39,7 @@ SAMPLEWISE = {
     ImageOutput,
     Pad,
     Repeat,
+    SwapAxes,
     nn.Flatten,
     nn.Unflatten,
     nn.Upsample,
