@@ -1,6 +1,7 @@
 """Recurrent estimators: sequences as X and y, states, frames."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from threadpoolctl import threadpool_limits
@@ -657,3 +658,91 @@ def test_an_unfitted_model_does_nothing(method, digits):
     arguments = () if method in ("reset_states", "summary") else digits[:1]
     with pytest.raises(NotFittedError):
         getattr(classifier(), method)(*arguments)
+
+
+# Where the features are.
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """40 signals of shape (100 steps, 6 channels), whose frequency is their label."""
+    rng, time, y = np.random.RandomState(0), np.linspace(0, 6, 100), np.arange(40) % 2
+    phase = rng.uniform(0, 6, (40, 1, 6))
+    return np.sin(time[:, None] * (1 + y[:, None, None]) + phase), y
+
+
+def test_channels_first_trains_and_predicts_as_channels_last(signals):
+    X, y = signals
+    last = classifier(scoring="accuracy").fit(X, y, X_val=X[:7], y_val=y[:7])
+    first = classifier(scoring="accuracy", data_format="channels_first")
+    swapped = X.swapaxes(1, 2)
+    first.fit(swapped, y, X_val=swapped[:7], y_val=y[:7])
+    assert first.n_features_in_ == 6
+    assert first.validation_scores_ == last.validation_scores_
+    np.testing.assert_array_equal(first.predict_proba(swapped), last.predict_proba(X))
+    np.testing.assert_array_equal(
+        first.states(swapped)["layer1_hidden"], last.states(X)["layer1_hidden"]
+    )
+    loaded = pickle.loads(pickle.dumps(first))
+    np.testing.assert_array_equal(loaded.predict_proba(swapped), last.predict_proba(X))
+
+
+def test_channels_first_holds_for_sequences_of_several_lengths(signals):
+    X = [x[:n] for x, n in zip(signals[0], 50 + np.arange(40))]
+    y, swapped = [x[:, 0] for x in X], [x.T for x in X]
+    options = {"early_stopping": True, "scoring": lambda model, X, y: model.score(X, y)}
+    last = regressor(**options).fit(X, y)
+    first = regressor(**options, data_format="channels_first").fit(swapped, y)
+    assert first.validation_scores_ == last.validation_scores_
+    assert_all_equal(first.predict(swapped), last.predict(X))
+    assert first.score(swapped, y) == last.score(X, y)
+
+
+def test_channels_last_frames_train_as_channels_first(digits):
+    X, y = digits
+    frames = np.stack([X, 1 - X, X**2], axis=2).reshape(60, 8, 3, 2, 4)
+    first = classifier(filters=2, kernel_size=3).fit(frames, y)
+    last = classifier(filters=2, kernel_size=3, data_format="channels_last")
+    moved = np.moveaxis(frames, 2, -1)
+    last.fit(moved, y)
+    np.testing.assert_array_equal(last.predict_proba(moved), first.predict_proba(frames))
+
+
+def layouts(X):
+    """What is read as given, and is not what it looks like: X, and the remedy."""
+    frames = np.repeat(X[:, :64, :3].reshape(40, 1, 8, 8, 3), 2, axis=1)
+    return {
+        "(n, channels, steps)": (X.swapaxes(1, 2), "first"),
+        "(n, 1, steps)": (X[:, :, :1].swapaxes(1, 2), "first"),
+        "a list": (list(X.swapaxes(1, 2)), "first"),
+        "frames": (frames, "last"),
+    }
+
+
+@pytest.mark.parametrize("case", list(layouts(np.zeros((40, 100, 6)))))
+def test_axes_that_look_swapped_are_warned_of(case, signals):
+    X, remedy = layouts(signals[0])[case]
+    with pytest.warns(UserWarning, match=f"data_format='channels_{remedy}'"):
+        classifier(max_iter=1).fit(X, signals[1])
+    other = {"first": "last", "last": "first"}[remedy]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier(max_iter=1, data_format=f"channels_{other}").fit(X, signals[1])
+
+
+def test_usual_layouts_are_not_warned_of(signals, digits):
+    X, y = signals
+    words = np.random.RandomState(0).normal(size=(40, 5, 100))
+    frames = np.zeros((40, 4, 3, 8, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for usual in (X, X[:, :1], X[:, :, 0], words, digits[0][:40], frames, frames[:, :, 0]):
+            classifier(max_iter=1).fit(usual, y)
+
+
+def test_lists_with_the_channels_first_name_the_remedy(signals):
+    X = [x[:n].T for x, n in zip(signals[0], 50 + np.arange(40))]
+    with pytest.raises(ValueError, match=r"X\[1\] has steps .* data_format='channels_first'"):
+        classifier().fit(X, signals[1])

@@ -5,9 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.model_selection import cross_val_score
 
 from sknn_basics import RNNAutoencoder, from_json
 from sknn_basics.inspection import interpolate
+from sknn_basics.parallel import stacked
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -108,3 +110,33 @@ def test_sequences_have_one_length_and_rows_as_steps(images):
         small().fit(images[..., np.newaxis])
     with pytest.raises(ValueError):
         small().fit([np.zeros((3, 2)), np.zeros((4, 2))])
+
+
+def test_channels_first_is_reconstructed_as_it_came(images):
+    X = images.reshape(100, 16, 4)
+    swapped = X.swapaxes(1, 2)
+    last, first = small().fit(X), small(data_format="channels_first").fit(swapped)
+    np.testing.assert_allclose(first.transform(swapped), last.transform(X), atol=1e-12)
+    expected = last.reconstruct(X).swapaxes(1, 2)
+    np.testing.assert_allclose(first.reconstruct(swapped), expected, atol=1e-12)
+    decoder = first.extract_decoder(swapped)
+    np.testing.assert_allclose(
+        decoder.inverse_transform(first.transform(swapped)), expected, atol=1e-12
+    )
+
+
+def test_channels_first_trains_the_same_in_a_stack(images):
+    X = images.reshape(100, 4, 16)
+    model = small(data_format="channels_first", batch_size=33)
+    alone = cross_val_score(model, X, cv=3)
+    with stacked() as report:
+        together = cross_val_score(model, X, cv=3)
+    assert {training.way for training in report.trainings} == {"stacked"}
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
+def test_axes_that_look_swapped_are_warned_of(images):
+    time = np.linspace(0, 6, 30)
+    X = np.sin(time + np.arange(100)[:, None, None] + np.arange(3)[:, None])
+    with pytest.warns(UserWarning, match="data_format='channels_first'"):
+        small(max_iter=1).fit(X)
