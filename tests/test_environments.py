@@ -8,9 +8,9 @@ import pytest
 
 gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
 
-from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.env_checker import check_env  # noqa: E402
 
-from sknn_basics.environments import Flippers, TicTacToe
+from sknn_basics.environments import Flippers, TicTacToe  # noqa: E402
 
 IDS = ["sknn_basics/Flippers-v0", "sknn_basics/TicTacToe-v0"]
 GOALS = [0b000000111, 0b000111000, 0b111000000, 0b001001001, 0b010010010, 0b100100100]
