@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Installed on its own, first: later installs then leave the tested build alone.
 TORCH := $(shell grep '^torch==' $(CONSTRAINTS))
 
-.PHONY: demo test quick test-minimum lint format bench docs clean
+.PHONY: demo test quick test-minimum lint docstrings format bench docs clean
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
@@ -36,6 +36,10 @@ test-minimum:
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python sknn_basics/estimators/_base/docstrings.py --check
+
+docstrings: $(BIN)/python
+	$(BIN)/python sknn_basics/estimators/_base/docstrings.py
 
 format: $(VENV)/lint.stamp
 	$(BIN)/ruff check --fix
