@@ -1,5 +1,5 @@
 # Each target needs nothing run before it. The first one that needs it makes .venv;
-# a change of pyproject.toml or constraints.txt installs anew.
+# a change of pyproject.toml or of the constraints installs anew.
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto
@@ -10,12 +10,13 @@ BENCH_ARGS ?=
 DOCS_ARGS ?=
 
 VENV := .venv
+CONSTRAINTS := constraints.txt
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Installed on its own, first: later installs then leave the tested build alone.
-TORCH := $(shell grep '^torch==' constraints.txt)
+TORCH := $(shell grep '^torch==' $(CONSTRAINTS))
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test quick test-minimum lint docstrings format bench docs clean
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
@@ -24,9 +25,21 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# What a contributor runs before a commit: all but what takes long.
+quick: $(VENV)/test.stamp
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS) tests
+
+# The suite with the oldest versions that pyproject.toml allows, in an environment of its own.
+test-minimum:
+	$(MAKE) test VENV=.venv-minimum CONSTRAINTS=constraints-minimum.txt
+
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python sknn_basics/estimators/_base/docstrings.py --check
+
+docstrings: $(BIN)/python
+	$(BIN)/python sknn_basics/estimators/_base/docstrings.py
 
 format: $(VENV)/lint.stamp
 	$(BIN)/ruff check --fix
@@ -39,21 +52,21 @@ docs: $(VENV)/docs.stamp
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m sphinx -b html -W --keep-going $(DOCS_ARGS) docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
+	rm -rf .venv .venv-minimum docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/lint.stamp: constraints.txt $(BIN)/python
-	$(PIP) install -c constraints.txt ruff
+$(VENV)/lint.stamp: $(CONSTRAINTS) $(BIN)/python
+	$(PIP) install -c $(CONSTRAINTS) ruff
 	touch $@
 
 $(VENV)/demo.stamp: EXTRAS := plot,progress
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/bench.stamp: EXTRAS := bench
 $(VENV)/docs.stamp: EXTRAS := docs
-$(VENV)/%.stamp: pyproject.toml constraints.txt $(BIN)/python
+$(VENV)/%.stamp: pyproject.toml $(CONSTRAINTS) $(BIN)/python
 	$(PIP) install $(TORCH)
-	$(PIP) install -c constraints.txt -e ".[$(EXTRAS)]"
+	$(PIP) install -c $(CONSTRAINTS) -e ".[$(EXTRAS)]"
 	touch $@

@@ -66,7 +66,7 @@ html_theme_options = {
     "footer_end": [],
 }
 PAGES_WITHOUT_SIDEBAR = (
-    *("index", "migration", "choosing", "changelog"),
+    *("index", "migration", "choosing", "changelog", "architecture", "maintaining"),
     *("speed", "accuracy", "forecasting", "text", "autoencoders"),
 )
 html_sidebars = {page: [] for page in PAGES_WITHOUT_SIDEBAR}
