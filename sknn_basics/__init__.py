@@ -3,17 +3,20 @@
 __version__ = "0.1.0"
 
 from sknn_basics import architectures, inspection, parallel
-from sknn_basics.autoencoder import Autoencoder
-from sknn_basics.conv_autoencoder import ConvAutoencoder, VariationalConvAutoencoder
-from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
-from sknn_basics.decoder import Decoder
-from sknn_basics.forecasting import Forecaster
-from sknn_basics.mlp import MLPClassifier, MLPRegressor
-from sknn_basics.persistence import from_json
-from sknn_basics.rnn import RNNClassifier, RNNRegressor
-from sknn_basics.rnn_autoencoder import RNNAutoencoder
-from sknn_basics.text import TextGenerator
-from sknn_basics.variational import VariationalAutoencoder
+from sknn_basics.estimators._base.saving import from_json
+from sknn_basics.estimators.autoencoders.convolutional import (
+    ConvAutoencoder,
+    VariationalConvAutoencoder,
+)
+from sknn_basics.estimators.autoencoders.decoder import Decoder
+from sknn_basics.estimators.autoencoders.dense import Autoencoder
+from sknn_basics.estimators.autoencoders.recurrent import RNNAutoencoder
+from sknn_basics.estimators.autoencoders.variational import VariationalAutoencoder
+from sknn_basics.estimators.convolutional import ConvNetClassifier, ConvNetRegressor
+from sknn_basics.estimators.dense import MLPClassifier, MLPRegressor
+from sknn_basics.estimators.forecasting import Forecaster
+from sknn_basics.estimators.recurrent import RNNClassifier, RNNRegressor
+from sknn_basics.estimators.text import TextGenerator
 
 __all__ = [
     "Autoencoder",

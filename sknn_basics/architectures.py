@@ -21,7 +21,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from sknn_basics.convnet import ConvNetClassifier
+from sknn_basics.estimators.convolutional import ConvNetClassifier
 
 __all__ = [
     "CLASSIC",

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from sknn_basics import MLPClassifier, MLPRegressor, RNNClassifier
-from sknn_basics.checks import UnknownClasses
+from sknn_basics.estimators._base.checks import UnknownClasses
 from sknn_basics.training.schedules import CosineAnnealing, StepDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

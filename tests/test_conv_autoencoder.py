@@ -21,7 +21,7 @@ from sknn_basics import (
 )
 from sknn_basics.architectures import POOLED_AUTOENCODER, POOLED_DENOISER, STRIDED_DENOISER
 from sknn_basics.inspection import interpolate, latent_grid
-from sknn_basics.modules import transposed
+from sknn_basics.modules._fast import transposed
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED
 from sknn_basics.preprocessing import PixelScaler
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sknn_basics import MLPClassifier
+from sknn_basics.modules._fast.single_filter import SingleFilter
 from sknn_basics.modules.conv import Conv2d
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import INITIALISERS, initialise
@@ -17,8 +18,7 @@ from sknn_basics.modules.layers import (
     RReLU,
     make_activation,
 )
-from sknn_basics.modules.single_filter import SingleFilter
-from sknn_basics.modules.stacked_linear import LinearLayers
+from sknn_basics.stacking.linear import LinearLayers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

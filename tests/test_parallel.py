@@ -45,11 +45,11 @@ from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback
 
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
-from sknn_basics.parallel import MOST_FITS, stacked
-from sknn_basics.training import rounds, sources
+from sknn_basics.stacking import rounds, sources
+from sknn_basics.stacking.backend import MOST_FITS, stacked
+from sknn_basics.stacking.stack import Run, Stack
 from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.schedules import CosineAnnealing
-from sknn_basics.training.stack import Run, Stack
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
@@ -508,7 +508,7 @@ def test_n_jobs_caps_what_is_stacked(data):
 
 def test_more_fits_than_the_cap_run_one_after_the_other(data, monkeypatch):
     X, y = data
-    monkeypatch.setattr("sknn_basics.parallel.MOST_FITS", 4)
+    monkeypatch.setattr("sknn_basics.stacking.backend.MOST_FITS", 4)
     alone = cross_val_score(network(), X, y, cv=11)
     with stacked():
         np.testing.assert_allclose(cross_val_score(network(), X, y, cv=11), alone)
@@ -529,8 +529,10 @@ def test_memory_caps_the_fits_under_way(data, monkeypatch):
 
     estimator = network(callbacks=[Count()])
     size = 1000
-    monkeypatch.setattr("sknn_basics.parallel.bytes_of_fit", lambda course: size)
-    monkeypatch.setattr("sknn_basics.parallel.available_memory", lambda device: 2 * 3 * size)
+    monkeypatch.setattr("sknn_basics.stacking.backend.bytes_of_fit", lambda course: size)
+    monkeypatch.setattr(
+        "sknn_basics.stacking.backend.available_memory", lambda device: 2 * 3 * size
+    )
     with stacked():
         scores = cross_val_score(estimator, X, y, cv=8)
     assert np.isfinite(scores).all()

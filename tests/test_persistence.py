@@ -131,7 +131,7 @@ def test_string_labels_and_column_names_survive(iris, tmp_path):
 def test_skops_needs_to_trust_nothing_but_this_package(mode, iris):
     model = make_pipeline(MinMaxScaler(), make(mode)).fit(*iris)
     untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(model))
-    assert untrusted == ["sknn_basics.mlp.MLPClassifier"]
+    assert untrusted == ["sknn_basics.estimators.dense.MLPClassifier"]
 
 
 def test_a_fresh_process_predicts_the_same_bits(digits, tmp_path):

@@ -36,7 +36,8 @@ def test_links_are_absolute_and_lead_to_files_that_exist():
     assert targets
     for target in targets:
         path = re.fullmatch(rf"{re.escape(home)}/(?:blob|raw)/main/(.+)", target)
-        assert path and (ROOT / path[1]).exists(), target
+        assert path, target
+        assert (ROOT / path[1]).exists(), target
 
 
 def test_numbers_are_those_of_the_benchmark_page():

@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 
 from sknn_basics import ConvAutoencoder, ConvNetClassifier, MLPClassifier, architectures
 from sknn_basics.parallel import stacked
-from sknn_basics.training.stack import Run, Stack
+from sknn_basics.stacking.stack import Run, Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -77,7 +77,7 @@ def test_what_fails_while_a_stack_is_formed_trains_its_networks_alone(
         raise LookupError("injected")
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
-    monkeypatch.setattr("sknn_basics.training.rounds.SMALL_STEP", 1)
+    monkeypatch.setattr("sknn_basics.stacking.rounds.SMALL_STEP", 1)
     monkeypatch.setattr(f"sknn_basics.{place}", fail)
     with stacked() as report:
         together = fit_all([network()] * 3, iris)
@@ -166,7 +166,7 @@ def test_a_layer_that_cannot_be_described_ends_no_search(iris, monkeypatch):
     def fail(module):
         raise AttributeError("no in_features")
 
-    monkeypatch.setattr("sknn_basics.training.report.describe", fail)
+    monkeypatch.setattr("sknn_basics.stacking.report.describe", fail)
     with stacked() as report:
         assert cross_val_score(network(), *iris, cv=3).shape == (3,)
     assert [training.network for training in report.trainings] == ["DenseNetwork"]

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, ParameterGrid, cross_val_score
 
 from sknn_basics import ConvAutoencoder, ConvNetClassifier, VariationalConvAutoencoder
 from sknn_basics.parallel import stacked
-from sknn_basics.training import rounds
+from sknn_basics.stacking import rounds
 
 N_SAMPLES = 24
 IMAGES = np.random.default_rng(0).random((N_SAMPLES, 8, 8, 2))

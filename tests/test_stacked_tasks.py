@@ -29,7 +29,7 @@ def network(**parameters):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("sknn_basics.parallel.PATIENCE", 0.3)
+    monkeypatch.setattr("sknn_basics.stacking.backend.PATIENCE", 0.3)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_task_that_computes_for_long_is_not_overdue(iris, impatient):
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
 def test_an_interrupt_ends_tasks_that_wait_for_a_lock(fit_with, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr("sknn_basics.parallel.PATIENCE", 2.0)
+    monkeypatch.setattr("sknn_basics.stacking.backend.PATIENCE", 2.0)
     lock, n_threads = threading.Lock(), threading.active_count()
 
     def interrupt():

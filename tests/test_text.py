@@ -15,10 +15,10 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sknn_basics import TextGenerator, from_json
+from sknn_basics.estimators._base.texts import LEVELS
 from sknn_basics.modules.layers import Dropout
 from sknn_basics.training.callbacks import PrintText
 from sknn_basics.training.text import TextDataset, Windows, log_probabilities
-from sknn_basics.vocabulary import LEVELS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

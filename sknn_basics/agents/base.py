@@ -11,17 +11,17 @@ from math import isfinite
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sknn_basics._compat import Interval, StrOptions, fit_context
 from sknn_basics.agents.episodes import Episode, as_start, opened, play_episode
 from sknn_basics.agents.policies import POLICIES, Greedy, Policy, masked
 from sknn_basics.agents.progress import Progress
 from sknn_basics.agents.schedules import SCHEDULES, value_at
-from sknn_basics.persistence import as_jsonable, check_version, package_version
+from sknn_basics.estimators._base.saving import as_jsonable, check_version, package_version
 
 # Moves after which a game is cut that an agent plays without learning: greedy play may never end.
 MAX_STEPS = 1000
@@ -132,7 +132,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
 
     # Learning.
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, env):
         """Learn to act in an environment.
 
@@ -154,7 +154,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
         """
         return self._fit(env, continued=self.warm_start and self.__sklearn_is_fitted__())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, env):
         """Go on learning, for as long as `fit` does.
 
@@ -170,7 +170,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
         """
         return self._fit(env, continued=self.__sklearn_is_fitted__())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def _fit_seeds(self, env, seeds: list[int]):
         """Learn from one game for each seed of the environment."""
         return self._fit(env, continued=False, seeds=seeds)
@@ -470,6 +470,6 @@ def restore(value):
         return value
     if "schedule" in value:
         return SCHEDULES[value["schedule"]](**value["arguments"])
-    from sknn_basics.persistence import from_json
+    from sknn_basics.estimators._base.saving import from_json
 
     return from_json(value["estimator"])

@@ -9,18 +9,18 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional as F
 
+from sknn_basics._compat import Interval, StrOptions, add_scaled
 from sknn_basics.agents.base import Agent, Learner
 from sknn_basics.agents.episodes import Episode, number_of_actions
 from sknn_basics.agents.memory import MoveMemory, Moves
 from sknn_basics.agents.policies import masked
 from sknn_basics.agents.schedules import LinearDecay
-from sknn_basics.convnet import ConvNetRegressor
-from sknn_basics.mlp import MLPRegressor
+from sknn_basics.estimators.convolutional import ConvNetRegressor
+from sknn_basics.estimators.dense import MLPRegressor
 from sknn_basics.training.devices import threads_for_step
 
 # Losses a move by the estimator's name of them.
@@ -222,7 +222,7 @@ class DeepQLearner(Learner):
         """Add the gradient of the L2 penalty, and clip."""
         if self.penalty:
             gradients = [parameter.grad for parameter in self.decayed]
-            torch._foreach_add_(gradients, [p.detach() for p in self.decayed], alpha=self.penalty)
+            add_scaled(gradients, [p.detach() for p in self.decayed], self.penalty)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.trainable, self.clip)
 

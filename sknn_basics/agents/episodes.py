@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sknn_basics.optional import import_optional
+from sknn_basics._optional import import_optional
 
 
 @dataclass

@@ -5,9 +5,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.agents.base import Agent, Learner
 from sknn_basics.agents.episodes import Episode, number_of_actions, number_of_states
 from sknn_basics.agents.policies import masked

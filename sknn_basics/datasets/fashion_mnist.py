@@ -4,8 +4,8 @@ from os import PathLike
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from sknn_basics._compat import StrOptions, validate_params
 from sknn_basics.datasets.idx import ImageSet, load_image_set
 
 FASHION_MNIST = ImageSet(

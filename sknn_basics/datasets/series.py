@@ -4,9 +4,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from sknn_basics.optional import import_optional
+from sknn_basics._compat import Interval, StrOptions, validate_params
+from sknn_basics._optional import import_optional
 
 CALM = ((1.0, 2.0), (1.0, 2.0))
 BUSY = ((1.1, 1.7, 3.1, 7.0), (1.0, 2.0, 2.0, 3.0))

@@ -5,7 +5,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+
+from sknn_basics._compat import Interval, validate_params
 
 #: Names of the shapes, in the order of their classes.
 SHAPE_NAMES = ("Z", "plus", "three lines", "U", "circle")

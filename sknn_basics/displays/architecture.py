@@ -1,6 +1,6 @@
 """What a network is made of."""
 
-from sknn_basics.displays.axes import choose_ax
+from sknn_basics.displays._axes import choose_ax
 from sknn_basics.displays.models import find_network
 from sknn_basics.modules.summary import Layer
 

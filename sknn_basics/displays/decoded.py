@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils import check_array
 
-from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
+from sknn_basics.displays._axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.images import GREY, as_brightness, as_images, brightness_range
 from sknn_basics.inspection.latents import check_components, interpolate, latent_grid
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
-from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
+from sknn_basics._compat import safe_indexing
+from sknn_basics.displays._axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.images import as_images, import_pyplot
 from sknn_basics.displays.predictions import name_of
 
@@ -227,7 +228,7 @@ class ErrorGalleryDisplay:
         y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
         rows = pick_errors(y_true, y_pred, confidence)
         return cls(
-            images=as_images(_safe_indexing(X, rows), image_shape, data_format),
+            images=as_images(safe_indexing(X, rows), image_shape, data_format),
             y_true=y_true[rows],
             y_pred=y_pred[rows],
             labels=np.unique(np.concatenate([y_true, y_pred])),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sknn_basics.displays.axes import choose_ax
+from sknn_basics.displays._axes import choose_ax
 from sknn_basics.displays.images import import_pyplot
 
 CHOSEN, OTHER = "tab:red", "tab:blue"

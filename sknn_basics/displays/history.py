@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sknn_basics.displays.axes import choose_axes
+from sknn_basics.displays._axes import choose_axes
 from sknn_basics.displays.models import find_network
 
 STYLES = {"train": ("--", "training"), "valid": ("-", "validation")}

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from sknn_basics.optional import import_optional
+from sknn_basics._optional import import_optional
 
 DATA_FORMATS = ("auto", "channels_last", "channels_first", "no_channels")
 GREY = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}

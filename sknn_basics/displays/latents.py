@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from sknn_basics._compat import safe_indexing
+from sknn_basics.displays._axes import choose_ax, choose_axes
 from sknn_basics.displays.augmentation import check_count
-from sknn_basics.displays.axes import choose_ax, choose_axes
 from sknn_basics.displays.images import (
     GREY,
     as_brightness,
@@ -103,7 +104,7 @@ default=None
             If there is no sample, or the number of axes does not fit.
         """
         check_count(n_samples, "n_samples")
-        X = _safe_indexing(X, slice(n_samples))
+        X = safe_indexing(X, slice(n_samples))
         return cls.from_latents(
             estimator.transform(X),
             X if show_images else None,
@@ -155,7 +156,7 @@ default=None
         Z, images = check_array(Z, input_name="Z"), None
         if X is not None:
             check_consistent_length(Z, X)
-            images = as_images(_safe_indexing(X, slice(n_samples)), image_shape, data_format)
+            images = as_images(safe_indexing(X, slice(n_samples)), image_shape, data_format)
         return cls(latents=Z[:n_samples], images=images).plot(ax)
 
     def plot(self, ax=None) -> "LatentBarsDisplay":

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 
-from sknn_basics.displays.axes import choose_axes
+from sknn_basics.displays._axes import choose_axes
 from sknn_basics.displays.images import GREY, as_brightness, as_image, brightness_range
 
 

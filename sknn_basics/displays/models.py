@@ -3,7 +3,7 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics.base import NeuralEstimator
+from sknn_basics.estimators._base.fit import NeuralEstimator
 
 # Where estimators that hold another one keep it fitted: searches; those of targets; others.
 PARTS = ("best_estimator_", "regressor_", "estimator_")

@@ -1,10 +1,11 @@
 """Images with what was predicted of them."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
+from sknn_basics._compat import safe_indexing
+from sknn_basics.displays._axes import choose_ax, draw_tiles, square_columns
 from sknn_basics.displays.augmentation import check_count
-from sknn_basics.displays.axes import choose_ax, draw_tiles, square_columns
 from sknn_basics.displays.images import as_images
 
 
@@ -107,7 +108,7 @@ class PredictionGridDisplay:
         """
         check_count(n_images, "n_images")
         check_consistent_length(X, y)
-        X, y = (_safe_indexing(data, slice(n_images)) for data in (X, y))
+        X, y = (safe_indexing(data, slice(n_images)) for data in (X, y))
         return cls.from_predictions(
             X,
             y,
@@ -169,7 +170,7 @@ class PredictionGridDisplay:
         """
         check_count(n_images, "n_images")
         check_consistent_length(X, y_true, y_pred)
-        images = as_images(_safe_indexing(X, slice(n_images)), image_shape, data_format)
+        images = as_images(safe_indexing(X, slice(n_images)), image_shape, data_format)
         y_true, y_pred = (column_or_1d(y)[:n_images] for y in (y_true, y_pred))
         display = cls(images=images, y_true=y_true, y_pred=y_pred, class_names=class_names)
         return display.plot(ax, n_columns=n_columns)

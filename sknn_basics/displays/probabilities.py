@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils import column_or_1d
 
+from sknn_basics.displays._axes import choose_axes
 from sknn_basics.displays.augmentation import check_count
-from sknn_basics.displays.axes import choose_axes
 from sknn_basics.displays.images import GREY, as_brightness, as_images, brightness_range
 from sknn_basics.displays.predictions import name_of
 

@@ -1,10 +1,11 @@
 """Images beside their reconstructions."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import check_consistent_length
 
+from sknn_basics._compat import safe_indexing
+from sknn_basics.displays._axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.augmentation import check_count
-from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.images import as_brightness, as_images, brightness_range
 
 
@@ -95,7 +96,7 @@ class ReconstructionDisplay:
             If X holds no images, or a number is not positive.
         """
         check_count(n_images, "n_images")
-        X = _safe_indexing(X, slice(n_images))
+        X = safe_indexing(X, slice(n_images))
         return cls.from_predictions(
             X,
             estimator.inverse_transform(estimator.transform(X)),
@@ -150,7 +151,7 @@ class ReconstructionDisplay:
         check_count(n_images, "n_images")
         check_consistent_length(X, X_pred)
         images, reconstructions = (
-            as_images(_safe_indexing(data, slice(n_images)), image_shape, data_format, name)
+            as_images(safe_indexing(data, slice(n_images)), image_shape, data_format, name)
             for data, name in ((X, "X"), (X_pred, "X_pred"))
         )
         if images.shape != reconstructions.shape:

@@ -1,10 +1,11 @@
 """Images of each class."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
+from sknn_basics._compat import safe_indexing
+from sknn_basics.displays._axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.augmentation import check_count
-from sknn_basics.displays.axes import TileGrid, choose_ax, draw_tiles
 from sknn_basics.displays.images import as_images
 from sknn_basics.displays.predictions import name_of
 
@@ -99,7 +100,7 @@ class ClassSamplesDisplay:
         if not len(y):
             raise ValueError("There is no sample to show.")
         rows = np.concatenate([np.flatnonzero(y == label)[:n_per_class] for label in np.unique(y)])
-        images = as_images(_safe_indexing(X, rows), image_shape, data_format)
+        images = as_images(safe_indexing(X, rows), image_shape, data_format)
         return cls(images=images, y=y[rows], class_names=class_names).plot(ax)
 
     def plot(self, ax=None) -> "ClassSamplesDisplay":

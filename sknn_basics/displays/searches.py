@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from sknn_basics.displays.axes import choose_ax
+from sknn_basics.displays._axes import choose_ax
 from sknn_basics.displays.candidates import Candidates, is_wide, label_values, read_candidates
 
 

@@ -1,6 +1,6 @@
 """Times of the candidates of a search."""
 
-from sknn_basics.displays.axes import choose_ax
+from sknn_basics.displays._axes import choose_ax
 from sknn_basics.displays.candidates import Candidates, read_candidates
 from sknn_basics.displays.searches import draw_lines
 

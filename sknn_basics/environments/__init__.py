@@ -4,7 +4,7 @@ Importing this module registers them, so that ``gymnasium.make("sknn_basics/Flip
 ``gymnasium.make("sknn_basics/TicTacToe-v0")`` work.
 """
 
-from sknn_basics.optional import import_optional
+from sknn_basics._optional import import_optional
 
 gymnasium = import_optional("gymnasium", "rl", "sknn_basics.environments")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from sknn_basics._compat import close_listener, context_path, open_listener, send
-from sknn_basics.optional import import_optional
+from sknn_basics._optional import import_optional
 
 # What a process shows just now, by the fit that it belongs to. Callbacks are copied and pickled,
 # and what is shown cannot be.

@@ -7,10 +7,10 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sknn_basics.modules._fast.single_filter import SingleFilter
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.images import ImageInput, check_first_batch, make_preprocessing
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
-from sknn_basics.modules.single_filter import SingleFilter
 
 Size = tuple[int, ...]
 

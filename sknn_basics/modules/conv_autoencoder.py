@@ -7,11 +7,11 @@ from math import prod
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sknn_basics.modules._fast.transposed import Transposed
 from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
 from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.layers import Dropout, Linear, make_activation
-from sknn_basics.modules.transposed import Transposed
 
 
 class TransposedConvolution:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import init
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from sknn_basics._compat import ConvNd, ConvTransposeNd, fan_in_and_fan_out
 
 INITIALISERS = {
     "uniform": partial(init.uniform_, a=-0.01, b=0.01),
@@ -24,7 +25,7 @@ INITIALISERS = {
 
 def weight_layers(module: nn.Module) -> list[nn.Module]:
     """List the linear and convolutional layers of a module, from input to output."""
-    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | _ConvNd)]
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | ConvNd)]
 
 
 def glorot_uniform_with_bias(
@@ -50,7 +51,7 @@ def glorot_uniform_with_bias(
     """
     for layer in weight_layers(module):
         weight = layer.weight
-        fan_in, fan_out = init._calculate_fan_in_and_fan_out(weight)
+        fan_in, fan_out = fan_in_and_fan_out(weight)
         bound = np.sqrt(factor / (fan_in + fan_out))
         # scikit-learn stores inputs by outputs, so the draw is transposed.
         draw = rng.uniform(-bound, bound, (*weight.shape[1:], weight.shape[0]))
@@ -72,7 +73,7 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
     """
     for layer in weight_layers(module):
         # Transposed convolutions have inputs by outputs, where others have outputs by inputs.
-        swapped = isinstance(layer, _ConvTransposeNd)
+        swapped = isinstance(layer, ConvTransposeNd)
         weight = layer.weight.data.transpose(0, 1) if swapped else layer.weight.data
         drawn = torch.empty_like(weight, memory_format=torch.contiguous_format)
         draw_weight(drawn, scheme, generator)

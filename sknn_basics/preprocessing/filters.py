@@ -5,11 +5,11 @@ from numbers import Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from sknn_basics.checks import check_numeric
+from sknn_basics._compat import Interval, StrOptions, fit_context
+from sknn_basics.estimators._base.checks import check_numeric
 
 # Values below all places of the filters, copied at once: few enough to stay in a cache.
 CHUNK_VALUES = 2**19
@@ -76,7 +76,7 @@ n_channels)
         self.padding = padding
         self.data_format = data_format
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Only check parameters and X.
 

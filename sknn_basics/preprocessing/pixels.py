@@ -3,12 +3,12 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
-from sknn_basics.checks import check_numeric, check_range, unchanged_by_failure
+from sknn_basics._compat import StrOptions, fit_context
+from sknn_basics.estimators._base.checks import check_numeric, check_range, unchanged_by_failure
 
 BYTES = (0, 255)
 
@@ -68,7 +68,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.pixel_range = pixel_range
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Only check parameters and X.
 

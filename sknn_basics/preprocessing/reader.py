@@ -9,16 +9,11 @@ from os import PathLike
 from tempfile import TemporaryFile
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from sknn_basics.checks import as_size
-from sknn_basics.optional import import_optional
+from sknn_basics._compat import Interval, StrOptions, fit_context
+from sknn_basics._optional import import_optional
+from sknn_basics.estimators._base.checks import as_size
 
 # Modes of Pillow that hold more than eight bits a channel.
 DEEP_MODES = ("I", "F")
@@ -84,7 +79,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.flatten = flatten
         self.folder = folder
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Only check parameters, and that X are paths.
 

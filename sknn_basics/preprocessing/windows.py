@@ -6,12 +6,12 @@ from numbers import Integral
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sknn_basics.checks import unchanged_by_failure
-from sknn_basics.timeline import check_index, column_names, is_pandas, label
+from sknn_basics._compat import Interval, check_feature_names_in, fit_context
+from sknn_basics.estimators._base.checks import unchanged_by_failure
+from sknn_basics.estimators._base.timeline import check_index, column_names, is_pandas, label
 from sknn_basics.training.devices import as_array
 
 
@@ -102,7 +102,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         self.exogenous = exogenous
         self.flatten = flatten
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn which columns are the target and which are exogenous.
 
@@ -222,7 +222,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
             first row.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         ahead = np.isin(np.arange(len(names)), self.exogenous_) * self.horizon
         return np.array(
             [

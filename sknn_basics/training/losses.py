@@ -6,9 +6,9 @@ from math import log, pi
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from sknn_basics._compat import once_differentiable
 from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, standard_deviation
 
 

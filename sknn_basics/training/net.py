@@ -12,6 +12,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.history import History
 from torch import Tensor, nn
 
+from sknn_basics._compat import add_scaled, norms
 from sknn_basics.training.batches import (
     ArrayDataset,
     Batches,
@@ -381,10 +382,8 @@ class Net(NeuralNet):
         weights = [parameter.detach() for parameter in decayed]
         if isinstance(scale, Tensor):
             scale = scale.to(weights[0].dtype)
-            torch._foreach_add_(gradients, torch._foreach_mul(weights, scale))
-        else:
-            torch._foreach_add_(gradients, weights, alpha=scale)
-        return scale, torch._foreach_norm(weights)
+        add_scaled(gradients, weights, scale)
+        return scale, norms(weights)
 
     def adjust_gradient(self, batch) -> None:
         """Clip the gradient, and show it to the callbacks that want it."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sknn_basics._compat import fused_adam, step_without_profiler, unwrapped_methods
+
 
 @lru_cache
 def without_compiler(optimiser_class: type[Optimizer]) -> type[Optimizer]:
@@ -20,15 +22,11 @@ def without_compiler(optimiser_class: type[Optimizer]) -> type[Optimizer]:
     never runs under `torch.compile` here, so the methods below the wrappers do. Methods that
     a subclass outside torch defines stay as they are.
     """
+    names = ("add_param_group", "state_dict", "load_state_dict", "zero_grad", "step")
     body = {"__module__": __name__, "__reduce__": _reduce_to_original}
-    for name in ("add_param_group", "state_dict", "load_state_dict", "zero_grad", "step"):
-        method = getattr(optimiser_class, name)
-        if method.__module__.startswith("torch.optim"):
-            body[name] = inspect.unwrap(method)
+    body |= unwrapped_methods(optimiser_class, names)
     if "step" in body:
-        body["step"] = torch.no_grad()(body["step"])
-        # This makes torch leave out the profiler's marks, which cost as much as the step.
-        body["step"].hooked = True
+        body["step"] = step_without_profiler(torch.no_grad()(body["step"]))
     return type(optimiser_class.__name__, (optimiser_class,), body)
 
 
@@ -103,18 +101,7 @@ class Adam(without_compiler(torch.optim.Adam)):
         if not tensors[0]:
             return
         tensors[-1][0].fill_(group["n_steps"])
-        torch._fused_adam_(
-            *tensors,
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=0.0,
-            eps=group["eps"],
-            amsgrad=False,
-            maximize=False,
-            grad_scale=None,
-            found_inf=None,
-        )
+        fused_adam(tensors, group["lr"], group["betas"], group["eps"])
 
     def new_state(self, parameter: nn.Parameter) -> dict:
         """Begin a parameter's moments."""
@@ -123,7 +110,7 @@ class Adam(without_compiler(torch.optim.Adam)):
         state["exp_avg_sq"] = torch.zeros_like(parameter)
         return state
 
-    step.hooked = True
+    step_without_profiler(step)
 
     def __reduce__(self):
         return Adam.__new__, (Adam,), self.__getstate__()

@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
 
-from sknn_basics.checks import check_range
+from sknn_basics._compat import safe_indexing
+from sknn_basics.estimators._base.checks import check_range
 from sknn_basics.training.devices import as_array
 
 
@@ -30,7 +30,7 @@ class ValidationMixin:
         rows, rows_val = self._split_rows(target, self._source_of_split(rng))
         weight_val = None if weight is None else weight[rows_val]
         # A data frame keeps its column names, which a scorer's call of predict checks.
-        X_val = _safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
+        X_val = safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
         score = self._make_score(X_val, target[rows_val], weight_val)
         return whole.subset(rows), whole.subset(rows_val), score
 

@@ -5,23 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from sknn_basics._compat import relu_gradient, sigmoid_gradient, tanh_gradient
+
 Layer = Callable[[Tensor], Tensor]
 
 # Activations computed in place, and their gradients from the outputs, in place too.
-_aten = torch.ops.aten
 IN_PLACE = {
-    nn.ReLU: (
-        torch.relu_,
-        lambda g, output: _aten.threshold_backward.grad_input(g, output, 0, grad_input=g),
-    ),
-    nn.Sigmoid: (
-        torch.sigmoid_,
-        lambda g, output: _aten.sigmoid_backward.grad_input(g, output, grad_input=g),
-    ),
-    nn.Tanh: (
-        torch.tanh_,
-        lambda g, output: _aten.tanh_backward.grad_input(g, output, grad_input=g),
-    ),
+    nn.ReLU: (torch.relu_, relu_gradient),
+    nn.Sigmoid: (torch.sigmoid_, sigmoid_gradient),
+    nn.Tanh: (torch.tanh_, tanh_gradient),
 }
 
 

@@ -7,21 +7,21 @@ from math import prod
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import (
+from sknn_basics._compat import HasMethods, StrOptions, fit_context
+from sknn_basics.estimators._base.checks import (
     check_latents,
     check_numeric,
     check_range,
     value_range,
 )
-from sknn_basics.decoder import Decoder, normal_distribution
+from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators.autoencoders.decoder import Decoder, normal_distribution
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.images import read_preprocessing, undo_preprocessing
 from sknn_basics.training.batches import ReconstructionDataset
@@ -58,7 +58,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     # Words of `fit` for what validates.
     _validation_names = "X_val, X_clean_val, sample_weight_val"
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X,
@@ -130,7 +130,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return super().initialize(X, X_clean)
 
     @available_if(NeuralEstimator._has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):
         """Train for one epoch on the given data.
 

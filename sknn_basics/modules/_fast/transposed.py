@@ -5,10 +5,9 @@ from itertools import repeat
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
-from torch.nn import functional
+from torch.nn import functional, grad
 
-_aten = torch.ops.aten
+from sknn_basics._compat import once_differentiable, relu_gradient
 
 # Bytes of results for each thread: as much as its cache holds for what is computed of them.
 CACHED = 2**21
@@ -73,14 +72,18 @@ def gradients(
     needed: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
     """Compute the gradients of input, weight and bias, those that are needed."""
-    stride, padding, output_padding, groups, dilation = settings
+    stride, padding, _, groups, dilation = settings
     needs_x, needs_weight, needs_bias, *_ = needed
     if output is not None:
-        gradient = _aten.threshold_backward(gradient, output, 0)
-    of_x, of_weight, _ = _aten.convolution_backward(
-        *(gradient, x, weight, None, stride, padding, dilation, True, output_padding, groups),
-        (needs_x, needs_weight, False),
-    )
+        gradient = relu_gradient(gradient, output, torch.empty_like(gradient))
+    # Forwards, this is the gradient of a convolution; so its own are a convolution, and the
+    # gradient of the weights of one, in which inputs and results have changed their parts.
+    convolve = getattr(functional, f"conv{x.ndim - 2}d")
+    of_x = convolve(gradient, weight, None, stride, padding, dilation, groups) if needs_x else None
+    of_weight = None
+    if needs_weight:
+        gradient_of_weight = getattr(grad, f"conv{x.ndim - 2}d_weight")
+        of_weight = gradient_of_weight(gradient, weight.shape, x, stride, padding, dilation, groups)
     of_bias = gradient.sum((0, *range(2, gradient.ndim))) if needs_bias else None
     return of_x, of_weight, of_bias
 

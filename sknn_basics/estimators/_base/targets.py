@@ -7,17 +7,17 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_y, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import UnknownClasses, check_numeric, explain_other_classes
+from sknn_basics._compat import Interval, StrOptions, check_y, fit_context
+from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
+from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
     REGRESSION_LOSSES,
@@ -73,7 +73,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
     }
 
     @available_if(NeuralEstimator._has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on the given data.
 
@@ -212,7 +212,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
 
     def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
-        y = _check_y(y, multi_output=True, y_numeric=False, estimator=self)
+        y = check_y(y, multi_output=True, y_numeric=False, estimator=self)
         y = y.toarray() if issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -382,7 +382,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     }
 
     @available_if(NeuralEstimator._has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on the given data.
 
@@ -412,7 +412,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
 
     def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
-        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        y = check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
         check_numeric(y, "y")
         # Missing values in an array of objects are numbers only now.

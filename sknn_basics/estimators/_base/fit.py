@@ -12,28 +12,42 @@ from os import PathLike
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch.callbacks import Callback
 
-from sknn_basics.checks import (
+from sknn_basics._compat import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    begin_callbacks,
+    check_sample_weight,
+    fit_context,
+    has_callbacks,
+)
+from sknn_basics.estimators._base.checks import (
     UnknownClasses,
     check_magnitudes,
     check_range,
     explain_other_classes,
     unchanged_by_failure,
 )
-from sknn_basics.continuing import check_same_structure, compare_measures, describe_measures
-from sknn_basics.html import LayersHTMLMixin
+from sknn_basics.estimators._base.continuing import (
+    check_same_structure,
+    compare_measures,
+    describe_measures,
+)
+from sknn_basics.estimators._base.notebook import LayersHTMLMixin
+from sknn_basics.estimators._base.saving import PersistenceMixin, read_weights
+from sknn_basics.estimators._base.validation import ValidationMixin
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import Layer, count_parameters, describe_layers, summarise
-from sknn_basics.persistence import PersistenceMixin, read_weights
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
     NotifyEpochs,
@@ -58,7 +72,6 @@ from sknn_basics.training.policies import schedule_callbacks, stochastic_callbac
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
 from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
-from sknn_basics.validation import ValidationMixin
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
 # and makes results independent of the order of sums: of the number of threads, of the rows that
@@ -191,7 +204,7 @@ class NeuralEstimator(
 
     # Fitting.
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to training data.
 
@@ -246,7 +259,7 @@ class NeuralEstimator(
             )
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def initialize(self, X, y):
         """Make the network for data like the given, with its initial weights, without training.
 
@@ -312,7 +325,7 @@ class NeuralEstimator(
         X, y = as_array(X), as_array(y)
         if n_epochs is None:
             n_epochs = 1 if incremental else self.max_iter
-        context = self._init_callback_context(max_subtasks=n_epochs)
+        context = begin_callbacks(self, n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
@@ -345,7 +358,7 @@ class NeuralEstimator(
         net.callbacks = self._choose_callbacks(score, incremental)
         if validation is not None:
             net.callbacks.append(WarnOfOtherScale())
-        if getattr(self, "_skl_callbacks", None):
+        if has_callbacks(self):
             net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
         net.callbacks += self.callbacks or []
         self._start_net(net, continued, had_optimiser)
@@ -392,7 +405,7 @@ class NeuralEstimator(
         """Check the sample weights."""
         if sample_weight is None:
             return None
-        return _check_sample_weight(
+        return check_sample_weight(
             as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
 

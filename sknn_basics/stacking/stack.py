@@ -9,8 +9,9 @@ from torch import Tensor
 
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer, random_layers
-from sknn_basics.modules.stacked import apply, stack_layers
-from sknn_basics.modules.stacked_linear import LinearLayers, Memory
+from sknn_basics.stacking.layers import apply, stack_layers
+from sknn_basics.stacking.linear import LinearLayers, Memory
+from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Course, Net
@@ -20,7 +21,6 @@ from sknn_basics.training.optimisers import (
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
-from sknn_basics.training.sources import Sources
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")

@@ -5,17 +5,31 @@ from numbers import Real
 
 import numpy as np
 import torch
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from sknn_basics.autoencoder import DenseAutoencoder
-from sknn_basics.documentation import AUTOENCODER_PARAMETERS, VARIATIONAL_PARAMETERS, documented
+from sknn_basics._compat import Interval, StrOptions, fit_context
+from sknn_basics.estimators._base.transformers import NeuralTransformer
+from sknn_basics.estimators._base.types import (
+    Activation,
+    Callbacks,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    RandomState,
+    Scoring,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.estimators.autoencoders.dense import DenseAutoencoder
 from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
 from sknn_basics.modules.layers import standard_deviation
 from sknn_basics.training.losses import BinaryCrossEntropy, NormalLikelihood, VariationalLoss
-from sknn_basics.transformers import NeuralTransformer
 
 # Draws over which the evidence lower bound is averaged.
 N_DRAWS = 16
@@ -35,7 +49,7 @@ VARIATIONAL_CONSTRAINTS = {
 class VariationalMixin:
     """What variational autoencoders share: normally distributed latents, and new samples."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, X_clean=None, X_val=None, X_clean_val=None):
         """Fit the network to reconstruct X, or `X_clean` from X.
 
@@ -73,7 +87,7 @@ class VariationalMixin:
         return self
 
     @available_if(NeuralTransformer._has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, X_clean=None):
         """Train for one epoch on the given data.
 
@@ -266,7 +280,6 @@ def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-@documented(AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS)
 class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     """Variational autoencoder of dense networks.
 
@@ -276,7 +289,174 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
 
     Parameters
     ----------
-    %(parameters)s
+    hidden_layer_sizes : array-like of int, default=(512, 256)
+        Number of units of each hidden layer of the encoder; ``()`` for none.
+
+    n_components : int, default=20
+        Number of latents of a sample.
+
+    activation : str or nn.Module class, default='relu'
+        Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
+        elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu',
+        ...), or a class that is called without arguments.
+
+    beta : float, default=1.0
+        Weight of the divergence of the latents from the unit normal: more of it disentangles
+        them, less reconstructs better.
+
+    noise_variance : float or 'auto', default='auto'
+        Variance of the normal noise around a reconstruction, under which the squared error is a
+        log-likelihood: less of it reconstructs better, more keeps latents closer to the unit
+        normal, until they carry nothing. 'auto' learns it: each step takes the mean squared
+        error of its batch. The cross-entropy has none.
+
+    decoder_layer_sizes : array-like of int or None, default=None
+        Number of units of each hidden layer of the decoder; None mirrors the encoder.
+
+    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+        Minus the log-likelihood of a sample around its reconstruction, summed over features:
+        the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
+        of binary ones. 'auto' is the squared error.
+
+    out_activation : {'auto', 'logistic', 'identity'}, default='auto'
+        Activation of the reconstruction; 'auto' is the logistic function with the
+        cross-entropy, and with loss 'auto' where all values of X (and of X_clean) lie in [0,
+        1].
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a unit's output in training; one value, or one a hidden layer.
+
+    normalization : {'batch', 'layer'} or None, default=None
+        Normalization between the linear part and the activation of each hidden layer.
+
+    max_norm : float or None, default=None
+        Largest norm of the weights into each hidden unit, restored after every step.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
     Attributes
     ----------
     kl_ : ndarray of shape (n_components,)
@@ -287,7 +467,54 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
         Variance of the features around a reconstruction, given or learnt; None with
         `loss='binary_cross_entropy'`.
 
-    %(attributes)s
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
     See Also
     --------
     Autoencoder : An autoencoder whose latents have no distribution.
@@ -348,49 +575,49 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
 
     def __init__(
         self,
-        hidden_layer_sizes=(512, 256),
-        n_components=20,
-        activation="relu",
+        hidden_layer_sizes: Ints = (512, 256),
+        n_components: Int = 20,
+        activation: Activation = "relu",
         *,
-        beta=1.0,
-        noise_variance="auto",
-        decoder_layer_sizes=None,
-        loss="auto",
-        out_activation="auto",
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=0.0,
-        normalization=None,
-        max_norm=None,
-        weight_init="auto",
-        clip_grad_norm=None,
-        init_from=None,
-        init_layers=None,
-        frozen_layers=None,
-        scoring=None,
-        callbacks=None,
-        device="auto",
-        dtype="auto",
-        compile=False,
+        beta: Float = 1.0,
+        noise_variance: Float | str = "auto",
+        decoder_layer_sizes: Ints | None = None,
+        loss: str = "auto",
+        out_activation: str = "auto",
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        dropout: Floats = 0.0,
+        normalization: str | None = None,
+        max_norm: Float | None = None,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
     ):
         self._store(locals())
 

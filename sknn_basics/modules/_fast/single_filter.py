@@ -5,9 +5,10 @@ from itertools import product
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.grad import conv2d_weight
+
+from sknn_basics._compat import once_differentiable
 
 Place = tuple[slice, ...]
 
@@ -63,7 +64,7 @@ def places_of_taps(kernel: Sequence[int], size: Sequence[int]) -> list[tuple[Pla
 
     Examples
     --------
-    >>> from sknn_basics.modules.single_filter import places_of_taps
+    >>> from sknn_basics.modules._fast.single_filter import places_of_taps
     >>> places_of_taps([3], [5])[0]  # the first tap: each pixel counts in the next result
     ((Ellipsis, slice(1, 5, None)), (Ellipsis, slice(0, 4, None)))
     """

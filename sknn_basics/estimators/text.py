@@ -1,27 +1,37 @@
 """Text generation."""
 
+from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    StrOptions,
-    validate_params,
-)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import hidden_sizes, one_a_layer
-from sknn_basics.documentation import RECURRENT_PARAMETERS, documented
+from sknn_basics._compat import HasMethods, Interval, StrOptions, fit_context, validate_params
+from sknn_basics.estimators._base.checks import hidden_sizes, one_a_layer
+from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.texts import LEVELS, TextInputs, check_texts
+from sknn_basics.estimators._base.types import (
+    Callbacks,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    RandomState,
+    Scoring,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.estimators.recurrent import RecurrentEstimator, recurrent_only
 from sknn_basics.modules.cells import CELLS
 from sknn_basics.modules.recurrent import Embedding, OneHot, RecurrentNetwork
-from sknn_basics.rnn import RecurrentEstimator, recurrent_only
 from sknn_basics.training.losses import CrossEntropy, SequenceLoss
 from sknn_basics.training.optimisers import SOLVERS
 from sknn_basics.training.text import (
@@ -33,13 +43,11 @@ from sknn_basics.training.text import (
     logits_behind,
     read_on,
 )
-from sknn_basics.vocabulary import LEVELS, TextInputs, check_texts
 
 # Width of an embedding of words; characters are one-hot encoded.
 WORD_EMBEDDING = 64
 
 
-@documented(RECURRENT_PARAMETERS)
 class TextGenerator(TextInputs, NeuralEstimator):
     """Recurrent network that learns to continue texts, by characters or by words.
 
@@ -49,77 +57,218 @@ class TextGenerator(TextInputs, NeuralEstimator):
     Parameters
     ----------
     level : {'char', 'word'}, default='char'
-        What tokens are: characters; or numbers, words (with the apostrophes and hyphens in them),
-        punctuation marks and ends of lines. Spaces are then not kept, but written where they
-        usually are.
+        What tokens are: characters; or numbers, words (with the apostrophes and hyphens in
+        them), punctuation marks and ends of lines. Spaces are then not kept, but written where
+        they usually are.
+
     window : int, default=40
         Number of tokens of a training window.
+
     step : int, default=3
         Number of tokens from the beginning of a window to that of the next one.
+
     target : {'each', 'last'}, default='each'
-        What is predicted in training: the token behind each token of a window, or the one behind
-        its last token alone.
+        What is predicted in training: the token behind each token of a window, or the one
+        behind its last token alone.
+
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Number of cells of each recurrent layer.
+
+    cell : {'lstm', 'gru', 'rnn'}, default='lstm'
+        Kind of the cells: long short-term memory, gated recurrent units, or plain ones with
+        tanh.
+
     embedding_size : int, None or 'auto', default='auto'
-        Number of values that stand for a token, learnt with the rest; None for one-hot encoding.
-        'auto' is None for characters and 64 for words.
+        Number of values that stand for a token, learnt with the rest; None for one-hot
+        encoding. 'auto' is None for characters and 64 for words.
+
     vocabulary : array-like of str or None, default=None
         The tokens; None takes those of the texts of the first fit.
+
     max_tokens : int or None, default=None
-        How many tokens are taken from the texts, the most frequent ones, besides the unknown token;
-        None takes all.
+        How many tokens are taken from the texts, the most frequent ones, besides the unknown
+        token; None takes all.
+
     unknown_token : str, None or 'auto', default='auto'
-        Token that stands for all others, in training and later; None raises an error where there
-        are others. 'auto' is None for characters and '<unk>' for words.
-    max_iter : int, default=20
-        Largest number of epochs.
+        Token that stands for all others, in training and later; None raises an error where
+        there are others. 'auto' is None for characters and '<unk>' for words.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping an output of a recurrent layer in training; one value, or one a
+        layer.
+
+    recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a cell's output on its way to the next step in training, the
+        same cells at all steps of a sequence; one value, or one a layer.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
     batch_size : int or 'auto', default='auto'
         Number of windows a batch; 'auto' is ``min(100, n_windows)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.002
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=20
+        Largest number of epochs.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
     early_stopping : bool, default=False
-        Whether to hold out the last windows, which share no token with the others, stop when their
-        score does not improve by `tol` for `n_iter_no_change` epochs, and restore the best weights.
+        Whether to hold out the last windows, which share no token with the others, stop when
+        their score does not improve by `tol` for `n_iter_no_change` epochs, and restore the
+        best weights.
+
     validation_fraction : float in [0, 1), default=0.1
         Share of the windows to hold out.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
     scoring : {'loss'} or None, default=None
-        What is recorded on the validation data and watched by `early_stopping`: minus the loss, or
-        minus the bits a token.
+        What is recorded on the validation data and watched by `early_stopping`: minus the loss,
+        or minus the bits a token.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
     dtype : {'float32', 'float64'}, default='float32'
         Data type of the network.
-    %(parameters)s
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
     Attributes
     ----------
     tokens_ : list of str
         The tokens, in the order of columns of `predict_proba`.
+
     vocabulary_ : dict of str to int
         The place of each token in `tokens_`.
+
     token_counts_ : ndarray of shape (n_tokens,)
         How often each was in the texts of the first fit.
+
     unknown_token_ : str or None
         The token that stands for all others.
+
     n_tokens_ : int
         Number of tokens.
+
     module_ : nn.Module
         The network.
+
     net_ : skorch.NeuralNet
         The net that has trained it.
+
     history_ : dict of str to ndarray of shape (n_epochs,)
-        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
-        validation data, 'valid_loss' and 'valid_score'.
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
     loss_ : float
-        Loss of the last epoch: minus the mean logarithm of a target's probability.
+        Loss of the last epoch.
+
     best_loss_ : float or None
         Smallest training loss of all epochs; None with `early_stopping`.
+
     loss_curve_ : list of float
         Training loss of every epoch, the L2 penalty included.
+
     validation_scores_ : list of float or None
         Score on the validation data after every epoch.
+
     best_validation_score_ : float or None
         Best score on the validation data.
+
     n_iter_ : int
         Number of epochs of the last fit.
+
     t_ : int
-        Number of training windows that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once an epoch.
+
     n_parameters_ : int
         Number of parameters of the network.
 
@@ -183,49 +332,49 @@ class TextGenerator(TextInputs, NeuralEstimator):
 
     def __init__(
         self,
-        level="char",
+        level: str = "char",
         *,
-        window=40,
-        step=3,
-        target="each",
-        hidden_layer_sizes=(128, 128),
-        cell="lstm",
-        embedding_size="auto",
-        vocabulary=None,
-        max_tokens=None,
-        unknown_token="auto",
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        solver="adam",
-        alpha=0.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.002,
-        power_t=0.5,
-        max_iter=20,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        weight_init="auto",
-        clip_grad_norm=None,
-        init_from=None,
-        init_layers=None,
-        frozen_layers=None,
-        scoring=None,
-        callbacks=None,
-        device="auto",
-        dtype="float32",
-        compile=False,
+        window: Int = 40,
+        step: Int = 3,
+        target: str = "each",
+        hidden_layer_sizes: Ints = (128, 128),
+        cell: str = "lstm",
+        embedding_size: Int | str | None = "auto",
+        vocabulary: Sequence[str] | np.ndarray | None = None,
+        max_tokens: Int | None = None,
+        unknown_token: str | None = "auto",
+        dropout: Floats = 0.0,
+        recurrent_dropout: Floats = 0.0,
+        solver: Solver = "adam",
+        alpha: Float = 0.0,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.002,
+        power_t: Float = 0.5,
+        max_iter: Int = 20,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "float32",
+        compile: bool = False,
     ):
         self._store(locals())
 
@@ -257,7 +406,7 @@ class TextGenerator(TextInputs, NeuralEstimator):
         """
         return self._fit_texts(X, X_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def _fit_texts(self, X, X_val):
         return self._fit_epochs(X, None, None, X_val, None, None)
 
@@ -279,7 +428,7 @@ class TextGenerator(TextInputs, NeuralEstimator):
         return super().initialize(X, y)
 
     @available_if(NeuralEstimator._has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Train for one epoch on the given texts.
 

@@ -11,13 +11,12 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 
+from sknn_basics._compat import is_compiled
 from sknn_basics.modules.recurrent import RecurrentNetwork
-from sknn_basics.modules.stacked import has_convolutions, unstackable_layer
-from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
-from sknn_basics.training.net import Course, Net
-from sknn_basics.training.report import Report
-from sknn_basics.training.sources import Sources
-from sknn_basics.training.stack import (
+from sknn_basics.stacking.layers import has_convolutions, unstackable_layer
+from sknn_basics.stacking.report import Report
+from sknn_basics.stacking.sources import Sources
+from sknn_basics.stacking.stack import (
     Stack,
     Structure,
     Unstackable,
@@ -25,6 +24,8 @@ from sknn_basics.training.stack import (
     structure,
     why_unstackable,
 )
+from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
+from sknn_basics.training.net import Course, Net
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
 # processor as busy as a stack does: `python -m benchmarks.stacking`.
@@ -443,7 +444,7 @@ def reason_alone(net: Net) -> str | None:
         return "a callback watches gradients"
     if layer := unstackable_layer(net.module_):
         return f"{layer} has no stacked form"
-    if net.module_._compiled_call_impl is not None:
+    if is_compiled(net.module_):
         return "it is compiled"
     if not net.trainable_:
         return "nothing is trained"

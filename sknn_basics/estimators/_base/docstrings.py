@@ -1,10 +1,17 @@
-"""Docstrings of parameters that many estimators share, written once."""
+"""Docstrings of parameters and attributes that many estimators share, written once.
 
-import inspect
+`make docstrings` writes them into the docstrings of the classes, with the default that each class
+has; `make lint` fails where they differ. A text that only one class has stands in its docstring.
+"""
+
+import ast
 import re
-from collections.abc import Callable, Mapping
-from textwrap import dedent, indent
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent, fill, indent
 from types import MappingProxyType
+from typing import NamedTuple
 
 PARAMETERS = {
     "hidden_layer_sizes": """array-like of int, default=(100,)
@@ -339,51 +346,191 @@ Biases of each layer.""",
 Number of layers, the inputs among them.""",
 }
 
-# Where parameters are filled in.
-MARK = "%(parameters)s\n"
+TEXT_PARAMETERS = {
+    **RECURRENT_PARAMETERS,
+    "hidden_layer_sizes": """array-like of int, default=(128, 128)
+Number of cells of each recurrent layer.""",
+    "max_iter": """int, default=20
+Largest number of epochs.""",
+    "batch_size": """int or 'auto', default='auto'
+Number of windows a batch; 'auto' is ``min(100, n_windows)``.""",
+    "early_stopping": """bool, default=False
+Whether to hold out the last windows, which share no token with the others, stop when their
+score does not improve by `tol` for `n_iter_no_change` epochs, and restore the best weights.""",
+    "validation_fraction": """float in [0, 1), default=0.1
+Share of the windows to hold out.""",
+    "scoring": """{'loss'} or None, default=None
+What is recorded on the validation data and watched by `early_stopping`: minus the loss, or
+minus the bits a token.""",
+    "dtype": """{'float32', 'float64'}, default='float32'
+Data type of the network.""",
+}
+
+TEXT_ATTRIBUTES = {
+    "history_": """dict of str to ndarray of shape (n_epochs,)
+What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and, with
+validation data, 'valid_loss' and 'valid_score'.""",
+    "loss_": """float
+Loss of the last epoch: minus the mean logarithm of a target's probability.""",
+    "t_": """int
+Number of training windows that were seen, counted once an epoch.""",
+}
+
+RNN_AUTOENCODER_PARAMETERS = {
+    **RECURRENT_PARAMETERS,
+    **AUTOENCODER_PARAMETERS,
+    "hidden_layer_sizes": """array-like of int, default=(32,)
+Number of units of each recurrent layer of the encoder.""",
+    "bidirectional": """bool, default=False
+Whether the encoder reads each sequence in both directions. The decoder writes in one.""",
+    "dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping a unit's output in training, in the encoder; one value, or one a
+layer.""",
+    "recurrent_dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping a unit's output from step to step in training, in the encoder; one
+value, or one a layer.""",
+    "data_format": """{'auto', 'channels_last', 'channels_first'}, default='auto'
+Whether X has shape (n_samples, n_steps, n_features), channels last, or (n_samples,
+n_features, n_steps), as aeon, sktime and tsai have it. 'auto' is last, and warns where X
+looks as if it had the other layout. Reconstructions have that of X.""",
+}
 
 
-def documented(
-    parameters: Mapping[str, str] = MappingProxyType({}),
-    attributes: Mapping[str, str] = MappingProxyType({}),
-) -> Callable[[type], type]:
-    """Fill in the docstring of an estimator.
-
-    ``%(parameters)s`` stands for all parameters of ``__init__`` in their order, those that the
-    docstring describes itself among them; ``%(attributes)s`` for all shared attributes.
+class Family(NamedTuple):
+    """Which shared texts a class has.
 
     Parameters
     ----------
-    parameters, attributes : dict
-        Texts of the estimator's family, which go before the shared ones.
+    parameters, attributes : dict of str to str
+        Texts of its family, which go before those that all have.
+    all_attributes : bool
+        Whether it has all attributes that all have, or only those that its docstring names.
     """
 
-    def document(estimator_class: type) -> type:
-        text, own = _take_own(inspect.cleandoc(estimator_class.__doc__))
-        texts = {**PARAMETERS, **parameters, **own}
-        names = inspect.signature(estimator_class).parameters
-        text = text.replace(MARK, _entries({name: texts[name] for name in names}))
-        text = text.replace("%(attributes)s\n", _entries({**attributes, **ATTRIBUTES}))
-        estimator_class.__doc__ = text
-        return estimator_class
-
-    return document
+    parameters: Mapping[str, str] = MappingProxyType({})
+    attributes: Mapping[str, str] = MappingProxyType({})
+    all_attributes: bool = True
 
 
-def _take_own(text: str) -> tuple[str, dict[str, str]]:
-    """Take the parameters that a docstring describes itself out of it."""
-    before, heading, section = text.partition("Parameters\n----------\n")
-    end = re.search(r"^[A-Z].*\n-", section, re.MULTILINE).start()
-    described = section[:end].replace(MARK, "")
-    _, *entries = re.split(r"^(\w+) : ", described, flags=re.MULTILINE)
-    pairs = zip(entries[::2], entries[1::2])
-    own = {name: dedent(" " * 4 + entry).rstrip() for name, entry in pairs}
-    return before + heading + MARK + section[end:], own
+FAMILIES = {
+    "dense.py": {
+        "MLPClassifier": Family(attributes=DENSE_ATTRIBUTES),
+        "MLPRegressor": Family(attributes=DENSE_ATTRIBUTES),
+    },
+    "convolutional.py": {
+        "ConvNetClassifier": Family(CONVNET_PARAMETERS),
+        "ConvNetRegressor": Family(CONVNET_PARAMETERS),
+    },
+    "recurrent.py": {
+        "RNNClassifier": Family(RECURRENT_PARAMETERS),
+        "RNNRegressor": Family(RECURRENT_PARAMETERS),
+    },
+    "text.py": {"TextGenerator": Family(TEXT_PARAMETERS, TEXT_ATTRIBUTES, all_attributes=False)},
+    "autoencoders/dense.py": {"Autoencoder": Family(AUTOENCODER_PARAMETERS)},
+    "autoencoders/variational.py": {
+        "VariationalAutoencoder": Family(AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS)
+    },
+    "autoencoders/convolutional.py": {
+        "ConvAutoencoder": Family(CONV_AUTOENCODER_PARAMETERS),
+        "VariationalConvAutoencoder": Family(CONV_AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS),
+    },
+    "autoencoders/recurrent.py": {"RNNAutoencoder": Family(RNN_AUTOENCODER_PARAMETERS)},
+}
+
+SECTION = r"^(?=[A-Z][\w ]*\n-{3,}$)"
+ENTRY = r"^(\w+) : "
+INDENT, WIDTH = " " * 4, 92
 
 
-def _entries(descriptions: dict[str, str]) -> str:
+def main(arguments: list[str]) -> int:
+    """Write the docstrings, or with ``--check`` tell which files have others."""
+    differing = []
+    for name, families in FAMILIES.items():
+        path = Path(__file__).parent.parent / name
+        source = path.read_text()
+        written = rewrite(source, families)
+        if written != source:
+            differing.append(str(path))
+            if "--check" not in arguments:
+                path.write_text(written)
+    if "--check" in arguments and differing:
+        print("Docstrings are not those of docstrings.py; run `make docstrings`:", *differing)
+        return 1
+    return 0
+
+
+def rewrite(source: str, families: Mapping[str, Family]) -> str:
+    """Write the shared texts into the docstrings of classes in a source."""
+    lines = source.split("\n")
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    for node in reversed([node for node in classes if node.name in families]):
+        text = document(ast.get_docstring(node), families[node.name], defaults(node, source))
+        place = slice(node.body[0].lineno - 1, node.body[0].end_lineno)
+        prefix = "r" * lines[place.start].lstrip().startswith("r")
+        lines[place] = indent(f'{prefix}"""{text}\n"""', INDENT).split("\n")
+    return "\n".join(lines)
+
+
+def defaults(node: ast.ClassDef, source: str) -> dict[str, str]:
+    """Read the parameters of ``__init__`` and their defaults, in their order."""
+    (init,) = [f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
+    names = [a.arg for a in (*init.args.args[1:], *init.args.kwonlyargs)]
+    values = [*init.args.defaults, *init.args.kw_defaults]
+    texts = [ast.get_source_segment(source, value).replace('"', "'") for value in values]
+    return dict(zip(names, texts, strict=True))
+
+
+def document(text: str, family: Family, values: Mapping[str, str]) -> str:
+    """Fill in the sections of parameters and attributes of a docstring."""
+    sections = re.split(SECTION, text, flags=re.MULTILINE)
+    shared = {**PARAMETERS, **family.parameters}
+    for i, section in enumerate(sections):
+        title = section.partition("\n")[0]
+        if title == "Parameters":
+            own = read_entries(section)
+            texts = {name: shared.get(name) or own[name] for name in values}
+            texts = {name: with_default(text, values[name]) for name, text in texts.items()}
+            sections[i] = write_section(title, texts)
+        elif title == "Attributes":
+            own = read_entries(section)
+            known = {**family.attributes, **ATTRIBUTES}
+            first = {name: known.get(name, text) for name, text in own.items()}
+            rest = known if family.all_attributes else {}
+            own = {name: text for name, text in own.items() if name not in known}
+            sections[i] = write_section(title, {**own, **rest} if rest else first)
+    return "".join(sections).rstrip()
+
+
+def read_entries(section: str) -> dict[str, str]:
+    """Read the entries of a section: name -> text without its indentation."""
+    _, *parts = re.split(ENTRY, section, flags=re.MULTILINE)
+    return {name: dedent(INDENT + text).strip() for name, text in zip(parts[::2], parts[1::2])}
+
+
+def with_default(text: str, value: str) -> str:
+    """Let the first line of a text tell the default that the signature has."""
+    kind, *description = text.split("\n")
+    return "\n".join([re.sub(r"default=.*", lambda _: f"default={value}", kind), *description])
+
+
+def write_section(title: str, texts: Mapping[str, str]) -> str:
+    """Write a section of entries."""
     entries = []
-    for name, description in descriptions.items():
-        kind, *lines = description.split("\n")
-        entries.append(f"{name} : {kind}\n" + indent("\n".join(lines), "    ") + "\n\n")
-    return "".join(entries)
+    for name, text in texts.items():
+        kind, _, description = text.partition("\n")
+        entries.append(f"{name} : {kind}\n{indent(wrap(description), INDENT)}\n")
+    return f"{title}\n{'-' * len(title)}\n" + "\n".join(entries) + "\n"
+
+
+def wrap(description: str) -> str:
+    """Break paragraphs anew where a line is too long for its place."""
+    if max(map(len, description.split("\n"))) <= WIDTH - len(INDENT):
+        return description
+    paragraphs = description.split("\n\n")
+    return "\n\n".join(
+        fill(" ".join(p.split()), WIDTH - len(INDENT), break_on_hyphens=False) for p in paragraphs
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -28,7 +28,7 @@ def join_words(tokens: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> from sknn_basics.vocabulary import join_words
+    >>> from sknn_basics.estimators._base.texts import join_words
     >>> join_words(["Words", ",", '"', "words", '"', "(", "all", "of", "them", ")", "!"])
     'Words, "words" (all of them)!'
     """

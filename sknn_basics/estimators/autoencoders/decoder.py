@@ -5,12 +5,12 @@ from math import prod
 import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 
-from sknn_basics.checks import check_latents
+from sknn_basics.estimators._base.checks import check_latents
+from sknn_basics.estimators._base.saving import check_version, package_version
 from sknn_basics.modules.autoencoder import dense_decoder
 from sknn_basics.modules.conv_autoencoder import ConvDecoder
 from sknn_basics.modules.images import undo_preprocessing
 from sknn_basics.modules.recurrent_autoencoder import recurrent_decoder
-from sknn_basics.persistence import check_version, package_version
 from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
 from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS

@@ -14,8 +14,8 @@ from sknn_basics.modules.images import ChannelScale, ImageInput
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
-from sknn_basics.modules.stacked_linear import IN_PLACE, Layer, LinearLayers, below
-from sknn_basics.modules.stacked_recurrent import StackedRecurrent, apply_each
+from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers, below
+from sknn_basics.stacking.recurrent import StackedRecurrent, apply_each
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 

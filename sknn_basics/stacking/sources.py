@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sknn_basics.modules.stacked_linear import Memory
+from sknn_basics.stacking.linear import Memory
 from sknn_basics.training.batches import ArrayDataset, Batches
 
 # Most memory that the inputs of all sources together take, where all of them are kept.

@@ -2,30 +2,41 @@
 
 import warnings
 from numbers import Integral
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_scalar, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics.checks import unchanged_by_failure
-from sknn_basics.held_out import count_held_out, takes_validation
+from sknn_basics._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_method_params,
+    check_sample_weight,
+    fit_context,
+    routing_enabled,
+)
+from sknn_basics.estimators._base.checks import unchanged_by_failure
+from sknn_basics.estimators._base.held_out import count_held_out, takes_validation
+from sknn_basics.estimators._base.timeline import (
+    Timeline,
+    check_index,
+    column_names,
+    is_pandas,
+    label,
+)
+from sknn_basics.estimators._base.types import Int
 from sknn_basics.preprocessing.windows import (
     SlidingWindow,
     check_series,
     split_columns,
     window_rows,
 )
-from sknn_basics.timeline import Timeline, check_index, column_names, is_pandas, label
 from sknn_basics.training.devices import as_array
 
 NUMBERS = {"dtype": np.float64, "ensure_all_finite": True}
@@ -157,16 +168,16 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
-        window=10,
+        estimator: Any,
+        window: Int = 10,
         *,
-        step=1,
-        horizon=1,
-        target=None,
-        exogenous=None,
-        scaler="standard",
-        input="auto",
-        follows_training="auto",
+        step: Int = 1,
+        horizon: Int = 1,
+        target: Any = None,
+        exogenous: Any = None,
+        scaler: Any = "standard",
+        input: str = "auto",
+        follows_training: bool = "auto",
     ):
         self.estimator = estimator
         self.window = window
@@ -178,7 +189,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         self.input = input
         self.follows_training = follows_training
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, *, X_val=None, **fit_params):
         """Fit scaler and regressor to a series.
 
@@ -240,10 +251,10 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         if n_val:
             validation = {"X_val": inputs[-n_val:], "y_val": target[-n_val:]}
             if fit_params.get("sample_weight") is not None:
-                weight = _check_sample_weight(fit_params["sample_weight"], series)
+                weight = check_sample_weight(fit_params["sample_weight"], series)
                 validation["sample_weight_val"] = weight[rows[-n_val:]]
             rows = rows[: self._count_before(len(rows) - n_val)]
-        fit_params = _check_method_params(X, fit_params, indices=rows)
+        fit_params = check_method_params(X, fit_params, indices=rows)
         self.estimator_ = clone(self.estimator).fit(
             inputs[: len(rows)], target[: len(rows)], **fit_params, **validation
         )
@@ -315,7 +326,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             )
         true = window_rows(series[first:, self.target_], horizon).reshape(-1, n_targets)
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
+            weight = check_sample_weight(sample_weight, series, ensure_non_negative=True)
             sample_weight = np.repeat(weight[first:][:n_windows], horizon)
         return r2_score(true, ahead.reshape(-1, n_targets), sample_weight=sample_weight)
 
@@ -456,7 +467,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     def _route(self, fit_params: dict) -> dict:
         """Choose what the regressor's fit is given besides windows and targets."""
-        if _routing_enabled():
+        if routing_enabled():
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params
 

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from sknn_basics.checks import check_numeric, check_samples, has_channels
+from sknn_basics.estimators._base.checks import check_numeric, check_samples, has_channels
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import SequenceLoss
 

@@ -1,0 +1,39 @@
+"""Types of parameters that many estimators share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from skorch.callbacks import Callback
+from torch import nn
+from torch.optim import Optimizer
+
+from sknn_basics.training.schedules import Schedule
+
+Int: TypeAlias = int | np.integer
+Float: TypeAlias = float | np.floating | np.integer
+Ints: TypeAlias = Int | Sequence[Int] | np.ndarray
+Floats: TypeAlias = Float | Sequence[Float] | np.ndarray
+# One value for all blocks of a network, one a block, or one for each convolution of a block.
+Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | np.ndarray
+Names: TypeAlias = str | list[str] | tuple[str, ...]
+Choices: TypeAlias = str | Sequence[str | None] | None
+
+RandomState: TypeAlias = Int | np.random.RandomState | None
+Activation: TypeAlias = str | Callable[[], nn.Module]
+Activations: TypeAlias = Activation | Sequence[Activation]
+Solver: TypeAlias = str | Callable[..., Optimizer]
+LearningRate: TypeAlias = str | Schedule | Callable[[int], float]
+WeightInit: TypeAlias = str | Callable[..., Any]
+ClassWeight: TypeAlias = Mapping[Any, Float] | list[Mapping[Any, Float]] | str | None
+Source: TypeAlias = BaseEstimator | Mapping[str, np.ndarray] | str | PathLike | None
+Scoring: TypeAlias = str | Callable[..., float] | None
+Callbacks: TypeAlias = (
+    Sequence[Callback | type[Callback] | tuple[str, Callback | type[Callback]]] | None
+)
+Device: TypeAlias = str | torch.device
+# What is called with batches of images.
+OfImages: TypeAlias = str | nn.Module | Callable[..., Any] | None

@@ -1,0 +1,456 @@
+"""Autoencoders."""
+
+from numbers import Integral, Real
+
+from sknn_basics._compat import Interval, StrOptions
+from sknn_basics.estimators._base.checks import check_samples, hidden_sizes, one_a_layer
+from sknn_basics.estimators._base.transformers import NeuralTransformer
+from sknn_basics.estimators._base.types import (
+    Activation,
+    Callbacks,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    RandomState,
+    Scoring,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, dense_autoencoder
+from sknn_basics.modules.layers import ACTIVATIONS
+from sknn_basics.training.losses import Reconstruction
+
+CODE_CONSTRAINTS = {
+    "latent_activation": [StrOptions(set(ACTIVATIONS)), callable],
+    "noise": [StrOptions(set(NOISES)), None],
+    "noise_amount": [Interval(Real, 0, None, closed="left")],
+    "sparsity": [Interval(Real, 0, None, closed="left")],
+}
+
+
+class CodeMixin:
+    """What autoencoders share whose latents are numbers, not distributions."""
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.noise == "mask" and self.noise_amount >= 1:
+            raise ValueError(
+                "noise='mask' needs a noise_amount in [0, 1), the share of values that are set "
+                f"to zero, got {self.noise_amount}."
+            )
+
+    def _describe_code(self) -> dict:
+        """Collect the arguments of a network that concern latents and noise."""
+        return {
+            "latent_activation": self.latent_activation,
+            "noise": self._describe_noise(),
+            "appends_latents": self.sparsity > 0,
+        }
+
+    def _describe_noise(self) -> list | None:
+        """Name what corrupts X, and collect its arguments."""
+        if self.noise is None:
+            return None
+        limits = self._input_range_ if self.noise == "gaussian" else []
+        return [self.noise, float(self.noise_amount), *limits]
+
+    def _make_criterion(self) -> Reconstruction:
+        loss = self._make_reconstruction_loss()
+        return Reconstruction(loss, self.n_outputs_, self.sparsity)
+
+
+class DenseAutoencoder(NeuralTransformer):
+    """What autoencoders of dense networks share: tabular X, and the sizes of layers."""
+
+    _parameter_constraints: dict = {
+        **NeuralTransformer._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "decoder_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
+    }
+
+    _decoder_kind = "dense"
+    _stochastic_only = ("dropout", "max_norm", "clip_grad_norm")
+
+    def _check_X(self, X, reset: bool):
+        X = check_samples(self, X, reset)
+        if X.ndim != 2:
+            raise ValueError(
+                f"X must have shape (n_samples, n_features), got {X.shape}: flatten the samples."
+            )
+        return X
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        encoder = hidden_sizes(self.hidden_layer_sizes)
+        decoder = encoder[::-1]
+        if self.decoder_layer_sizes is not None:
+            decoder = hidden_sizes(self.decoder_layer_sizes, "decoder_layer_sizes")
+        return {
+            "n_features": n_outputs,
+            "hidden_layer_sizes": encoder,
+            "n_components": int(self.n_components),
+            "decoder_layer_sizes": decoder,
+            "activation": self.activation if encoder or decoder else "identity",
+            "normalization": self.normalization if encoder or decoder else None,
+            "dropout": one_a_layer(self.dropout, len(encoder) + len(decoder), "dropout"),
+            "max_norm": self.max_norm,
+        }
+
+
+class Autoencoder(CodeMixin, DenseAutoencoder):
+    """Autoencoder of dense networks.
+
+    An encoder maps each sample to a few latents, and a decoder maps these back; both are trained
+    together to give back what they were given. With `noise`, it is a denoising autoencoder, with
+    `sparsity` a sparse one. It is a transformer: it reduces dimensions before any other estimator,
+    cleans with `reconstruct`, and finds anomalies with `score_samples`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(512, 256)
+        Number of units of each hidden layer of the encoder; ``()`` for none.
+
+    n_components : int, default=20
+        Number of latents of a sample.
+
+    activation : str or nn.Module class, default='relu'
+        Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
+        elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu',
+        ...), or a class that is called without arguments.
+
+    decoder_layer_sizes : array-like of int or None, default=None
+        Number of units of each hidden layer of the decoder; None mirrors the encoder.
+
+    latent_activation : str or nn.Module class, default='identity'
+        Activation of the latents, of the same kinds as `activation`.
+
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+        What is minimised, summed over features: the binary cross-entropy of a logistic output,
+        or half of the squared error of a linear one. 'auto' takes the former where all values
+        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+
+    out_activation : {'auto', 'logistic', 'identity'}, default='auto'
+        Activation of the reconstruction; 'auto' is what `loss` asks for.
+
+    noise : {'gaussian', 'mask'} or None, default=None
+        What corrupts X in training, while the uncorrupted X remains the target: normal noise,
+        clipped to the range of all values of X, or zeros in place of values.
+
+    noise_amount : float, default=0.2
+        Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets
+        to zero.
+
+    sparsity : float, default=0.0
+        Strength of an L1 penalty on the latents: what the sum of their absolute values,
+        averaged over samples, is multiplied with.
+
+    tied_weights : bool, default=False
+        Whether the decoder has the transposed weights of the encoder, and only biases of its
+        own.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a unit's output in training; one value, or one a hidden layer.
+
+    normalization : {'batch', 'layer'} or None, default=None
+        Normalization between the linear part and the activation of each hidden layer.
+
+    max_norm : float or None, default=None
+        Largest norm of the weights into each hidden unit, restored after every step.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    VariationalAutoencoder : An autoencoder whose latents are normally distributed.
+    sklearn.decomposition.PCA : What an autoencoder without hidden layers and activations finds.
+
+    Notes
+    -----
+    The reported losses are averaged over features. `score` and `score_samples` are negative squared
+    errors, averaged over features, whatever `loss` is: they compare models of different losses, and
+    are 0 for a perfect reconstruction.
+
+    References
+    ----------
+    Hinton and Salakhutdinov. "Reducing the dimensionality of data with neural networks."
+    Science 313 (2006): 504-507.
+
+    Vincent, Larochelle, Bengio and Manzagol. "Extracting and composing robust features with
+    denoising autoencoders." ICML 2008.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics import Autoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> X = X[:500] / 16
+    >>> model = Autoencoder(
+    ...     hidden_layer_sizes=(32,), n_components=2, solver="lbfgs", max_iter=60, random_state=0
+    ... )
+    >>> Z = model.fit_transform(X)
+    >>> Z.shape
+    (500, 2)
+    >>> pca = PCA(2).fit(X)
+    >>> error_of_pca = ((X - pca.inverse_transform(pca.transform(X))) ** 2).mean()
+    >>> bool(-model.score(X) < error_of_pca)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **DenseAutoencoder._parameter_constraints,
+        **CODE_CONSTRAINTS,
+        "tied_weights": ["boolean"],
+    }
+
+    _stochastic_only = ("noise", *DenseAutoencoder._stochastic_only)
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Ints = (512, 256),
+        n_components: Int = 20,
+        activation: Activation = "relu",
+        *,
+        decoder_layer_sizes: Ints | None = None,
+        latent_activation: Activation = "identity",
+        loss: str = "auto",
+        out_activation: str = "auto",
+        noise: str | None = None,
+        noise_amount: Float = 0.2,
+        sparsity: Float = 0.0,
+        tied_weights: bool = False,
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        dropout: Floats = 0.0,
+        normalization: str | None = None,
+        max_norm: Float | None = None,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.tied_weights and self.decoder_layer_sizes is not None:
+            raise ValueError(
+                "tied_weights=True mirrors the encoder: decoder_layer_sizes must be None, got "
+                f"{self.decoder_layer_sizes}."
+            )
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        return {
+            **super()._describe_module(n_outputs),
+            **self._describe_code(),
+            "tied_weights": bool(self.tied_weights),
+        }
+
+    def _make_module(self, structure: dict) -> AutoencoderNetwork:
+        return dense_autoencoder(**structure)

@@ -1,0 +1,415 @@
+"""Recurrent autoencoders."""
+
+from numbers import Integral
+
+from sknn_basics._compat import Interval, StrOptions
+from sknn_basics.estimators._base.checks import check_samples, hidden_sizes, one_a_layer
+from sknn_basics.estimators._base.sequences import warn_of_swapped_axes
+from sknn_basics.estimators._base.transformers import NeuralTransformer
+from sknn_basics.estimators._base.types import (
+    Activation,
+    Callbacks,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    RandomState,
+    Scoring,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.estimators.autoencoders.dense import CODE_CONSTRAINTS, CodeMixin
+from sknn_basics.estimators.recurrent import RecurrentEstimator, recurrent_only
+from sknn_basics.modules.cells import CELLS
+from sknn_basics.modules.recurrent_autoencoder import (
+    RecurrentAutoencoderNetwork,
+    recurrent_autoencoder,
+)
+
+
+class RNNAutoencoder(CodeMixin, NeuralTransformer):
+    """Recurrent autoencoder of sequences.
+
+    An encoder of recurrent layers reads a sequence, and maps its state behind the last step to a
+    few latents; a decoder of recurrent layers is given these at every step, and writes the sequence
+    again.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(32,)
+        Number of units of each recurrent layer of the encoder.
+
+    n_components : int, default=20
+        Number of latents of a sample.
+
+    cell : {'lstm', 'gru', 'rnn'}, default='lstm'
+        Kind of the cells: long short-term memory, gated recurrent units, or plain ones with
+        tanh.
+
+    bidirectional : bool, default=False
+        Whether the encoder reads each sequence in both directions. The decoder writes in one.
+
+    decoder_layer_sizes : array-like of int or None, default=None
+        Number of units of each hidden layer of the decoder; None mirrors the encoder.
+
+    data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
+        Whether X has shape (n_samples, n_steps, n_features), channels last, or (n_samples,
+        n_features, n_steps), as aeon, sktime and tsai have it. 'auto' is last, and warns where
+        X looks as if it had the other layout. Reconstructions have that of X.
+
+    latent_activation : str or nn.Module class, default='identity'
+        Activation of the latents, of the same kinds as `activation`.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a unit's output in training, in the encoder; one value, or one a
+        layer.
+
+    recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a unit's output from step to step in training, in the encoder;
+        one value, or one a layer.
+
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+        What is minimised, summed over features: the binary cross-entropy of a logistic output,
+        or half of the squared error of a linear one. 'auto' takes the former where all values
+        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+
+    out_activation : {'auto', 'logistic', 'identity'}, default='auto'
+        Activation of the reconstruction; 'auto' is what `loss` asks for.
+
+    noise : {'gaussian', 'mask'} or None, default=None
+        What corrupts X in training, while the uncorrupted X remains the target: normal noise,
+        clipped to the range of all values of X, or zeros in place of values.
+
+    noise_amount : float, default=0.2
+        Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets
+        to zero.
+
+    sparsity : float, default=0.0
+        Strength of an L1 penalty on the latents: what the sum of their absolute values,
+        averaged over samples, is multiplied with.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    Autoencoder : Autoencoder of dense networks.
+    RNNRegressor : Recurrent network regressor.
+
+    Notes
+    -----
+    X has shape (n_samples, n_steps, n_features), or that of `data_format`, or holds rows of shape
+    (n_samples, n_steps) with one number a step. All sequences have the same number of steps, in
+    `fit` and later.
+
+    References
+    ----------
+    Srivastava, Mansimov and Salakhutdinov. "Unsupervised learning of video representations using
+    LSTMs." ICML 2015.
+
+    Examples
+    --------
+    >>> from sknn_basics import RNNAutoencoder
+    >>> from sklearn.datasets import load_digits
+    >>> images = load_digits().images[:200] / 16  # read line by line
+    >>> model = RNNAutoencoder((16,), n_components=4, max_iter=3, random_state=0)
+    >>> model.fit_transform(images).shape
+    (200, 4)
+    >>> model.reconstruct(images).shape
+    (200, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **recurrent_only(NeuralTransformer._parameter_constraints),
+        **CODE_CONSTRAINTS,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "decoder_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
+        "cell": [StrOptions(set(CELLS))],
+        "bidirectional": ["boolean"],
+        "data_format": RecurrentEstimator._parameter_constraints["data_format"],
+        "recurrent_dropout": RecurrentEstimator._parameter_constraints["recurrent_dropout"],
+    }
+
+    _decoder_kind = "recurrent"
+    _stochastic_only = ("dropout", "recurrent_dropout", "noise", "clip_grad_norm")
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Ints = (32,),
+        n_components: Int = 20,
+        cell: str = "lstm",
+        *,
+        bidirectional: bool = False,
+        decoder_layer_sizes: Ints | None = None,
+        data_format: str = "auto",
+        latent_activation: Activation = "identity",
+        dropout: Floats = 0.0,
+        recurrent_dropout: Floats = 0.0,
+        loss: str = "auto",
+        out_activation: str = "auto",
+        noise: str | None = None,
+        noise_amount: Float = 0.2,
+        sparsity: Float = 0.0,
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())
+
+    def _check_X(self, X, reset: bool):
+        X = check_samples(self, X, reset)
+        if X.ndim > 3:
+            raise ValueError(
+                "X must have shape (n_samples, n_steps) or (n_samples, n_steps, n_features), got "
+                f"{X.shape}: flatten its steps."
+            )
+        if reset and self.data_format == "auto" and X.ndim == 3:
+            warn_of_swapped_axes(X)
+        return X
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        shape = [int(n) for n in self._sample_shape_]
+        is_swapped = self.data_format == "channels_first" and len(shape) == 2
+        n_steps, *step_shape = shape[::-1] if is_swapped else shape
+        encoder = hidden_sizes(self.hidden_layer_sizes)
+        decoder = encoder[::-1]
+        if self.decoder_layer_sizes is not None:
+            decoder = hidden_sizes(self.decoder_layer_sizes, "decoder_layer_sizes")
+        for name, sizes in (("hidden_layer_sizes", encoder), ("decoder_layer_sizes", decoder)):
+            if not sizes:
+                raise ValueError(f"{name} must name at least one recurrent layer.")
+        shares = {
+            name: one_a_layer(getattr(self, name), len(encoder), name)
+            for name in ("dropout", "recurrent_dropout")
+        }
+        return {
+            "n_steps": n_steps,
+            "step_shape": step_shape,
+            "n_outputs_a_step": n_outputs // n_steps,
+            "is_swapped": is_swapped,
+            "hidden_layer_sizes": encoder,
+            "n_components": int(self.n_components),
+            "decoder_layer_sizes": decoder,
+            "cell": self.cell,
+            "bidirectional": self.bidirectional,
+            **shares,
+            **self._describe_code(),
+        }
+
+    def _make_module(self, structure: dict) -> RecurrentAutoencoderNetwork:
+        return recurrent_autoencoder(**structure)
+
+    _draw_weights = RecurrentEstimator._draw_weights
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,1018 @@
+"""Convolutional networks."""
+
+import warnings
+from collections.abc import Sequence
+from math import isqrt
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+
+from sknn_basics._compat import Interval, StrOptions
+from sknn_basics.estimators._base.checks import (
+    as_size,
+    check_choice,
+    check_samples,
+    has_channels,
+    hidden_sizes,
+    one_a_block,
+    one_a_layer,
+)
+from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
+from sknn_basics.estimators._base.types import (
+    Activations,
+    Callbacks,
+    Choices,
+    ClassWeight,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    OfImages,
+    RandomState,
+    Scoring,
+    Sizes,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.modules.augmentation import as_augmentation, seeded_global_state
+from sknn_basics.modules.conv import CONVOLUTIONS, ConvNetwork
+from sknn_basics.modules.images import PIXEL_SCALES
+from sknn_basics.modules.layers import ACTIVATIONS
+from sknn_basics.training.devices import as_array
+
+DOWNSAMPLINGS = ("max", "average", "stride", None)
+NORMALIZATIONS = ("batch", "layer", None)
+# Sides of images are longer, but for those of strips.
+FEW_CHANNELS = 12
+CHANNEL_AXES = {"channels_first": 0, "channels_last": -1, "no_channels": None}
+
+
+class ImageEstimator(NeuralEstimator):
+    """What networks of images share: images as X, and the arguments of blocks."""
+
+    def _check_X(self, X, reset: bool):
+        X = check_images(X)
+        X = check_samples(self, X, reset)
+        if reset and self.data_format == self.image_shape == "auto":
+            warn_of_channels(X.shape)
+        return X
+
+    def _n_blocks(self) -> int:
+        return 1 if isinstance(self.filters, Integral) else len(self.filters)
+
+    def _describe_images(self) -> tuple[list[int], int | None]:
+        """Find the shape of an image as it comes, and its channel axis."""
+        shape = list(map(int, self._sample_shape_))
+        if self.image_shape != "auto":
+            wanted = as_size(self.image_shape, len(self.image_shape), "image_shape")
+            if np.prod(wanted) != np.prod(shape) or (len(shape) > 1 and wanted != tuple(shape)):
+                raise ValueError(f"image_shape={wanted} does not fit samples of shape {shape}.")
+            shape = list(wanted)
+        elif len(shape) == 1:
+            side = isqrt(shape[0])
+            return ([side, side] if side**2 == shape[0] else shape), None
+        data_format = self.data_format
+        if data_format == "auto":
+            data_format = "no_channels" if len(shape) < 3 else "channels_last"
+        axis = CHANNEL_AXES[data_format]
+        if len(shape) - (axis is not None) not in CONVOLUTIONS:
+            raise ValueError(
+                f"Samples of shape {tuple(shape)} with data_format={self.data_format!r} are no "
+                "images of one, two or three dimensions."
+            )
+        return shape, axis
+
+    def _describe_blocks(self, n_dims: int) -> list[dict]:
+        """Collect the arguments of each block."""
+        filters = [self.filters] if isinstance(self.filters, Integral) else list(self.filters)
+        if not filters or any(np.size(widths) == 0 for widths in filters):
+            raise ValueError(f"filters must give a convolution for each block, got {filters}.")
+        names = ("kernel_size", "strides", "padding", "downsample", "pool_size", "normalization")
+        names = (*names, "activation", "dropout", "max_norm")
+        values = {name: one_a_block(getattr(self, name), len(filters), name) for name in names}
+        check_blocks(values)
+        dropout = one_a_layer(values["dropout"], len(filters), "dropout")
+        blocks = []
+        for i, widths in enumerate(filters):
+            block = {name: values[name][i] for name in names}
+            block["filters"] = hidden_sizes(widths, "filters")
+            n_convolutions = len(block["filters"])
+            for name in ("kernel_size", "strides"):
+                sizes = one_a_convolution(block[name], n_convolutions, name)
+                block[name] = [as_size(size, n_dims, name) for size in sizes]
+            block["pool_size"] = as_size(block["pool_size"], n_dims, "pool_size")
+            block["dropout"] = dropout[i]
+            blocks.append(block)
+        return blocks
+
+
+class ConvNetEstimator(ImageEstimator):
+    """What the convolutional networks share: images as X, and blocks of convolutions."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "filters": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "strides": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "padding": [
+            "array-like",
+            StrOptions({"same", "valid"}),
+            Interval(Integral, 0, None, closed="left"),
+        ],
+        "downsample": ["array-like", StrOptions({"max", "average", "stride"}), None],
+        "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "normalization": ["array-like", StrOptions({"batch", "layer"}), None],
+        "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
+        "max_norm": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+        "hidden_dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "hidden_max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "features": [callable, None],
+        "image_shape": [StrOptions({"auto"}), "array-like"],
+        "data_format": [StrOptions({"auto", *CHANNEL_AXES})],
+        "preprocessing": [StrOptions(set(PIXEL_SCALES)), callable, None],
+        "augmentation": [callable, None],
+    }
+
+    _stochastic_only = (
+        *NeuralEstimator._stochastic_only,
+        "hidden_dropout",
+        "hidden_max_norm",
+        "augmentation",
+    )
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        shape, channel_axis = self._describe_images()
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        blocks = self._describe_blocks(len(shape) - (channel_axis is not None))
+        return {
+            "image_shape": shape,
+            "channel_axis": channel_axis,
+            "blocks": blocks if self.features is None else [],
+            "features": self.features,
+            "hidden_layer_sizes": sizes,
+            "n_outputs": n_outputs,
+            "hidden_activation": activations[-1] if sizes else "identity",
+            "hidden_dropout": one_a_layer(self.hidden_dropout, len(sizes), "hidden_dropout"),
+            "hidden_max_norm": self.hidden_max_norm,
+            "preprocessing": self.preprocessing,
+            "input_noise": self.input_noise,
+        }
+
+    def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
+        if not continued and self.features is not None:
+            self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
+        self._reads_bytes_ = X.dtype == np.uint8
+        super()._prepare_module(X, target, rng, continued, incremental)
+
+    def _make_module(self, structure: dict) -> ConvNetwork:
+        if structure["features"] is None:
+            return ConvNetwork(**structure)
+        # A function may draw its module's weights from the global random state.
+        with seeded_global_state(self._features_seed_, torch.device("cpu")):
+            return ConvNetwork(**structure)
+
+    def _drawn_part(self) -> torch.nn.Module:
+        parts = self.module_.named_children()
+        return torch.nn.ModuleList([part for name, part in parts if name != "features"])
+
+    def _renew_layers(self) -> None:
+        if self.augmentation is not None:
+            self.module_.input.augmentation = as_augmentation(self.augmentation, self._reads_bytes_)
+            self.module_.input.augmentation.requires_grad_(False)
+
+    def _fit(self, *args, **kwargs) -> None:
+        try:
+            super()._fit(*args, **kwargs)
+        finally:
+            # What only trains is no part of the fitted network.
+            if "module_" in vars(self):
+                self.module_.input.augmentation = None
+
+
+def check_images(X):
+    """Check that a list of images can be one array.
+
+    Raises
+    ------
+    ValueError
+        If the images have several shapes; the message says which.
+    """
+    if hasattr(X, "shape") or not isinstance(X, list | tuple):
+        return X
+    shapes = [np.shape(as_array(image)) for image in X]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is None or not all(len(shape) > 1 for shape in shapes):
+        return X
+    remedy = "bring all to one size, for example with sknn_basics.preprocessing.ImageReader"
+    if len(shapes[0]) != len(shapes[other]) or shapes[0][:2] == shapes[other][:2]:
+        remedy = (
+            "make all grey or all of as many channels, for example with Pillow's convert('RGB')"
+        )
+    raise ValueError(
+        f"X[{other}] has shape {shapes[other]}, but X[0] has shape {shapes[0]}: {remedy}."
+    )
+
+
+def warn_of_channels(shape: tuple[int, ...]) -> None:
+    """Warn where images seem to have channels at another place than where they are read."""
+    _, *sample = shape
+    if len(sample) == 2 and min(sample) <= FEW_CHANNELS and 8 * min(sample) <= max(sample):
+        read = "grey images"
+        layout = "channels_first" if sample[0] < sample[1] else "channels_last"
+        what = f"signals of {min(sample)} channels"
+        explicit = "no_channels"
+    elif len(sample) > 2 and has_channels(sample):
+        read, layout = f"images of {sample[-1]} channels", "channels_first"
+        what, explicit = f"images of {sample[0]} channels", "channels_last"
+    else:
+        return
+    warnings.warn(
+        f"X of shape {shape} is read as {read}, but looks like {what}. Set "
+        f"data_format='{layout}' if so, else data_format='{explicit}'.",
+        stacklevel=2,
+    )
+
+
+def check_blocks(values: dict[str, list]) -> None:
+    """Check each block's value of the parameters that are a choice or a number.
+
+    Raises
+    ------
+    ValueError
+        If one is none of those it can be.
+    """
+    for padding in values["padding"]:
+        if not isinstance(padding, Integral) or padding < 0:
+            check_choice(padding, ("same", "valid"), "padding")
+    for downsample in values["downsample"]:
+        check_choice(downsample, DOWNSAMPLINGS, "downsample")
+    for normalization in values["normalization"]:
+        check_choice(normalization, NORMALIZATIONS, "normalization")
+    for activation in values["activation"]:
+        if not callable(activation):
+            check_choice(activation, list(ACTIVATIONS), "activation")
+    for max_norm in values["max_norm"]:
+        if max_norm is not None and not (isinstance(max_norm, Real) and max_norm > 0):
+            raise ValueError(f"max_norm must be None or > 0, got {max_norm!r}.")
+
+
+def one_a_convolution(value, n_convolutions: int, name: str) -> list:
+    """Read a block's value that is given once or once a convolution as one a convolution.
+
+    Raises
+    ------
+    ValueError
+        If the number of values differs from the number of convolutions.
+    """
+    if isinstance(value, Integral):
+        return [value] * n_convolutions
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != n_convolutions:
+        raise ValueError(
+            f"{name} of a block must be an integer or one value for each of its {n_convolutions} "
+            f"convolutions, got {value!r}. A size that differs by dimension is a tuple in the list "
+            f"of its block: {name}=[[(5, 3)]] for one block of one convolution."
+        )
+    return list(value)
+
+
+class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
+    """Convolutional network classifier.
+
+    Blocks of convolutions, each ending in a smaller image, then dense layers. Images come as
+    they are, in any layout, or as flattened rows; one- and three-dimensional ones too.
+
+    Parameters
+    ----------
+    filters : int or sequence of int or of tuple of int, default=(16, 32)
+        Number of filters of each block: an int for a block of one convolution, a tuple for a
+        block of several, so that ``(32, (16, 16))`` are two blocks of three convolutions in
+        all.
+
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Number of units of each dense layer behind the blocks.
+
+    activation : str, nn.Module class or sequence of them, default='relu'
+        Activation of the convolutions, one for all blocks or one a block; hidden layers have
+        the last block's. As in `MLPClassifier`.
+
+    kernel_size : int or sequence, default=3
+        Size of the kernels: one value for all blocks, or one a block. A block's value is an
+        int, or one value for each of its convolutions, which is an int or a tuple of one a
+        dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
+        is one of 5 x 3.
+
+    strides : int or sequence, default=1
+        How far the kernels move, given as `kernel_size`.
+
+    padding : {'same', 'valid'}, int or sequence of them, default='same'
+        Zeros around the images of each convolution: as many as keep their size at stride 1,
+        none, or that many on each side. One value for all blocks, or one a block.
+
+    downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
+        How a block makes its images smaller: it ends in a pool, or its last convolution moves
+        by `pool_size` instead of `strides`. One value for all blocks, or one a block.
+
+    pool_size : int, tuple of int or sequence of them, default=2
+        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
+        a dimension.
+
+    normalization : {'batch', 'layer'}, None or sequence of them, default=None
+        Normalization between each convolution and its activation; 'layer' is over all channels
+        and positions of an image. One value for all blocks, or one a block.
+
+    dropout : float in [0, 1) or sequence of float, default=0.0
+        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        block.
+
+    max_norm : float, None or sequence of them, default=None
+        Largest norm of a filter's weights, restored after every step; one for all blocks, or
+        one a block.
+
+    hidden_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a hidden unit's output; one value, or one a hidden layer.
+
+    hidden_max_norm : float or None, default=None
+        Largest norm of the weights into each hidden unit.
+
+    features : nn.Module, callable or None, default=None
+        What stands in place of the blocks, a pretrained backbone say: a module, which is
+        copied, or a function from the image shape (n_channels, height, width) to a module. Its
+        outputs are flattened, its weights kept as they come, and the parameters of blocks are
+        not used.
+
+    image_shape : tuple of int or 'auto', default='auto'
+        Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
+        reads rows of a square number of features as square grey images, others as
+        one-dimensional strips.
+
+    data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
+        those of more as channels last. 'channels_last' with samples of shape (length,
+        n_channels) is a signal of several channels.
+
+    preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
+        What happens to each batch of images of shape (n_images, n_channels, height, width)
+        first, in training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1,
+        1], and to the standardised RGB channels that networks of torchvision expect. A function
+        is given the values of X as they are, as floats: the transforms of torchvision, which
+        expect [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
+
+    augmentation : nn.Module, callable or None, default=None
+        What changes each training batch of images, before `preprocessing`: see
+        `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
+        they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
+        lets functions that draw once a batch, as those of torchvision do, draw for each image.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+        'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
+        more, one logistic output a label for a multi-label y of zeros and ones.
+        'cross_entropy' always takes a softmax, and reads a two-dimensional y as one-hot rows or
+        class probabilities.
+
+    input_noise : float, default=0.0
+        Standard deviation of normal noise that is added to X in training.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    class_weight : dict, list of dict, 'balanced' or None, default=None
+        Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely
+        proportional to the classes' frequencies in the training data, and weighs validation
+        data the same.
+
+    label_smoothing : float in [0, 1], default=0.0
+        Share of each target that is spread evenly over the classes.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; column numbers for a two-dimensional y.
+
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    ConvNetRegressor : Convolutional network regressor.
+    MLPClassifier : Multi-layer perceptron classifier.
+    sknn_basics.architectures : Parameters of well-known networks.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio and Haffner. "Gradient-based learning applied to document recognition."
+    Proceedings of the IEEE 86 (1998): 2278-2324.
+
+    Springenberg, Dosovitskiy, Brox and Riedmiller. "Striving for simplicity: the all convolutional
+    net." ICLR workshop 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sknn_basics import ConvNetClassifier
+    >>> X, y = load_digits(return_X_y=True)  # rows of 64 pixels are images of 8 x 8
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> model = ConvNetClassifier(filters=(16, 32), batch_size=50, max_iter=15, random_state=0)
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **NeuralClassifier._parameter_constraints,
+        **ConvNetEstimator._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        filters: Sizes = (16, 32),
+        hidden_layer_sizes: Ints = (100,),
+        activation: Activations = "relu",
+        *,
+        kernel_size: Sizes = 3,
+        strides: Sizes = 1,
+        padding: Sizes | str = "same",
+        downsample: Choices = "stride",
+        pool_size: Sizes = 2,
+        normalization: Choices = None,
+        dropout: Floats = 0.0,
+        max_norm: Floats | None = None,
+        hidden_dropout: Floats = 0.0,
+        hidden_max_norm: Float | None = None,
+        features: OfImages = None,
+        image_shape: Sequence[Int] | str = "auto",
+        data_format: str = "auto",
+        preprocessing: OfImages = None,
+        augmentation: OfImages = None,
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        loss: str = "log_loss",
+        input_noise: Float = 0.0,
+        weight_init: WeightInit = "auto",
+        class_weight: ClassWeight = None,
+        label_smoothing: Float = 0.0,
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())
+
+
+class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
+    """Convolutional network regressor.
+
+    Blocks of convolutions, each ending in a smaller image, then dense layers. Images come as
+    they are, in any layout, or as flattened rows; one- and three-dimensional ones too.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
+        What is minimised: half of the squared error, half of the Poisson deviance (the output
+        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
+        its corner at 1.
+
+    filters : int or sequence of int or of tuple of int, default=(16, 32)
+        Number of filters of each block: an int for a block of one convolution, a tuple for a
+        block of several, so that ``(32, (16, 16))`` are two blocks of three convolutions in
+        all.
+
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Number of units of each dense layer behind the blocks.
+
+    activation : str, nn.Module class or sequence of them, default='relu'
+        Activation of the convolutions, one for all blocks or one a block; hidden layers have
+        the last block's. As in `MLPClassifier`.
+
+    kernel_size : int or sequence, default=3
+        Size of the kernels: one value for all blocks, or one a block. A block's value is an
+        int, or one value for each of its convolutions, which is an int or a tuple of one a
+        dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
+        is one of 5 x 3.
+
+    strides : int or sequence, default=1
+        How far the kernels move, given as `kernel_size`.
+
+    padding : {'same', 'valid'}, int or sequence of them, default='same'
+        Zeros around the images of each convolution: as many as keep their size at stride 1,
+        none, or that many on each side. One value for all blocks, or one a block.
+
+    downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
+        How a block makes its images smaller: it ends in a pool, or its last convolution moves
+        by `pool_size` instead of `strides`. One value for all blocks, or one a block.
+
+    pool_size : int, tuple of int or sequence of them, default=2
+        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
+        a dimension.
+
+    normalization : {'batch', 'layer'}, None or sequence of them, default=None
+        Normalization between each convolution and its activation; 'layer' is over all channels
+        and positions of an image. One value for all blocks, or one a block.
+
+    dropout : float in [0, 1) or sequence of float, default=0.0
+        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        block.
+
+    max_norm : float, None or sequence of them, default=None
+        Largest norm of a filter's weights, restored after every step; one for all blocks, or
+        one a block.
+
+    hidden_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a hidden unit's output; one value, or one a hidden layer.
+
+    hidden_max_norm : float or None, default=None
+        Largest norm of the weights into each hidden unit.
+
+    features : nn.Module, callable or None, default=None
+        What stands in place of the blocks, a pretrained backbone say: a module, which is
+        copied, or a function from the image shape (n_channels, height, width) to a module. Its
+        outputs are flattened, its weights kept as they come, and the parameters of blocks are
+        not used.
+
+    image_shape : tuple of int or 'auto', default='auto'
+        Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
+        reads rows of a square number of features as square grey images, others as
+        one-dimensional strips.
+
+    data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
+        those of more as channels last. 'channels_last' with samples of shape (length,
+        n_channels) is a signal of several channels.
+
+    preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
+        What happens to each batch of images of shape (n_images, n_channels, height, width)
+        first, in training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1,
+        1], and to the standardised RGB channels that networks of torchvision expect. A function
+        is given the values of X as they are, as floats: the transforms of torchvision, which
+        expect [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
+
+    augmentation : nn.Module, callable or None, default=None
+        What changes each training batch of images, before `preprocessing`: see
+        `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
+        they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
+        lets functions that draw once a batch, as those of torchvision do, draw for each image.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    input_noise : float, default=0.0
+        Standard deviation of normal noise that is added to X in training.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    ConvNetClassifier : Convolutional network classifier.
+    MLPRegressor : Multi-layer perceptron regressor.
+
+    Notes
+    -----
+    Whatever `weight_init` is, the bias of the outputs begins at the mean of y: at its median where
+    `loss` is 'absolute_error' or 'huber', at its logarithm for 'poisson'. So y may lie far from 0;
+    where it varies by far more or less than 1, `sklearn.compose.TransformedTargetRegressor` helps.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio and Haffner. "Gradient-based learning applied to document recognition."
+    Proceedings of the IEEE 86 (1998): 2278-2324.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sknn_basics import ConvNetRegressor
+    >>> images = load_digits().images / 16  # of shape (1797, 8, 8)
+    >>> centre = images.sum(axis=1) @ np.arange(8) / images.sum(axis=(1, 2))
+    >>> model = ConvNetRegressor(filters=(8, 16), batch_size=20, max_iter=20, random_state=0)
+    >>> model.fit(images[:1500], centre[:1500]).score(images[1500:], centre[1500:]) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **NeuralRegressor._parameter_constraints,
+        **ConvNetEstimator._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        filters: Sizes = (16, 32),
+        hidden_layer_sizes: Ints = (100,),
+        activation: Activations = "relu",
+        *,
+        kernel_size: Sizes = 3,
+        strides: Sizes = 1,
+        padding: Sizes | str = "same",
+        downsample: Choices = "stride",
+        pool_size: Sizes = 2,
+        normalization: Choices = None,
+        dropout: Floats = 0.0,
+        max_norm: Floats | None = None,
+        hidden_dropout: Floats = 0.0,
+        hidden_max_norm: Float | None = None,
+        features: OfImages = None,
+        image_shape: Sequence[Int] | str = "auto",
+        data_format: str = "auto",
+        preprocessing: OfImages = None,
+        augmentation: OfImages = None,
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        input_noise: Float = 0.0,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())

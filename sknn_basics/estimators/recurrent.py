@@ -1,0 +1,942 @@
+"""Recurrent networks."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from sknn_basics._compat import Interval, StrOptions
+from sknn_basics.estimators._base.checks import hidden_sizes, one_a_layer
+from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.sequences import SequenceInputs, SequenceTargets, has_input
+from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
+from sknn_basics.estimators._base.types import (
+    Callbacks,
+    ClassWeight,
+    Device,
+    Float,
+    Floats,
+    Int,
+    Ints,
+    LearningRate,
+    Names,
+    RandomState,
+    Scoring,
+    Solver,
+    Source,
+    WeightInit,
+)
+from sknn_basics.modules.cells import CELLS, MERGE_MODES
+from sknn_basics.modules.initialisers import initialise
+from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.summary import Layer
+from sknn_basics.training.devices import as_array, new_generator, openmp_pools
+from sknn_basics.training.recurrent import StatefulNet, trace_states
+
+
+def recurrent_only(constraints: dict) -> dict:
+    """Leave out the parameters that recurrent networks do not have."""
+    others = ("activation", "normalization", "max_norm")
+    return {name: options for name, options in constraints.items() if name not in others}
+
+
+class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
+    """What the recurrent networks share: sequences as X, and recurrent layers."""
+
+    _parameter_constraints: dict = {
+        **recurrent_only(NeuralEstimator._parameter_constraints),
+        "cell": [StrOptions(set(CELLS))],
+        "bidirectional": ["boolean"],
+        "merge_mode": [StrOptions(set(MERGE_MODES))],
+        "recurrent_dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "stateful": ["boolean"],
+        "n_steps_out": [Interval(Integral, 1, None, closed="left"), None],
+        "filters": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "strides": [Interval(Integral, 1, None, closed="left")],
+        "data_format": [StrOptions({"auto", "channels_last", "channels_first"})],
+    }
+
+    _stochastic_only = ("dropout", "recurrent_dropout", "input_noise", "clip_grad_norm", "stateful")
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        for name, value in (("bidirectional", False), ("n_steps_out", None)):
+            if self.stateful and getattr(self, name) != value:
+                raise ValueError(
+                    f"stateful=True does not work with {name}={getattr(self, name)}: set "
+                    f"{name}={value}."
+                )
+
+    def _check_X(self, X, reset: bool):
+        X = super()._check_X(X, reset)
+        if self.stateful and not has_input(X).all():
+            raise ValueError("stateful=True needs sequences of one length, X has several.")
+        return X
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        filters = hidden_sizes(self.filters, "filters")
+        step_shape = [int(side) for side in self._sample_shape_[1:]]
+        if not sizes:
+            raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
+        if filters and len(step_shape) not in (2, 3):
+            raise ValueError(
+                f"filters={self.filters} needs frames of shape (height, width) or (n_channels, "
+                f"height, width) as steps, X has steps of shape {tuple(step_shape)}."
+            )
+        steps_out = self.n_steps_out or ("each" if self._target_axes_ else "last")
+        return {
+            "step_shape": step_shape,
+            "hidden_layer_sizes": sizes,
+            "n_outputs": n_outputs,
+            "cell": self.cell,
+            "bidirectional": self.bidirectional,
+            "merge_mode": self.merge_mode,
+            "dropout": one_a_layer(self.dropout, len(sizes), "dropout"),
+            "recurrent_dropout": one_a_layer(
+                self.recurrent_dropout, len(sizes), "recurrent_dropout"
+            ),
+            "input_noise": self.input_noise,
+            "filters": filters,
+            "kernel_size": int(self.kernel_size),
+            "stride": int(self.strides),
+            "steps_out": steps_out if isinstance(steps_out, str) else int(steps_out),
+            "stateful": self.stateful,
+        }
+
+    def _make_module(self, structure: dict) -> RecurrentNetwork:
+        network = RecurrentNetwork(**structure)
+        n_further = structure["steps_out"] if isinstance(structure["steps_out"], int) else 0
+        n_steps = self._sample_shape_[0] + n_further
+        network.n_multiplications = n_steps * network.n_multiplications_a_step
+        network.largest_output = n_steps * network.largest_output_a_step
+        return network
+
+    def _draw_weights(self, rng) -> None:
+        scheme = "glorot_uniform" if self.weight_init == "auto" else self.weight_init
+        generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
+        # The factorisation behind orthogonal weights has other bits with more threads.
+        with openmp_pools().limit(limits=1):
+            initialise(self.module_, scheme, generator)
+            self.module_.initialise(scheme, generator)
+
+    def _kind_of_net(self):
+        return StatefulNet if self._structure_["stateful"] else super()._kind_of_net()
+
+    def _make_net(self, batch_size: int | None = None, rng=None):
+        if batch_size is not None:
+            # A stateful network predicts in the batches that it was trained in.
+            self._batch_size_ = batch_size
+        return super()._make_net(self._batch_size_, rng)
+
+    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
+        rows, rows_val = super()._split_rows(target, rng)
+        if not self.stateful:
+            return rows, rows_val
+        # The last ones are held out, so that the others still follow each other.
+        return np.split(np.arange(len(target)), [len(rows)])
+
+    def states(self, X) -> dict[str, np.ndarray]:
+        """Compute the states of all layers at every step of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        states : dict of str to ndarray of shape (n_samples, n_steps, n_units)
+            'layer1_hidden' and so on; of an LSTM 'layer1_cell' too; of a bidirectional network
+            each also with '_reverse' at its end, the state after reading from the end to that step.
+            With `n_steps_out`, its steps are among them. Steps behind the end of a shorter sequence
+            are NaN.
+        """
+        check_is_fitted(self)
+        X = self._check_X(as_array(X), reset=False)
+        states = trace_states(self.net_, X)
+        lengths = has_input(X).sum(axis=1, keepdims=True)
+        for values in states.values():
+            n_further = values.shape[1] - X.shape[1]
+            values[np.arange(values.shape[1]) >= lengths + n_further] = np.nan
+        return states
+
+    def reset_states(self):
+        """Let the next prediction of a stateful network begin without a state.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        check_is_fitted(self)
+        self.module_.reset_states()
+        return self
+
+    def _describe_layers(self) -> list[Layer]:
+        with self.module_.kept_states():
+            return super()._describe_layers()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class RNNClassifier(RecurrentEstimator, NeuralClassifier):
+    """Recurrent network classifier: a class for each sequence, or for each of its steps.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(32,)
+        Number of cells of each recurrent layer.
+
+    cell : {'lstm', 'gru', 'rnn'}, default='lstm'
+        Kind of the cells: long short-term memory, gated recurrent units, or plain ones with
+        tanh.
+
+    bidirectional : bool, default=False
+        Whether each layer has as many cells again that read the sequences from their end.
+
+    merge_mode : {'concat', 'sum', 'average', 'product'}, default='concat'
+        How the outputs of both directions become one.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping an output of a recurrent layer in training; one value, or one a
+        layer.
+
+    recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a cell's output on its way to the next step in training, the
+        same cells at all steps of a sequence; one value, or one a layer.
+
+    stateful : bool, default=False
+        Whether each sample goes on with the states in which the same row of the preceding batch
+        has ended, so that with ``batch_size=1`` samples are parts of one long sequence. Samples
+        keep their order, whatever `shuffle` says; `early_stopping` holds out the last ones;
+        states begin anew every epoch. Predictions are made in batches of the same size, and go
+        on with the states of those before, until `reset_states` is called. States are not
+        saved.
+
+    n_steps_out : int or None, default=None
+        Number of further steps to predict behind the end of each sequence, for which y has
+        shape (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then
+        takes so many steps more, without inputs. None predicts one target a sequence or one a
+        step, as y has.
+
+    filters : int or array-like of int, default=()
+        Number of filters of each convolution, each followed by a rectifier, that is applied to
+        every frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
+        n_channels, height, width). Without one, frames are flattened.
+
+    kernel_size : int, default=5
+        Width and height of the filters; zeros around keep the size of the frames at stride 1.
+
+    strides : int, default=2
+        How far the filters move.
+
+    data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
+        Where X has its features, or the channels of its frames. 'channels_last' reads shapes
+        (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width, n_channels);
+        'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime and tsai have
+        it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
+        their features last and frames with their channels first, and warns where X looks as if
+        it had the other layout. The shape of y does not depend on it.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+        'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
+        more, one logistic output a label for labels of zeros and ones. 'cross_entropy' always
+        takes a softmax, and reads rows of y as one-hot rows or class probabilities.
+
+    input_noise : float, default=0.0
+        Standard deviation of normal noise that is added to X in training.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    class_weight : dict, list of dict, 'balanced' or None, default=None
+        Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely
+        proportional to the classes' frequencies in the training data, and weighs validation
+        data the same.
+
+    label_smoothing : float in [0, 1], default=0.0
+        Share of each target that is spread evenly over the classes.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; column numbers for labels of zeros and ones, and for class probabilities.
+
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    RNNRegressor : Recurrent network regressor.
+    MLPClassifier : Multi-layer perceptron classifier.
+
+    Notes
+    -----
+    X holds sequences, in one of these forms:
+
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
+    - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
+    - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
+    - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
+      height, width), or a list of such sequences.
+
+    Predictions take sequences of any length, except for rows. `n_features_in_` is the number of
+    features of a step; of rows, that of columns.
+
+    A loss of several steps is their mean, so that each sequence weighs the same, however long it
+    is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
+    `weight_init` says ('auto' is 'glorot_uniform'), gate by gate; recurrent weights are orthogonal;
+    biases are zero, but those of an LSTM's forget gates one.
+
+    y has shape (n_samples,) or (n_samples, n_labels) for one target a sequence. There is one target
+    a step if y has shape (n_samples, n_steps) with as many columns as X has steps (of rows, whose
+    columns may be labels, only if y has other values than 0 and 1), or (n_samples, n_steps,
+    n_labels), or if it is a list of arrays whose lengths are those of X.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber. "Long short-term memory." Neural Computation 9.8 (1997): 1735-1780.
+
+    Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation." EMNLP 2014.
+
+    Schuster and Paliwal. "Bidirectional recurrent neural networks." IEEE Transactions on Signal
+    Processing 45.11 (1997): 2673-2681.
+
+    Examples
+    --------
+    Each digit is read line by line.
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sknn_basics import RNNClassifier
+    >>> digits = load_digits()
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     digits.images / 16, digits.target, random_state=0
+    ... )
+    >>> model = RNNClassifier(learning_rate_init=0.02, max_iter=15, tol=0, random_state=0)
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **recurrent_only(NeuralClassifier._parameter_constraints),
+        **RecurrentEstimator._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Ints = (32,),
+        cell: str = "lstm",
+        *,
+        bidirectional: bool = False,
+        merge_mode: str = "concat",
+        dropout: Floats = 0.0,
+        recurrent_dropout: Floats = 0.0,
+        stateful: bool = False,
+        n_steps_out: Int | None = None,
+        filters: Ints = (),
+        kernel_size: Int = 5,
+        strides: Int = 2,
+        data_format: str = "auto",
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        loss: str = "log_loss",
+        input_noise: Float = 0.0,
+        weight_init: WeightInit = "auto",
+        class_weight: ClassWeight = None,
+        label_smoothing: Float = 0.0,
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())
+
+    def predict_proba(self, X):
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
+            Columns are in the order of `classes_`. If there is one target a step, sequences in a
+            list get theirs in a list.
+        """
+        return self._in_steps(self._probabilities, X)
+
+    def predict_log_proba(self, X):
+        """Estimate the logarithm of each class's probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
+            Logarithms of `predict_proba`.
+        """
+        with np.errstate(divide="ignore"):
+            return self._in_steps(lambda output: np.log(self._probabilities(output)), X)
+
+    def _rank(self, probability, k: int) -> tuple:
+        if not isinstance(probability, list):
+            return super()._rank(probability, k)
+        ranked = [super(RNNClassifier, self)._rank(rows, k) for rows in probability]
+        return tuple(map(list, zip(*ranked)))
+
+
+class RNNRegressor(RecurrentEstimator, NeuralRegressor):
+    """Recurrent network regressor: numbers for each sequence, or for each of its steps.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
+        What is minimised: half of the squared error, half of the Poisson deviance (the output
+        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
+        its corner at 1.
+
+    hidden_layer_sizes : array-like of int, default=(32,)
+        Number of cells of each recurrent layer.
+
+    cell : {'lstm', 'gru', 'rnn'}, default='lstm'
+        Kind of the cells: long short-term memory, gated recurrent units, or plain ones with
+        tanh.
+
+    bidirectional : bool, default=False
+        Whether each layer has as many cells again that read the sequences from their end.
+
+    merge_mode : {'concat', 'sum', 'average', 'product'}, default='concat'
+        How the outputs of both directions become one.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping an output of a recurrent layer in training; one value, or one a
+        layer.
+
+    recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping a cell's output on its way to the next step in training, the
+        same cells at all steps of a sequence; one value, or one a layer.
+
+    stateful : bool, default=False
+        Whether each sample goes on with the states in which the same row of the preceding batch
+        has ended, so that with ``batch_size=1`` samples are parts of one long sequence. Samples
+        keep their order, whatever `shuffle` says; `early_stopping` holds out the last ones;
+        states begin anew every epoch. Predictions are made in batches of the same size, and go
+        on with the states of those before, until `reset_states` is called. States are not
+        saved.
+
+    n_steps_out : int or None, default=None
+        Number of further steps to predict behind the end of each sequence, for which y has
+        shape (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then
+        takes so many steps more, without inputs. None predicts one target a sequence or one a
+        step, as y has.
+
+    filters : int or array-like of int, default=()
+        Number of filters of each convolution, each followed by a rectifier, that is applied to
+        every frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
+        n_channels, height, width). Without one, frames are flattened.
+
+    kernel_size : int, default=5
+        Width and height of the filters; zeros around keep the size of the frames at stride 1.
+
+    strides : int, default=2
+        How far the filters move.
+
+    data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
+        Where X has its features, or the channels of its frames. 'channels_last' reads shapes
+        (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width, n_channels);
+        'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime and tsai have
+        it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
+        their features last and frames with their channels first, and warns where X looks as if
+        it had the other layout. The shape of y does not depend on it.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
+        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
+        function that is called with the parameters and the rate as ``lr``, and keeps its own
+        defaults.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
+        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+
+    learning_rate : str, Schedule or callable, default='constant'
+        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
+        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
+        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
+        begins anew.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, validation split, order of samples, dropout and noise. With
+        an int, the same data give the same bits on the same device. Only where a step is large
+        (batch size times parameters above 2**22), the last bits depend on the number of threads
+        too.
+
+    tol : float, default=1e-4
+        An improvement of the monitored loss or score that is smaller counts as none.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the weights of the last fit. All parameters may change in
+        between that leave the network as it predicts (its layers, activations and data type):
+        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
+        like. Best values and patience go on only where they are of the same loss or score on
+        the same samples.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the samples, stop when their score does not improve by
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        'lbfgs'.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the samples to hold out, stratified by class where every class has enough
+        samples. A warm start holds out the same rows again.
+
+    beta_1 : float in [0, 1), default=0.9
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    input_noise : float, default=0.0
+        Standard deviation of normal noise that is added to X in training.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    init_from : fitted estimator, mapping, path or None, default=None
+        Where the initial weights of some layers come from: another neural estimator or a
+        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
+        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+
+    init_layers : str, list of str or None, default=None
+        Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
+        ('hidden*'). None takes all but the output, and raises where the networks differ
+        otherwise.
+
+    frozen_layers : str, list of str or None, default=None
+        Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
+        `warm_start`, each `fit` freezes and thaws anew.
+
+    scoring : str, callable or None, default=None
+        What is recorded on the validation data and watched by `early_stopping`: a scorer of
+        scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
+        count neither as progress nor as none; the first one warns.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the network. 'auto' is float32, except for 'lbfgs' and for problems so
+        small that double precision costs next to nothing (samples times parameters up to
+        2**20).
+
+    compile : bool, default=False
+        Whether to compile the network with `torch.compile`.
+
+    Attributes
+    ----------
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    best_loss_ : float or None
+        Smallest training loss of all epochs; None with `early_stopping`.
+
+    loss_curve_ : list of float
+        Training loss of every epoch, the L2 penalty included.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after every epoch.
+
+    best_validation_score_ : float or None
+        Best score on the validation data.
+
+    t_ : int
+        Number of training samples that were seen, counted once an epoch.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_outputs_ : int
+        Number of output units.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    See Also
+    --------
+    RNNClassifier : Recurrent network classifier.
+    MLPRegressor : Multi-layer perceptron regressor.
+
+    Notes
+    -----
+    X holds sequences, in one of these forms:
+
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
+    - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
+    - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
+    - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
+      height, width), or a list of such sequences.
+
+    Predictions take sequences of any length, except for rows. `n_features_in_` is the number of
+    features of a step; of rows, that of columns.
+
+    A loss of several steps is their mean, so that each sequence weighs the same, however long it
+    is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
+    `weight_init` says ('auto' is 'glorot_uniform'), gate by gate; recurrent weights are orthogonal;
+    biases are zero, but those of an LSTM's forget gates one, and that of the outputs, which begins
+    at the mean of y: at its median where `loss` is 'absolute_error' or 'huber', at its logarithm
+    for 'poisson'. So y may lie far from 0; where it varies by far more or less than 1,
+    `sklearn.compose.TransformedTargetRegressor` helps.
+
+    y has shape (n_samples,) or (n_samples, n_outputs) for one target a sequence. There is one
+    target a step if y has shape (n_samples, n_steps, n_outputs), or if it is a list of arrays whose
+    lengths are those of X.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber. "Long short-term memory." Neural Computation 9.8 (1997): 1735-1780.
+
+    Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation." EMNLP 2014.
+
+    Schuster and Paliwal. "Bidirectional recurrent neural networks." IEEE Transactions on Signal
+    Processing 45.11 (1997): 2673-2681.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknn_basics import RNNRegressor
+    >>> series = np.sin(0.3 * np.arange(400))
+    >>> windows = np.lib.stride_tricks.sliding_window_view(series, 9)
+    >>> X, y = windows[:, :8, np.newaxis], windows[:, 8]
+    >>> model = RNNRegressor(
+    ...     hidden_layer_sizes=(8,), learning_rate_init=0.02, max_iter=30, tol=0, random_state=0
+    ... )
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **recurrent_only(NeuralRegressor._parameter_constraints),
+        **RecurrentEstimator._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Ints = (32,),
+        cell: str = "lstm",
+        *,
+        bidirectional: bool = False,
+        merge_mode: str = "concat",
+        dropout: Floats = 0.0,
+        recurrent_dropout: Floats = 0.0,
+        stateful: bool = False,
+        n_steps_out: Int | None = None,
+        filters: Ints = (),
+        kernel_size: Int = 5,
+        strides: Int = 2,
+        data_format: str = "auto",
+        solver: Solver = "adam",
+        alpha: Float = 0.0001,
+        batch_size: Int | str = "auto",
+        learning_rate: LearningRate = "constant",
+        learning_rate_init: Float | str = 0.001,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: Float = 0.1,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        n_iter_no_change: Float = 10,
+        max_fun: Int = 15000,
+        input_noise: Float = 0.0,
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        init_from: Source = None,
+        init_layers: Names | None = None,
+        frozen_layers: Names | None = None,
+        scoring: Scoring = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+        compile: bool = False,
+    ):
+        self._store(locals())
