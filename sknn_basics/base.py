@@ -306,8 +306,7 @@ class NeuralEstimator(
             self._optimiser_ = self._describe_optimiser()
         train, valid, score = self._split(X, inputs, target, weight, validation, rng)
         if not continued and not self._takes_output():
-            rows = slice(None) if train.rows is None else train.rows
-            self._begin_output(target[rows], None if weight is None else weight[rows])
+            self._begin_output(target, weight, train.rows)
         net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
         net.callbacks = self._choose_callbacks(score, incremental)
         if validation is not None:
@@ -399,10 +398,10 @@ class NeuralEstimator(
         patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
         return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
 
-    def _begin_output(self, target: np.ndarray, weight: np.ndarray | None) -> None:
-        """Set where the outputs of a new network begin, given the targets to train on."""
+    def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
+        """Set where the outputs of a new network begin, given targets and rows to train on."""
 
-    def _check_outcome(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+    def _check_outcome(self, target, weight: np.ndarray | None) -> None:
         """Warn where a finished training has not led to what it should have."""
 
     def _renew_layers(self) -> None:

@@ -410,7 +410,9 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     def _make_criterion(self):
         return REGRESSION_LOSSES[self.loss](self.n_outputs_)
 
-    def _begin_output(self, target, weight) -> None:
+    def _begin_output(self, target, weight, rows) -> None:
+        if rows is not None:
+            target, weight = target[rows], None if weight is None else weight[rows]
         # To get there by steps of the rate takes longer than to learn all the rest.
         start = torch.from_numpy(best_constant(*values_of_steps(target, weight), self.loss))
         self.module_.output.bias.data.copy_(start)

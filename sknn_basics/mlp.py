@@ -278,7 +278,7 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     ):
         self._store(locals())
 
-    def _begin_output(self, target, weight) -> None:
+    def _begin_output(self, target, weight, rows) -> None:
         """Leave the outputs where scikit-learn's begin."""
 
     def _check_outcome(self, target, weight) -> None:
