@@ -189,7 +189,8 @@ class SequenceInputs:
         check_numeric(X, "X")
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
         self._check_shape(X.shape[1:], reset)
-        if reset and self.data_format == "auto":
+        # A single step may be followed by many.
+        if reset and self.data_format == "auto" and self.n_steps_out is None:
             warn_of_swapped_axes(X)
         return X
 
