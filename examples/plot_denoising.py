@@ -145,8 +145,8 @@ print(table.round(3).to_string())
 
 errors = {
     "damaged": np.square(X_damaged - X_test).mean(),
-    "by the plain autoencoder": -plain.score(X_damaged, X_test),
-    "by the denoising one": -denoiser.score(X_damaged, X_test),
+    "by the plain autoencoder": -plain.score(X_damaged, X_clean=X_test),
+    "by the denoising one": -denoiser.score(X_damaged, X_clean=X_test),
 }
 print("\nSquared error of a pixel: " + ", ".join(f"{k} {v:.3f}" for k, v in errors.items()))
 

@@ -84,8 +84,8 @@ class DenseAutoencoder(NeuralTransformer):
             "hidden_layer_sizes": encoder,
             "n_components": int(self.n_components),
             "decoder_layer_sizes": decoder,
-            "activation": self.activation,
-            "normalization": self.normalization,
+            "activation": self.activation if encoder or decoder else "identity",
+            "normalization": self.normalization if encoder or decoder else None,
             "dropout": one_a_layer(self.dropout, len(encoder) + len(decoder), "dropout"),
             "max_norm": self.max_norm,
         }

@@ -1,5 +1,6 @@
 """What all neural estimators share: parameters, fitting and its results."""
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,14 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 from skorch.callbacks import Callback
 
-from sknn_basics.checks import check_range
+from sknn_basics.checks import (
+    UnknownClasses,
+    check_magnitudes,
+    check_range,
+    explain_other_classes,
+    unchanged_by_failure,
+)
+from sknn_basics.continuing import check_same_structure, compare_measures, describe_measures
 from sknn_basics.html import LayersHTMLMixin
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
@@ -45,17 +53,31 @@ from sknn_basics.training.devices import (
 from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import SOLVERS, make_optimiser, usual_rate
+from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
 from sknn_basics.training.saving import snapshot
 from sknn_basics.training.schedules import SCHEDULES, Schedule
-from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers
+from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
 from sknn_basics.validation import ValidationMixin
 
 # Samples times parameters up to which dtype='auto' is double precision. That costs little there,
 # and makes results independent of the order of sums: of the number of threads, of the rows that
 # are predicted together, of whether a sample is repeated or weighted.
 SMALL_PROBLEM = 2**20
+
+
+# Parameters that tell how large a network is.
+SIZES = (
+    "hidden_layer_sizes",
+    "decoder_layer_sizes",
+    "n_components",
+    "embedding_size",
+    "filters",
+    "decoder_filters",
+    "latent_filters",
+    "kernel_size",
+    "padding",
+)
 
 
 class NeuralEstimator(
@@ -199,7 +221,8 @@ class NeuralEstimator(
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged.
+            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
+            learnt before it stays.
         """
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
@@ -262,18 +285,16 @@ class NeuralEstimator(
 
     @contextmanager
     def _all_or_nothing(self, continued: bool) -> Iterator[None]:
-        """Undo a failed fit: to the model from before if it continues one, else to none."""
-        before = {k: v for k, v in vars(self).items() if is_learnt(k)} if continued else {}
+        """Undo a failed fit: to the model from before, or to none if there was none."""
+        # A fit that continues changes the weights of that model; any other makes its own.
         restore = snapshot(self.module_, self.net_.optimizer_) if continued else None
-        try:
-            yield
-        except BaseException:
-            for name in [name for name in vars(self) if is_learnt(name)]:
-                delattr(self, name)
-            vars(self).update(before)
-            if restore is not None:
-                restore()
-            raise
+        with unchanged_by_failure(self):
+            try:
+                yield
+            except BaseException:
+                if restore is not None:
+                    restore()
+                raise
 
     def _fit(
         self,
@@ -295,29 +316,45 @@ class NeuralEstimator(
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
-        target = self._encode_target(inputs, y, reset=not continued, classes=classes)
+        try:
+            target = self._encode_target(inputs, y, reset=not continued, classes=classes)
+        except UnknownClasses as error:
+            if incremental:
+                raise
+            raise ValueError(explain_other_classes(self.classes_, error.seen)) from None
         check_consistent_length(inputs, target)
         if continued and not incremental:
             self._check_same_targets(target)
+        self._learn_weights(target)
         weight = self._weigh(sample_weight, inputs, target)
         rng = check_random_state(self.random_state)
         self._prepare_module(inputs, target, rng, continued, incremental)
-        if not (continued and incremental):
-            self._optimiser_ = self._describe_optimiser()
-        train, valid, score = self._split(X, inputs, target, weight, validation, rng)
+        had_optimiser = self._optimiser_ if continued and incremental else None
+        self._optimiser_ = self._describe_optimiser()
+        if n_epochs:
+            train, valid, score = self._split(X, inputs, target, weight, validation, rng)
+            batch_size = self._clip_batch_size(len(train))
+        else:
+            # Of what is not trained, one sample is enough.
+            train, valid, score = self._make_dataset(inputs, target, weight), None, None
+            batch_size = self._clip_batch_size(sys.maxsize)
         if not continued and not self._takes_output():
             self._begin_output(target, weight, train.rows)
-        net = self._make_net(batch_size=self._clip_batch_size(len(train)), rng=rng)
+        net = self._make_net(batch_size=batch_size, rng=rng)
+        forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
         net.callbacks = self._choose_callbacks(score, incremental)
         if validation is not None:
             net.callbacks.append(WarnOfOtherScale())
         if getattr(self, "_skl_callbacks", None):
             net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
         net.callbacks += self.callbacks or []
-        self._start_net(net, continued, incremental)
+        self._start_net(net, continued, had_optimiser)
+        if continued:
+            net.continue_history(self.net_, *forgotten)
+        self.net_, n_known = net, len(net.history)
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
-        self._read_results(net, len(train))
+        self._read_results(net, len(train), n_known)
         if n_epochs and not incremental:
             self._check_outcome(target, weight)
         context.call_on_fit_task_end(
@@ -348,6 +385,9 @@ class NeuralEstimator(
                     "choose a stochastic solver such as 'adam'."
                 )
 
+    def _learn_weights(self, target) -> None:
+        """Learn from the training data what classes weigh."""
+
     def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
         """Check the sample weights."""
         if sample_weight is None:
@@ -365,14 +405,20 @@ class NeuralEstimator(
             fitted = {"out_activation_": self.out_activation_, "dtype": self._dtype_}
             wanted = {"out_activation_": out_activation, "dtype": dtype}
             check_same_structure({**self._structure_, **fitted}, {**structure, **wanted})
+            if structure != self._structure_:
+                module = self._make_module(structure)
+                self.module_ = share_weights(module, self.module_)
+                self._structure_ = structure
         else:
             self.t_ = 0
             self.n_outputs_, self.out_activation_ = n_outputs, out_activation
             self._structure_ = structure
             self._reset_results()
-            self.module_ = self._make_module(structure)
+            self.module_ = self._allocate_module(structure)
             self._dtype_ = self._choose_dtype(X.shape[0], incremental)
         check_range(X, self._dtype_, "X")
+        rate = self._describe_optimiser()["lr"]
+        check_magnitudes(self, "float64" if self.solver == "lbfgs" else self._dtype_, rate)
         device = resolve_device(self.device)
         # L-BFGS measures differences of the loss that single precision does not show.
         dtype = "float64" if self.solver == "lbfgs" else self._dtype_
@@ -390,6 +436,17 @@ class NeuralEstimator(
             seed_random_layers(self.module_, new_generator(seed, device))
         if self.compile:
             self.module_.compile()
+
+    def _allocate_module(self, structure: dict) -> torch.nn.Module:
+        """Make the network, or say that it is too large."""
+        try:
+            return self._make_module(structure)
+        except (RuntimeError, TypeError) as error:
+            if "allocate memory" not in str(error) and "Overflow" not in str(error):
+                raise
+            sizes = {name: getattr(self, name) for name in SIZES if hasattr(self, name)}
+            described = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
+            raise ValueError(f"The network does not fit in memory with {described}.") from error
 
     def _takes_output(self) -> bool:
         """Tell whether the output layer comes from another network."""
@@ -415,7 +472,7 @@ class NeuralEstimator(
 
     def _reset_results(self) -> None:
         """Start without any epoch."""
-        self._progress_ = (np.inf, 0)
+        self._progress_, self._measures_, self._split_state_ = (np.inf, 0), {}, None
         self.loss_curve_, self.validation_scores_ = [], None
 
     def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
@@ -460,10 +517,11 @@ class NeuralEstimator(
         return {
             "solver": solver,
             "lr": usual_rate(solver) if rate == "auto" else float(rate),
-            "momentum": self.momentum,
+            "momentum": float(self.momentum),
             "nesterov": self.nesterovs_momentum,
-            "betas": (self.beta_1, self.beta_2),
-            "epsilon": self.epsilon,
+            "betas": (float(self.beta_1), float(self.beta_2)),
+            "epsilon": float(self.epsilon),
+            "weight_decay": float(self.alpha) if solver == "adamw" else 0.0,
         }
 
     def _make_net(self, batch_size: int = 1, rng=None) -> Net:
@@ -473,7 +531,8 @@ class NeuralEstimator(
             self._make_criterion(),
             partial(make_optimiser, **self._optimiser_),
             lr=self._optimiser_["lr"],
-            alpha=self.alpha,
+            # The optimiser decays the weights itself where that is no gradient of a penalty.
+            alpha=0.0 if self._optimiser_["solver"] == "adamw" else self.alpha,
             clip_grad_norm=self.clip_grad_norm,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,
@@ -491,8 +550,8 @@ class NeuralEstimator(
             return min(200, n_samples)
         if self.batch_size > n_samples:
             warnings.warn(
-                f"Got `batch_size`={self.batch_size} larger than the sample size {n_samples}. "
-                "It is going to be clipped.",
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
                 stacklevel=5,
             )
         return int(min(self.batch_size, n_samples))
@@ -500,11 +559,13 @@ class NeuralEstimator(
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
         if self.solver == "lbfgs":
-            validation = [] if score is None else [ValidationScore(score, self.tol)]
+            watch = ValidationScore(score, self.tol, f"scoring={self.scoring!r}")
+            validation = [] if score is None else [watch]
             progress = [PrintEpoch()] if self.verbose else []
             return [RaiseOnDivergence(), *validation, *progress]
         return stochastic_callbacks(
             score=score,
+            scoring=f"scoring={self.scoring!r}",
             early_stopping=self.early_stopping,
             schedule=schedule_callbacks(
                 self.learning_rate,
@@ -539,20 +600,36 @@ class NeuralEstimator(
 
         return NotifyEpochs(begin, end)
 
-    def _start_net(self, net: Net, continued: bool, incremental: bool) -> None:
-        """Initialise a net; one that continues takes over the history, and the optimiser too
-        if it is incremental."""
-        if continued and incremental and self.net_.trains_the_same():
+    def _start_net(self, net: Net, continued: bool, had_optimiser: dict | None) -> None:
+        """Initialise a net, with the optimiser of the last one if the same is wanted."""
+        rate = net.lr
+        is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
+        if is_kept and self.net_.trains_the_same():
             optimiser = self.net_.optimizer_
+            if had_optimiser["lr"] != rate:
+                set_rate(optimiser, rate)
             net.optimizer = lambda parameters, lr: optimiser
         net.initialize()
-        if continued:
-            net.continue_history(self.net_)
-        self.net_ = net
 
-    def _read_results(self, net: Net, n_samples: int) -> None:
-        """Set the fitted attributes from what the net has learnt."""
-        rows = net.history_[len(self.loss_curve_) :]
+    def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
+        """Forget what is not comparable with what is measured now.
+
+        Returns the names of curves that begin anew, and of those whose best values do.
+        """
+        changed, incomparable = compare_measures(self._measures_, measures)
+        if "progress" in incomparable:
+            self._progress_ = (np.inf, 0)
+        if "train_loss" in changed:
+            self.loss_curve_ = []
+        if "valid_score" in measures and "valid_score" in incomparable:
+            self.validation_scores_ = None
+        # The weights are not those of the best value of what is not measured now.
+        self._measures_ = {n: (curve, None) for n, (curve, _) in self._measures_.items()} | measures
+        return changed, incomparable
+
+    def _read_results(self, net: Net, n_samples: int, n_known: int) -> None:
+        """Set the fitted attributes from what the net has learnt since the first epochs."""
+        rows = net.history_[n_known:]
         self.loss_curve_ = self.loss_curve_ + [row["train_loss"] for row in rows]
         self.n_iter_, self.loss_ = net.n_epochs_, net.final_loss()
         self.t_ += self.n_iter_ * n_samples
@@ -614,24 +691,3 @@ class NeuralEstimator(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def is_learnt(name: str) -> bool:
-    """Tell whether an attribute is the result of a fit, by its name."""
-    return name.endswith("_") and not name.startswith("__")
-
-
-def check_same_structure(fitted: dict, wanted: dict) -> None:
-    """Check that a fitted network is the one that the parameters describe.
-
-    Raises
-    ------
-    ValueError
-        If they differ; the message names the first difference.
-    """
-    for name, value in wanted.items():
-        if fitted[name] != value:
-            raise ValueError(
-                "warm_start and partial_fit continue with the fitted network, whose "
-                f"{name} is {fitted[name]!r}, not {value!r}."
-            )

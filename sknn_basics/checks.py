@@ -1,12 +1,53 @@
 """Checks of parameters and arrays that several estimators share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+
+def is_learnt(name: str) -> bool:
+    """Tell whether an attribute is the result of a fit, by its name."""
+    return name.endswith("_") and not name.startswith("__")
+
+
+@contextmanager
+def unchanged_by_failure(estimator) -> Iterator[None]:
+    """Give an estimator back all that it had learnt before, if a fit raises."""
+    before = {name: value for name, value in vars(estimator).items() if is_learnt(name)}
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in vars(estimator) if is_learnt(name)]:
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+class UnknownClasses(ValueError):
+    """y has labels that are not among the classes.
+
+    Attributes
+    ----------
+    seen : ndarray
+        The labels of y.
+    """
+
+    def __init__(self, message: str, seen: np.ndarray | None = None):
+        super().__init__(message)
+        self.seen = seen
+
+
+def explain_other_classes(before: np.ndarray, seen: np.ndarray) -> str:
+    """Say that a warm start needs the classes of the last fit, in scikit-learn's words."""
+    return (
+        "warm_start can only be used where `y` has the same classes as in the previous call to "
+        f"fit. Previously got {before}, `y` has {seen}"
+    )
 
 
 def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -> list[int]:
@@ -19,7 +60,9 @@ def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -
     """
     sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"{name} must be integers > 0, got {sizes}.")
+        # scikit-learn's words where it has the parameter.
+        is_theirs = name == "hidden_layer_sizes" and all(isinstance(n, Integral) for n in sizes)
+        raise ValueError(f"{name} must be {'' if is_theirs else 'integers '}> 0, got {sizes}.")
     return [int(size) for size in sizes]
 
 
@@ -81,9 +124,12 @@ def check_samples(estimator, X, reset: bool):
     if reset:
         estimator.n_features_in_, estimator._sample_shape_ = shape[0], shape
     elif shape != tuple(estimator._sample_shape_):
+        fitted = tuple(estimator._sample_shape_)
+        is_single = X.shape == fitted
         raise ValueError(
             f"X has samples of shape {shape}, but {type(estimator).__name__} was fitted to "
-            f"samples of shape {tuple(estimator._sample_shape_)}."
+            f"samples of shape {fitted}."
+            + (" X looks like a single sample: give it as X[np.newaxis]." if is_single else "")
         )
     return X
 
@@ -141,6 +187,36 @@ def check_range(array, dtype: str, name: str) -> None:
         )
 
 
+def check_magnitudes(estimator, dtype: str, rate: float) -> None:
+    """Check that the strengths of penalties and noises can be computed with.
+
+    Raises
+    ------
+    ValueError
+        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' would turn
+        weights round.
+    """
+    limit, solver = float(np.finfo(dtype).max) ** 0.5, estimator.solver
+    names = ("alpha", "input_noise", "noise_amount", "sparsity", "beta")
+    values = {name: getattr(estimator, name, 0.0) for name in names}
+    values["class_weight"] = max(getattr(estimator, "_step_weights_", None) or [0.0])
+    for name, value in values.items():
+        if value > limit:
+            raise ValueError(f"{name}={value:g} is too large for {dtype}: its square overflows.")
+    divides = isinstance(solver, str) and ("adam" in solver or solver == "rmsprop")
+    if divides and estimator.epsilon < np.finfo(dtype).tiny:
+        raise ValueError(f"epsilon={estimator.epsilon:g} is too small for {dtype}: it is 0 there.")
+    if solver == "adamw" and rate * estimator.alpha > 1:
+        raise ValueError(
+            f"alpha={estimator.alpha:g} is too large for solver='adamw': each step multiplies "
+            f"weights by 1 - learning_rate_init * alpha = {1 - rate * estimator.alpha:g}."
+        )
+
+
+# How a size that differs by dimension is written for a single block.
+SIZES_BY_DIMENSION = {"kernel_size": "[[{}]]", "strides": "[[{}]]", "pool_size": "[{}]"}
+
+
 def one_a_block(value, n_blocks: int, name: str) -> list:
     """Read a parameter that is given once or once a block as one value a block.
 
@@ -152,10 +228,15 @@ def one_a_block(value, n_blocks: int, name: str) -> list:
     if not isinstance(value, list | tuple | np.ndarray):
         return [value] * n_blocks
     if len(value) != n_blocks:
-        raise ValueError(
+        message = (
             f"{name} must be one value or one for each of the {n_blocks} blocks, "
             f"got {len(value)}: {value}."
         )
+        if name in SIZES_BY_DIMENSION and len(value) in (2, 3):
+            nested = SIZES_BY_DIMENSION[name].format(tuple(value))
+            message += f" A size that differs by dimension is a tuple in its block: {name}={nested}"
+            message += " for one block." if n_blocks == 1 else ", and so on for each block."
+        raise ValueError(message)
     return list(value)
 
 

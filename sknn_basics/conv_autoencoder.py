@@ -1,18 +1,27 @@
 """Convolutional autoencoders."""
 
 from math import prod
-from numbers import Integral, Real
+from numbers import Integral
 
+import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval
 
 from sknn_basics.autoencoder import CODE_CONSTRAINTS, CodeMixin
-from sknn_basics.checks import hidden_sizes
+from sknn_basics.checks import hidden_sizes, value_range
 from sknn_basics.convnet import ConvNetEstimator, ImageEstimator
 from sknn_basics.documentation import CONV_AUTOENCODER_PARAMETERS, documented
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
+from sknn_basics.modules.conv import USUAL_KERNEL
 from sknn_basics.modules.conv_autoencoder import conv_autoencoder, conv_variational
+from sknn_basics.modules.images import SamplePreprocessing
+from sknn_basics.training.batches import (
+    ReconstructionDataset,
+    evaluation_batch_size,
+    map_batches,
+)
 from sknn_basics.transformers import NeuralTransformer
-from sknn_basics.variational import VariationalMixin
+from sknn_basics.variational import VARIATIONAL_CONSTRAINTS, VariationalMixin
 
 
 class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
@@ -31,6 +40,7 @@ class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
                 "activation",
                 "image_shape",
                 "data_format",
+                "preprocessing",
             )
         },
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
@@ -62,7 +72,19 @@ class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
             "latent_shape": latent_shape,
             "n_components": int(self.n_components) if is_dense else prod(latent_shape),
             "is_dense": is_dense,
+            "preprocessing": self.preprocessing,
         }
+
+    def _value_range(self, array) -> tuple[float, float]:
+        if self.preprocessing is None:
+            return super()._value_range(array)
+        preprocess = SamplePreprocessing(*self._describe_images(), self.preprocessing)
+        rows = ReconstructionDataset(
+            array, array, dtype=torch.float32, device=torch.device("cpu"), preprocess=preprocess
+        )
+        size = evaluation_batch_size(rows, preprocess)
+        ranges = map_batches(lambda batch: np.array([value_range(batch[0])]), rows, size)
+        return float(ranges[:, 0].min()), float(ranges[:, 1].max())
 
     def _describe_decoder(self, blocks: list[dict], sizes: list[tuple]) -> list[dict]:
         """Collect the arguments of the decoder's blocks, which mirror the encoder's."""
@@ -122,6 +144,11 @@ def halved_sizes(size, blocks: list[dict]) -> list[tuple]:
             raise ValueError(
                 f"downsample='stride' needs an odd kernel_size where pool_size is 1, got {kernel}."
             )
+        if prod(pool) > prod(max(2 * n, USUAL_KERNEL) for n in sizes[-1]):
+            raise ValueError(
+                f"pool_size={tuple(pool)} of block {number} is more than twice as large as its "
+                f"images, {sizes[-1]}."
+            )
         sizes.append(tuple(-(-n // p) for n, p in zip(sizes[-1], pool)))
     return sizes
 
@@ -132,8 +159,8 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
 
     Blocks of a convolution each make images smaller; a dense layer, or one more convolution of
     few filters, computes the latents; the decoder does the same backwards. With `noise`, or with
-    clean images as y, it learns to clean images. Those come as they are, in any layout, or as
-    flattened rows; one- and three-dimensional ones too.
+    clean images as `X_clean`, it learns to clean images. Those come as they are, in any layout, or
+    as flattened rows; one- and three-dimensional ones too.
 
     Parameters
     ----------
@@ -192,6 +219,7 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
         dropout=0.0,
         image_shape="auto",
         data_format="auto",
+        preprocessing=None,
         loss="auto",
         out_activation="auto",
         noise=None,
@@ -276,7 +304,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
 
     _parameter_constraints: dict = {
         **ConvAutoencoderEstimator._parameter_constraints,
-        "beta": [Interval(Real, 0, None, closed="left")],
+        **VARIATIONAL_CONSTRAINTS,
     }
 
     def __init__(
@@ -286,6 +314,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
         activation="relu",
         *,
         beta=1.0,
+        noise_variance="auto",
         latent_filters=None,
         decoder_filters=None,
         kernel_size=3,
@@ -295,6 +324,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
         dropout=0.0,
         image_shape="auto",
         data_format="auto",
+        preprocessing=None,
         loss="auto",
         out_activation="auto",
         solver="adam",

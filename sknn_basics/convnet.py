@@ -1,5 +1,6 @@
 """Convolutional networks."""
 
+import warnings
 from math import isqrt
 from numbers import Integral, Real
 
@@ -12,6 +13,7 @@ from sknn_basics.checks import (
     as_size,
     check_choice,
     check_samples,
+    has_channels,
     hidden_sizes,
     one_a_block,
     one_a_layer,
@@ -22,9 +24,12 @@ from sknn_basics.modules.augmentation import as_augmentation, seeded_global_stat
 from sknn_basics.modules.conv import CONVOLUTIONS, ConvNetwork
 from sknn_basics.modules.images import PIXEL_SCALES
 from sknn_basics.modules.layers import ACTIVATIONS
+from sknn_basics.training.devices import as_array
 
 DOWNSAMPLINGS = ("max", "average", "stride", None)
 NORMALIZATIONS = ("batch", "layer", None)
+# Sides of images are longer, but for those of strips.
+FEW_CHANNELS = 12
 CHANNEL_AXES = {"channels_first": 0, "channels_last": -1, "no_channels": None}
 
 
@@ -32,7 +37,11 @@ class ImageEstimator(NeuralEstimator):
     """What networks of images share: images as X, and the arguments of blocks."""
 
     def _check_X(self, X, reset: bool):
-        return check_samples(self, X, reset)
+        X = check_images(X)
+        X = check_samples(self, X, reset)
+        if reset and self.data_format == self.image_shape == "auto":
+            warn_of_channels(X.shape)
+        return X
 
     def _n_blocks(self) -> int:
         return 1 if isinstance(self.filters, Integral) else len(self.filters)
@@ -121,14 +130,15 @@ class ConvNetEstimator(ImageEstimator):
         shape, channel_axis = self._describe_images()
         sizes = hidden_sizes(self.hidden_layer_sizes)
         activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        blocks = self._describe_blocks(len(shape) - (channel_axis is not None))
         return {
             "image_shape": shape,
             "channel_axis": channel_axis,
-            "blocks": self._describe_blocks(len(shape) - (channel_axis is not None)),
+            "blocks": blocks if self.features is None else [],
             "features": self.features,
             "hidden_layer_sizes": sizes,
             "n_outputs": n_outputs,
-            "hidden_activation": activations[-1],
+            "hidden_activation": activations[-1] if sizes else "identity",
             "hidden_dropout": one_a_layer(self.hidden_dropout, len(sizes), "hidden_dropout"),
             "hidden_max_norm": self.hidden_max_norm,
             "preprocessing": self.preprocessing,
@@ -138,6 +148,7 @@ class ConvNetEstimator(ImageEstimator):
     def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
         if not continued and self.features is not None:
             self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
+        self._reads_bytes_ = X.dtype == np.uint8
         super()._prepare_module(X, target, rng, continued, incremental)
 
     def _make_module(self, structure: dict) -> ConvNetwork:
@@ -153,7 +164,7 @@ class ConvNetEstimator(ImageEstimator):
 
     def _renew_layers(self) -> None:
         if self.augmentation is not None:
-            self.module_.input.augmentation = as_augmentation(self.augmentation)
+            self.module_.input.augmentation = as_augmentation(self.augmentation, self._reads_bytes_)
             self.module_.input.augmentation.requires_grad_(False)
 
     def _fit(self, *args, **kwargs) -> None:
@@ -163,6 +174,50 @@ class ConvNetEstimator(ImageEstimator):
             # What only trains is no part of the fitted network.
             if "module_" in vars(self):
                 self.module_.input.augmentation = None
+
+
+def check_images(X):
+    """Check that a list of images can be one array.
+
+    Raises
+    ------
+    ValueError
+        If the images have several shapes; the message says which.
+    """
+    if hasattr(X, "shape") or not isinstance(X, list | tuple):
+        return X
+    shapes = [np.shape(as_array(image)) for image in X]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is None or not all(len(shape) > 1 for shape in shapes):
+        return X
+    remedy = "bring all to one size, for example with sknn_basics.preprocessing.ImageReader"
+    if len(shapes[0]) != len(shapes[other]) or shapes[0][:2] == shapes[other][:2]:
+        remedy = (
+            "make all grey or all of as many channels, for example with Pillow's convert('RGB')"
+        )
+    raise ValueError(
+        f"X[{other}] has shape {shapes[other]}, but X[0] has shape {shapes[0]}: {remedy}."
+    )
+
+
+def warn_of_channels(shape: tuple[int, ...]) -> None:
+    """Warn where images seem to have channels at another place than where they are read."""
+    _, *sample = shape
+    if len(sample) == 2 and min(sample) <= FEW_CHANNELS and 8 * min(sample) <= max(sample):
+        read = "grey images"
+        layout = "channels_first" if sample[0] < sample[1] else "channels_last"
+        what = f"signals of {min(sample)} channels"
+        explicit = "no_channels"
+    elif len(sample) > 2 and has_channels(sample):
+        read, layout = f"images of {sample[-1]} channels", "channels_first"
+        what, explicit = f"images of {sample[0]} channels", "channels_last"
+    else:
+        return
+    warnings.warn(
+        f"X of shape {shape} is read as {read}, but looks like {what}. Set "
+        f"data_format='{layout}' if so, else data_format='{explicit}'.",
+        stacklevel=2,
+    )
 
 
 def check_blocks(values: dict[str, list]) -> None:
@@ -201,7 +256,8 @@ def one_a_convolution(value, n_convolutions: int, name: str) -> list:
     if not isinstance(value, list | tuple | np.ndarray) or len(value) != n_convolutions:
         raise ValueError(
             f"{name} of a block must be an integer or one value for each of its {n_convolutions} "
-            f"convolutions, got {value!r}."
+            f"convolutions, got {value!r}. A size that differs by dimension is a tuple in the list "
+            f"of its block: {name}=[[(5, 3)]] for one block of one convolution."
         )
     return list(value)
 

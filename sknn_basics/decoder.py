@@ -8,6 +8,7 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sknn_basics.checks import check_latents
 from sknn_basics.modules.autoencoder import dense_decoder
 from sknn_basics.modules.conv_autoencoder import ConvDecoder
+from sknn_basics.modules.images import undo_preprocessing
 from sknn_basics.modules.recurrent_autoencoder import recurrent_decoder
 from sknn_basics.persistence import check_version, package_version
 from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
@@ -109,7 +110,7 @@ class Decoder:
             # Latents are small, what they are decoded into is not.
             samples_a_batch(self.module, max(Z.shape[1], prod(self.sample_shape)) * Z.itemsize),
         )
-        return output.reshape(len(Z), *self.sample_shape)
+        return undo_preprocessing(output.reshape(len(Z), *self.sample_shape), self.structure)
 
     def sample(self, n_samples: int = 1, random_state=None) -> np.ndarray:
         """Make new samples: decode latents drawn from their distribution.

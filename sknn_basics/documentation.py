@@ -16,16 +16,19 @@ or a class that is called without arguments.""",
     "solver": """str or torch.optim class, default='adam'
 'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta'; 'lbfgs'
 for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-that is called with the parameters and the rate as ``lr``.""",
+that is called with the parameters and the rate as ``lr``, and keeps its own defaults.""",
     "alpha": """float, default=0.0001
-Strength of the L2 penalty on weights, divided by the number of samples of a batch.""",
+Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
+``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies weights, but not
+biases, by 1 - rate * `alpha`, and the loss has no penalty.""",
     "batch_size": """int or 'auto', default='auto'
 Number of samples a batch; 'auto' is ``min(200, n_samples)``.""",
     "learning_rate": """str, Schedule or callable, default='constant'
 Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last two do
 nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle', 'reduce_on_plateau',
 an object of `sknn_basics.training.schedules`, or a function from the epoch, counted from 0,
-to the rate.""",
+to the rate. 'cosine' and 'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond
+them keep the last rate, and warn; a warm start begins anew.""",
     "learning_rate_init": """float or 'auto', default=0.001
 Initial rate; 'auto' is the solver's own usual rate.""",
     "power_t": """float, default=0.5
@@ -43,7 +46,10 @@ An improvement of the monitored loss or score that is smaller counts as none."""
     "verbose": """bool or int, default=False
 Whether to print one line an epoch.""",
     "warm_start": """bool, default=False
-Whether `fit` continues with the weights of the last fit.""",
+Whether `fit` continues with the weights of the last fit. All parameters may change in between that
+leave the network as it predicts (its layers, activations and data type): dropout, noises, largest
+norms, penalties, class weights, loss, solver, schedule and the like. Best values and patience go on
+only where they are of the same loss or score on the same samples.""",
     "momentum": """float in [0, 1], default=0.9
 Momentum of 'sgd'.""",
     "nesterovs_momentum": """bool, default=True
@@ -52,7 +58,8 @@ Whether 'sgd' uses Nesterov's momentum.""",
 Whether to hold out a part of the samples, stop when their score does not improve by `tol` for
 `n_iter_no_change` epochs, and restore the best weights. Does nothing to 'lbfgs'.""",
     "validation_fraction": """float in [0, 1), default=0.1
-Share of the samples to hold out, stratified by class where every class has enough samples.""",
+Share of the samples to hold out, stratified by class where every class has enough samples. A warm
+start holds out the same rows again.""",
     "beta_1": """float in [0, 1), default=0.9
 Decay rate of the first moment, of Adam and its variants.""",
     "beta_2": """float in [0, 1), default=0.999
@@ -78,7 +85,7 @@ Standard deviation of normal noise that is added to X in training.""",
 ``(weight, *, generator)`` as in `torch.nn.init`.""",
     "class_weight": """dict, list of dict, 'balanced' or None, default=None
 Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely proportional to
-the classes' frequencies.""",
+the classes' frequencies in the training data, and weighs validation data the same.""",
     "label_smoothing": """float in [0, 1], default=0.0
 Share of each target that is spread evenly over the classes.""",
     "clip_grad_norm": """float or None, default=None
@@ -95,7 +102,8 @@ Names of the layers whose weights are kept as they are, with wildcards ('block*'
 `warm_start`, each `fit` freezes and thaws anew.""",
     "scoring": """str, callable or None, default=None
 What is recorded on the validation data and watched by `early_stopping`: a scorer of
-scikit-learn, 'loss', or None for the estimator's own score.""",
+scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN count neither
+as progress nor as none; the first one warns.""",
     "callbacks": """list of skorch callbacks or None, default=None
 Called during the training, after the estimator's own.""",
     "device": """str or torch.device, default='auto'
@@ -157,11 +165,14 @@ several channels.""",
     "preprocessing": """{'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
 What happens to each batch of images of shape (n_images, n_channels, height, width) first, in
 training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1, 1], and to the
-standardised RGB channels that networks of torchvision expect.""",
+standardised RGB channels that networks of torchvision expect. A function is given the values of X
+as they are, as floats: the transforms of torchvision, which expect [0, 1], are
+``lambda x: transforms(x / 255)`` for bytes.""",
     "augmentation": """nn.Module, callable or None, default=None
 What changes each training batch of images, before `preprocessing`: see
-`sknn_basics.modules`. A function may take a keyword ``generator``; one without is
-run with torch's global random state seeded, which is restored behind it.""",
+`sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as they are
+otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and lets functions that
+draw once a batch, as those of torchvision do, draw for each image.""",
 }
 
 RECURRENT_PARAMETERS = {
@@ -245,8 +256,8 @@ AUTOENCODER_PARAMETERS = {
 Number of units of each hidden layer of the encoder; ``()`` for none.""",
     "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
 What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
-the squared error of a linear one. 'auto' takes the former where all values of X (or of a y of its
-shape) lie in [0, 1], the latter otherwise.""",
+the squared error of a linear one. 'auto' takes the former where all values of X (and of X_clean)
+lie in [0, 1], the latter otherwise.""",
     "latent_activation": """str or nn.Module class, default='identity'
 Activation of the latents, of the same kinds as `activation`.""",
     "noise": """{'gaussian', 'mask'} or None, default=None
@@ -261,6 +272,11 @@ over samples, is multiplied with.""",
     "beta": """float, default=1.0
 Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
 reconstructs better.""",
+    "noise_variance": """float or 'auto', default='auto'
+Variance of the normal noise around a reconstruction, under which the squared error is a
+log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
+they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
+cross-entropy has none.""",
     "n_components": """int, default=20
 Number of latents of a sample.""",
     "decoder_layer_sizes": """array-like of int or None, default=None
@@ -295,6 +311,12 @@ Activation of the convolutions, one for all blocks or one a block, which the dec
     "dropout": CONVNET_PARAMETERS["dropout"],
     "image_shape": CONVNET_PARAMETERS["image_shape"],
     "data_format": CONVNET_PARAMETERS["data_format"],
+    "preprocessing": """{'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
+What happens to each batch of images of shape (n_images, n_channels, height, width) first, to X and
+to clean samples alike: the names take pixels in [0, 255] to [0, 1], to [-1, 1], and to the
+standardised RGB channels that networks of torchvision expect. Losses and scores are those of
+preprocessed images. Reconstructions and samples are brought back to the scale of X, by the names
+and by a module with a method ``inverse``; of any other function, they stay as it has made them.""",
 }
 
 DENSE_ATTRIBUTES = {

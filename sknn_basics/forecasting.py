@@ -1,5 +1,6 @@
 """Any regressor as a forecaster of series."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -16,24 +17,30 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted
 
+from sknn_basics.checks import unchanged_by_failure
+from sknn_basics.held_out import count_held_out, takes_validation
 from sknn_basics.preprocessing.windows import (
     SlidingWindow,
     check_series,
     split_columns,
     window_rows,
 )
-from sknn_basics.timeline import Timeline, column_names, is_pandas, label
+from sknn_basics.timeline import Timeline, check_index, column_names, is_pandas, label
+from sknn_basics.training.devices import as_array
 
 NUMBERS = {"dtype": np.float64, "ensure_all_finite": True}
+
+# Rows by which a scaler of the user is tried out.
+N_TRIED = 100
 
 
 class Forecaster(MetaEstimatorMixin, BaseEstimator):
     """Forecast a series with any regressor, from windows of its past.
 
     A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
-    learns what follows each of them. `predict` looks one step ahead all along a series; `forecast`
-    goes on from its end, with predictions in place of what is not known yet. X is always a
-    series, in the order of time; y is ignored everywhere.
+    learns what follows each of them. `predict` looks `horizon` steps ahead all along a series;
+    `forecast` goes on from its end, with predictions in place of what is not known yet. X is always
+    a series, in the order of time and without gaps; its target is in it, so that y is not needed.
 
     Parameters
     ----------
@@ -46,7 +53,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     step : int, default=1
         Number of rows from one window to the next in training.
     horizon : int, default=1
-        Number of next rows that are predicted at once. `forecast` goes on in blocks of this size.
+        Number of next rows that are predicted at once. `predict` and `forecast` go on in blocks of
+        this size, and `score` is over all of these steps.
     target : int, str, array-like of int or str, or None, default=None
         Columns to predict, by position or by name. None takes all but the `exogenous` ones.
     exogenous : int, str, array-like of int or str, or None, default=None
@@ -55,8 +63,9 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         neither target nor exogenous are used up to the row before the first predicted one.
     scaler : {'standard'}, transformer or None, default='standard'
         What scales the series for the regressor, fitted to the training series alone; predictions
-        are scaled back. It must scale each column by itself and have ``inverse_transform``.
-        'standard' is `sklearn.preprocessing.StandardScaler`.
+        are scaled back. It must scale each row and each column by itself, and have
+        ``inverse_transform``: differences are no scaler. 'standard' is
+        `sklearn.preprocessing.StandardScaler`.
     input : {'auto', 'rows', 'sequences'}, default='auto'
         What the regressor is given: rows of shape (n_windows, window * n_features), or sequences of
         shape (n_windows, window, n_features). 'auto' gives sequences to those whose tags say that
@@ -66,7 +75,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         the test folds of `sklearn.model_selection.TimeSeriesSplit` do. Then its first predictions
         are made from the last rows of the training series; otherwise its first `window` rows
         have none. 'auto' compares the indices of pandas series; without an index that shows how it
-        goes on (see `forecast`), the answer is no.
+        goes on (see `forecast`), the answer is no. True raises where the index shows a gap.
 
     Attributes
     ----------
@@ -97,6 +106,20 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     follow the training folds: by the index of a pandas series, or by ``follows_training=True``.
     Then every row of a fold is predicted, and other metrics work with the series as y too:
     ``cross_val_score(forecaster, s, s, scoring="neg_mean_absolute_error", cv=TimeSeriesSplit())``.
+    A fold needs at least `horizon` rows; with ``TimeSeriesSplit(test_size=horizon)`` a metric sees
+    each step once a fold.
+
+    The index of a pandas series must show one series without gaps: dates, periods, durations and
+    numbers must ascend, differ, and be as far from each other as their frequency says. Where each
+    row counts as one step whatever the time between, as trading days do, leave the index
+    out (``reset_index(drop=True)``), or give it a frequency that knows the holidays
+    (`pandas.offsets.CustomBusinessDay`).
+
+    A regressor with ``early_stopping=True`` whose ``fit`` takes ``X_val``, as those of this package
+    do, holds out no windows at random: it is given the last ones, as many as its
+    ``validation_fraction`` says, and windows before them that share a value with them are left
+    out of the training. For others, a warning says that their held-out windows overlap with the
+    training's. A search inside of a Forecaster has this fault, too: search around it.
 
     References
     ----------
@@ -156,15 +179,22 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         self.follows_training = follows_training
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, *, X_val=None, **fit_params):
         """Fit scaler and regressor to a series.
 
         Parameters
         ----------
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             A series, in the order of time; one of one dimension has one feature.
-        y : None
-            Ignored.
+        y : None or array-like of shape (n_samples,) or (n_samples, n_targets)
+            Ignored if it is the target's columns of X, as metrics of scikit-learn need them in
+            a cross-validation. Anything else is refused: what is known ahead belongs to X, as
+            columns that `exogenous` names.
+        X_val : array-like of shape (n_val,) or (n_val, n_features), default=None
+            A series to validate on after every epoch, for a regressor whose ``fit`` takes ``X_val``
+            and ``y_val``: both are cut out of it. If it follows the training series (see
+            `follows_training`), its first windows begin there. None leaves the choice
+            to the regressor; one with ``early_stopping=True`` gets the last windows of X.
         **fit_params : dict
             Passed to the regressor's ``fit``, by metadata routing if that is enabled. Of what has
             one value a row of the series, such as ``sample_weight``, each window gets the value of
@@ -178,12 +208,19 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the series is shorter than a window with its target, has missing values, goes back
-            in time, or lacks a column.
+            If the series is shorter than a window with its target, has missing values, has an index
+            that goes back in time, repeats itself or leaves rows out, lacks a column, or is too
+            short to hold out windows; if `y` is not the target; or if `scaler` does not
+            scale each row and each column by itself.
         """
-        vars(self).pop("estimator_", None)  # A failed fit must not leave a mixture that predicts.
+        with unchanged_by_failure(self):
+            self._fit(X, y, X_val, fit_params)
+        return self
+
+    def _fit(self, X, y, X_val, fit_params: dict) -> None:
         series = check_series(self, X, reset=True, **NUMBERS)
         self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
+        self._check_y(y, series)
         self.windows_ = SlidingWindow(
             self.window,
             horizon=self.horizon,
@@ -192,18 +229,27 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             flatten=not self._reads_sequences(),
         ).fit(series)
         self.scaler_ = self._make_scaler()
-        inputs, target = self.windows_.split(self._scale(series, fit=True))
-        rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
-        fit_params = self._route(X, fit_params, rows)
-        estimator = clone(self.estimator)
-        estimator.fit(inputs[:: self.step], target[:: self.step], **fit_params)
+        inputs, target = self.windows_.split(self._fit_scaler(series))
+        inputs, target = inputs[:: self.step], target[:: self.step]
         self.last_window_ = series[-self.window :].copy()
         self._timeline_ = Timeline(X) if is_pandas(X) else None
-        self.estimator_ = estimator
-        return self
+        rows = np.arange(self.window, len(series) - self.horizon + 1)[:: self.step]
+        fit_params = self._route(fit_params)
+        validation = self._cut_validation(X_val, fit_params)
+        n_val = 0 if X_val is not None else count_held_out(self.estimator, len(rows))
+        if n_val:
+            validation = {"X_val": inputs[-n_val:], "y_val": target[-n_val:]}
+            if fit_params.get("sample_weight") is not None:
+                weight = _check_sample_weight(fit_params["sample_weight"], series)
+                validation["sample_weight_val"] = weight[rows[-n_val:]]
+            rows = rows[: self._count_before(len(rows) - n_val)]
+        fit_params = _check_method_params(X, fit_params, indices=rows)
+        self.estimator_ = clone(self.estimator).fit(
+            inputs[: len(rows)], target[: len(rows)], **fit_params, **validation
+        )
 
     def predict(self, X):
-        """Predict each row of a series from the rows before it.
+        """Predict each row of a series from the rows before it, `horizon` rows at once.
 
         Parameters
         ----------
@@ -213,57 +259,65 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The prediction of each row, the first of the `horizon` rows that are predicted at once.
-            It is NaN for the first `window` rows, unless they follow the training series (see
-            `follows_training`), and with exogenous columns for the last ``horizon - 1`` rows. Of a
-            pandas series, it is a Series or a DataFrame with its index.
+            The prediction of each row. It is NaN for the first `window` rows, unless they follow
+            the training series (see `follows_training`). The rows after them are predicted in
+            blocks of `horizon`, each from the window before the block; where the last block
+            would go beyond the end, what it lacks is predicted by one that ends with the series.
+            So metrics see all steps of the horizon. Of a pandas series, it is a Series or a
+            DataFrame with its index.
 
         Raises
         ------
         ValueError
-            If no row can be predicted.
+            If there is no window with a whole horizon after it.
         """
         series = self._check(X)
         first, ahead = self._predict_ahead(X, series)
+        rows = np.arange(len(series) - first)
+        begin = np.minimum(rows // self.horizon * self.horizon, len(ahead) - 1)
         values = np.full((len(series), len(self.target_)), np.nan)
-        values[first : first + len(ahead)] = ahead[:, 0]
+        values[first:] = ahead[begin, rows - begin]
         if is_pandas(X):
             return label(values, X.index, self._target_names(column_names(X)))
         return values[:, 0] if values.shape[1] == 1 else values
 
     def score(self, X, y=None, sample_weight=None) -> float:
-        """Compute R² of the predictions for a series.
+        """Compute R² of the predictions from all windows of a series.
 
         Parameters
         ----------
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             A series, in the order of time.
-        y : None
-            Ignored.
+        y : None or array-like of shape (n_samples,) or (n_samples, n_targets)
+            Ignored if it is the target's columns of X; anything else is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; a window has that of the first row that it predicts.
 
         Returns
         -------
         score : float
-            R² over all rows that `predict` defines, averaged over targets, and over the steps of
-            the `horizon`.
+            R² of the target, averaged over several: one minus the squared errors of all steps of
+            all windows, over the squared deviations of the same values from their mean.
 
         Raises
         ------
         ValueError
-            If no row can be predicted.
+            If there is no window with a whole horizon after it, or a single value to score.
         """
         series = self._check(X)
+        self._check_y(y, series)
         first, ahead = self._predict_ahead(X, series)
-        if len(series) < first + self.horizon:
-            raise ValueError(self._explain_length(len(series), first + self.horizon))
-        true = window_rows(series[:, self.target_], self.horizon)[first:][: len(ahead)]
+        n_windows, horizon, n_targets = ahead.shape
+        if n_windows * horizon == 1:
+            raise ValueError(
+                "R² of a single value is not defined: score at least two rows (test_size=2), or "
+                "choose another metric (scoring='neg_mean_absolute_error' with the series as y)."
+            )
+        true = window_rows(series[first:, self.target_], horizon).reshape(-1, n_targets)
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
-            sample_weight = weight[first : first + len(true)]
-        predicted = ahead[: len(true)].reshape(len(true), -1)
-        return r2_score(true, predicted, sample_weight=sample_weight)
+            sample_weight = np.repeat(weight[first:][:n_windows], horizon)
+        return r2_score(true, ahead.reshape(-1, n_targets), sample_weight=sample_weight)
 
     def forecast(self, n_steps=1, *, history=None, exogenous=None):
         """Forecast what follows a series, each block of steps from the forecasts before it.
@@ -291,7 +345,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If `history` is too short, a needed future value is missing, `exogenous` does not begin
-            where the series ends, or the forecast diverges.
+            where the series ends or has an index that does not go on row by row, or the forecast
+            diverges.
         """
         check_is_fitted(self)
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
@@ -303,8 +358,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         future = self._check_exogenous(exogenous, n_rows)
         values = self._run_freely(past, future, n_rows)[:n_steps]
         if timeline is not None:
-            index = timeline.following(n_steps, exogenous if is_pandas(exogenous) else None)
-            return label(values, index, self._target_names(timeline.columns))
+            index = timeline.following(n_rows, exogenous if is_pandas(exogenous) else None)
+            return label(values, index[:n_steps], self._target_names(timeline.columns))
         return values[:, 0] if values.shape[1] == 1 else values
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -332,16 +387,43 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     def _make_scaler(self):
         return StandardScaler() if self.scaler == "standard" else clone_or_none(self.scaler)
 
-    def _scale(self, series, fit: bool = False) -> np.ndarray:
+    def _scale(self, series) -> np.ndarray:
+        return series if self.scaler_ is None else np.asarray(self.scaler_.transform(series))
+
+    def _fit_scaler(self, series) -> np.ndarray:
+        """Fit the scaler, and scale the series with it."""
         if self.scaler_ is None:
             return series
-        scaled = np.asarray((self.scaler_.fit(series) if fit else self.scaler_).transform(series))
+        self.scaler_.fit(series)
+        scaled = self._scale(series)
         if scaled.shape != series.shape:
             raise ValueError(
                 f"scaler={self.scaler!r} must keep the shape {series.shape} of a series, "
                 f"got {scaled.shape}."
             )
+        if self.scaler != "standard":
+            self._try_scaler(series[-N_TRIED:], scaled[-N_TRIED:])
         return scaled
+
+    def _try_scaler(self, series: np.ndarray, scaled: np.ndarray) -> None:
+        """Check that every other row of the target is scaled, and back, as it is among all rows."""
+        columns = self.target_
+        whole = np.asarray(self.scaler_.inverse_transform(scaled))[:, columns]
+        alone = self._scale(series[1::2]), self._unscale(scaled[1::2, columns])
+        if not (is_close(alone[0], scaled[1::2]) and is_close(alone[1], whole[1::2])):
+            raise ValueError(
+                f"scaler={self.scaler!r} must scale each row and each column by itself, in "
+                "transform and inverse_transform: a forecast has no other rows to be scaled back "
+                "with. Take differences or trends out of the series before fit, and add them to "
+                "the forecast."
+            )
+        true = series[:, columns]
+        error, spread = np.square(whole - true).mean(axis=0), true.var(axis=0)
+        if (error > spread + 1e-9 * np.square(true).mean(axis=0)).any():
+            raise ValueError(
+                f"inverse_transform of scaler={self.scaler!r} does not give the series back: "
+                "a FunctionTransformer needs inverse_func."
+            )
 
     def _unscale(self, target: np.ndarray) -> np.ndarray:
         """Scale back targets of any shape that ends with their number."""
@@ -353,11 +435,64 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             target.shape
         )
 
-    def _route(self, X, fit_params: dict, rows: np.ndarray) -> dict:
+    # What the regressor is given.
+
+    def _check_y(self, y, series: np.ndarray) -> None:
+        """Check that y is nothing but the target."""
+        if y is None:
+            return
+        values, target = np.asarray(as_array(y)), series[:, self.target_]
+        if values.size == target.size and (values.reshape(target.shape) == target).all():
+            return
+        message = (
+            f"y must be None, or the target's {self._describe(self.target_)} of X, got another "
+            f"{type(y).__name__} of shape {values.shape}. What is known ahead belongs to X, as "
+            "columns that the parameter exogenous names."
+        )
+        if hasattr(y, "columns") or hasattr(y, "name") or not is_labels(values):
+            raise ValueError(message)
+        # scikit-learn's tools, and its checks of estimators, hand labels to anything.
+        warnings.warn(message, stacklevel=5)
+
+    def _route(self, fit_params: dict) -> dict:
         """Choose what the regressor's fit is given besides windows and targets."""
         if _routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        return _check_method_params(X, fit_params, indices=rows)
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        return fit_params
+
+    def _cut_validation(self, X_val, fit_params: dict) -> dict:
+        """Cut windows and targets out of a series to validate on."""
+        if not {"y_val", "sample_weight_val"}.isdisjoint(fit_params):
+            raise ValueError(
+                "y_val and sample_weight_val must be left out: X_val is a series, and its windows "
+                "and targets are cut out of it."
+            )
+        if X_val is None:
+            return {}
+        if not takes_validation(self.estimator):
+            raise ValueError(
+                "X_val needs a regressor whose fit takes X_val and y_val, as that of "
+                f"sknn_basics.MLPRegressor, got {type(self.estimator).__name__}."
+            )
+        try:
+            series = check_series(self, X_val, reset=False, **NUMBERS)
+            past = self.last_window_ if self._follows_training(X_val) else series[:0]
+            X_val, y_val = self.windows_.split(self._scale(np.concatenate([past, series])))
+        except ValueError as error:
+            raise ValueError(f"In X_val: {error}") from error
+        return {"X_val": X_val, "y_val": y_val}
+
+    def _count_before(self, n_windows: int) -> int:
+        """Count those of the first windows that share no value with what follows them."""
+        n_train = n_windows + 1 - -(-(self.window + self.horizon) // self.step)
+        if n_train < 1:
+            raise ValueError(
+                f"No window is left to train on: the last ones are held out, and window="
+                f"{self.window} and horizon={self.horizon} rows before them are left out, so that "
+                "no value is in both. Give a longer series, a smaller validation_fraction, "
+                "or early_stopping=False."
+            )
+        return n_train
 
     # Predictions.
 
@@ -366,35 +501,38 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return check_series(self, X, reset=False, **NUMBERS)
 
     def _follows_training(self, X) -> bool:
+        shows_index = is_pandas(X) and self._timeline_ is not None
         if self.follows_training != "auto":
+            if self.follows_training and shows_index:
+                self._timeline_.check_followed_by(X.index)
             return bool(self.follows_training)
-        return (
-            is_pandas(X) and self._timeline_ is not None and self._timeline_.is_followed_by(X.index)
-        )
+        return shows_index and self._timeline_.is_followed_by(X.index)
 
     def _predict_ahead(self, X, series: np.ndarray) -> tuple[int, np.ndarray]:
-        """Predict from all windows of a series.
+        """Predict from all windows of a series that a whole horizon follows.
 
-        Returns the first row that can be predicted, and, for it and those after it, predictions
-        of the next `horizon` rows, an array of shape (n_windows, horizon, n_targets).
+        Returns the first row that can be predicted, and predictions of the `horizon` rows from
+        there on and from each later row, an array of shape (n_windows, horizon, n_targets).
         """
         past = self.last_window_ if self._follows_training(X) else series[:0]
         first = self.window - len(past)
-        # Nothing but exogenous columns has to be known for the predicted rows.
-        n_ahead = 0 if len(self.exogenous_) else self.horizon - 1
-        needed = first + self.horizon - n_ahead
-        if len(series) < needed:
-            raise ValueError(self._explain_length(len(series), needed))
-        whole = np.concatenate([past, series, np.repeat(series[-1:], n_ahead, axis=0)])
-        return first, self._predict_windows(whole)
+        if len(series) < first + self.horizon:
+            raise ValueError(self._explain_length(len(series), first))
+        return first, self._predict_windows(np.concatenate([past, series]))
 
     def _target_names(self, columns: list) -> list:
         return [columns[i] for i in self.target_]
 
-    def _explain_length(self, n_samples: int, needed: int) -> str:
+    def _explain_length(self, n_samples: int, first: int) -> str:
+        remedy = "In a cross-validation, set test_size of TimeSeriesSplit."
+        if first and self.follows_training is not True:
+            remedy = (
+                "If it begins right after the training series, as test folds of TimeSeriesSplit "
+                "do, set follows_training=True."
+            )
         return (
-            f"A series of at least {needed} rows is needed with window={self.window} and "
-            f"horizon={self.horizon}, got n_samples={n_samples}."
+            f"A series of at least {first + self.horizon} rows is needed with "
+            f"window={self.window} and horizon={self.horizon}, got n_samples={n_samples}. {remedy}"
         )
 
     def _predict_windows(self, series: np.ndarray) -> np.ndarray:
@@ -448,6 +586,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"exogenous must be {wanted}, got {type(exogenous).__name__}.")
         if exogenous is None:
             return np.empty((n_rows, 0))
+        if is_pandas(exogenous):
+            check_index(exogenous, "exogenous")
         if hasattr(exogenous, "columns") and hasattr(self, "feature_names_in_"):
             exogenous = pick(exogenous, self.feature_names_in_[self.exogenous_])
         values = check_array(exogenous, dtype=np.float64, ensure_2d=False, input_name="exogenous")
@@ -480,3 +620,14 @@ def pick(frame, names):
     if missing:
         raise ValueError(f"exogenous lacks the columns {missing}, it has {list(frame.columns)}.")
     return frame[list(names)]
+
+
+def is_close(values: np.ndarray, expected: np.ndarray) -> bool:
+    """Tell whether values are the expected ones but for rounding, on the scale of these."""
+    scale = np.abs(expected).max(initial=0)
+    return np.allclose(values, expected, rtol=1e-6, atol=1e-8 * scale, equal_nan=True)
+
+
+def is_labels(values: np.ndarray) -> bool:
+    """Tell whether an array may be labels of classes: one dimension, and no fractions."""
+    return values.ndim == 1 and not (values.dtype.kind == "f" and (values % 1).any())

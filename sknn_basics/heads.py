@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y, check_is_fitted
 
 from sknn_basics.base import NeuralEstimator
-from sknn_basics.checks import check_numeric
+from sknn_basics.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
     REGRESSION_LOSSES,
@@ -57,7 +57,13 @@ class NeuralPredictor(NeuralEstimator):
 
 
 class NeuralClassifier(ClassifierMixin, NeuralPredictor):
-    """What neural classifiers share: classes, probabilities, class weights."""
+    """What neural classifiers share: classes, probabilities, class weights.
+
+    Attributes
+    ----------
+    _class_weight_ : dict, list of dict or None
+        `class_weight`, with 'balanced' as what it is on the training data.
+    """
 
     _parameter_constraints: dict = {
         **NeuralEstimator._parameter_constraints,
@@ -70,6 +76,9 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------
@@ -207,16 +216,16 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         y = y.toarray() if issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if reset:
-            try:
-                check_no_missing(y)
+        try:
+            check_no_missing(y)
+            if reset:
                 self._learn_target(y, classes)
-            except TypeError as error:
-                raise ValueError(
-                    f"y must hold labels that can be ordered, without missing values: {error}."
-                ) from error
-        if self._target_type_ == "classes":
-            return self._encode_classes(y)
+            if self._target_type_ == "classes":
+                return self._encode_classes(y)
+        except TypeError as error:
+            raise ValueError(
+                f"y must hold labels that can be ordered, without missing values: {error}."
+            ) from error
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
             raise ValueError(f"y must have shape (n_samples, {len(self.classes_)}), got {y.shape}.")
         if self._target_type_ == "probabilities":
@@ -252,11 +261,11 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             raise ValueError(f"y must have shape (n_samples,), got {y.shape}.")
         seen, index = np.unique(y, return_inverse=True)
         if not np.array_equal(seen, self.classes_):
-            unknown = np.setdiff1d(seen, self.classes_)
-            if len(unknown):
-                raise ValueError(
+            if len(np.setdiff1d(seen, self.classes_)):
+                raise UnknownClasses(
                     f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
-                    f"'y' has {unknown}."
+                    f"'y' has {seen}.",
+                    seen,
                 )
             index = np.searchsorted(self.classes_, seen)[index]
         return index.astype(np.float64)[:, None] if self._has_one_output() else index
@@ -267,10 +276,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         # Negative and missing ones are the padding of sequences.
         seen = self.classes_[np.unique(target[target >= 0]).astype(np.intp)]
         if len(seen) != len(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {seen}"
-            )
+            raise ValueError(explain_other_classes(self.classes_, seen))
 
     def _has_one_output(self) -> bool:
         return len(self.classes_) <= 2 and self.loss != "cross_entropy"
@@ -286,28 +292,41 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
         return kind(self.label_smoothing)
 
+    def _learn_weights(self, target) -> None:
+        self._class_weight_ = self.class_weight
+        if isinstance(self.class_weight, str):
+            self._class_weight_ = self._balance_classes(target)
+        if self._class_weight_ is not None:
+            check_class_weight(self._weigh_classes(target), self.class_weight)
+
+    def _balance_classes(self, target) -> dict | list[dict]:
+        """Find the weights with which all classes of some targets weigh the same."""
+        if self._target_type_ == "labels":
+            return [balanced(np.array([0, 1]), np.bincount(y, minlength=2)) for y in target.T]
+        mass = target.sum(axis=0)
+        if self._target_type_ == "classes":
+            mass = np.bincount(target.ravel().astype(np.intp), minlength=len(self.classes_))
+        return balanced(self.classes_, mass)
+
     def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
         weight = super()._weigh(sample_weight, X, target)
-        if self.class_weight is None:
+        if self._class_weight_ is None:
             return weight
         by_class = self._weigh_classes(target)
-        check_class_weight(by_class, self.class_weight)
         return by_class if weight is None else weight * by_class
 
     def _weigh_classes(self, target) -> np.ndarray:
         """Compute each sample's weight by its class, its labels or its probabilities."""
         if self._target_type_ == "labels":
-            return compute_sample_weight(self.class_weight, target)
+            return compute_sample_weight(self._class_weight_, target)
+        weights = self._weights_of_classes()
         if self._target_type_ == "probabilities":
-            return target @ self._weights_of_classes(target.sum(axis=0))
-        index = target.ravel().astype(np.intp)
-        return self._weights_of_classes(np.bincount(index, minlength=len(self.classes_)))[index]
+            return target @ weights
+        return weights[target.ravel().astype(np.intp)]
 
-    def _weights_of_classes(self, mass: np.ndarray) -> np.ndarray:
-        """Read `class_weight` as one weight a class; `mass` is each one's number of samples."""
-        weights, classes = self.class_weight, self.classes_.tolist()
-        if isinstance(weights, str):
-            return mass.sum() / (np.count_nonzero(mass) * np.where(mass > 0, mass, np.inf))
+    def _weights_of_classes(self) -> np.ndarray:
+        """Read the class weights as one weight a class."""
+        weights, classes = self._class_weight_, self.classes_.tolist()
         if not isinstance(weights, dict) or not set(weights) <= set(classes):
             raise ValueError(
                 f"class_weight must be 'balanced' or a dict from classes {classes} to weights, "
@@ -366,6 +385,9 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------
@@ -491,6 +513,13 @@ def check_given(y, estimator) -> None:
             f"This {type(estimator).__name__} estimator requires y to be passed, "
             "but the target y is None."
         )
+
+
+def balanced(classes: np.ndarray, mass: np.ndarray) -> dict:
+    """Weigh the classes that have samples by the inverse of their number."""
+    held = mass > 0
+    weights = mass.sum() / (held.sum() * mass[held])
+    return dict(zip(classes[held].tolist(), weights.tolist()))
 
 
 def check_class_weight(weights: np.ndarray, class_weight) -> None:

@@ -19,6 +19,7 @@ from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Course
 from sknn_basics.training.report import Report, Training
 from sknn_basics.training.rounds import Background, Rounds, bytes_of_fit
+from sknn_basics.training.stack import why_unstackable
 
 __all__ = ["Report", "Training", "stacked"]
 
@@ -145,9 +146,12 @@ class Turns:
     def wait_for_training(self, task: Task) -> None:
         """Pause a task until its training has a result that calls for the task's own thread."""
         course = task.course
-        if not self.memory:
-            self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
-        self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
+        try:
+            if not self.memory:
+                self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
+            self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
+        except Exception as error:
+            course.reason = why_unstackable(error)
         self.waiting[course] = task
         self.begin(course)
         task.pause()
@@ -166,7 +170,7 @@ class Turns:
     def begin(self, course: Course) -> None:
         """Let a net wait for the next round, or train it in the background of other tasks."""
         # Not by what is under way just now: one thread and two make different roundings.
-        takes_it = self.n_tasks > 1 and self.background.takes(course.net)
+        takes_it = self.n_tasks > 1 and self.background.takes(course)
         (self.background if takes_it else self.rounds).add(course)
 
     # In the thread that called joblib, or that of a task with tasks of its own.

@@ -29,6 +29,7 @@ ARCHITECTURE = (
     "classes_",
     "n_outputs_",
     "out_activation_",
+    "noise_variance_",
     "t_",
     "_optimiser_",
     "_structure_",

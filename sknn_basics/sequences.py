@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from sknn_basics.checks import check_numeric, check_samples, has_channels
-from sknn_basics.heads import check_class_weight
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import SequenceLoss
 
@@ -231,9 +231,10 @@ class SequenceTargets:
     def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
         if y is None:
             return super()._encode_y(y, reset, classes)
+        y = y.toarray() if issparse(y) else y
         y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
         if reset:
-            self._target_axes_, self._step_weights_ = self._find_axes(y), None
+            self._target_axes_ = self._find_axes(y)
         if not self._target_axes_:
             return super()._encode_y(y, reset, classes)
         steps, lengths = self._join_targets(y)
@@ -286,17 +287,17 @@ class SequenceTargets:
     def _strata(self, target) -> np.ndarray | None:
         return None if self._target_axes_ else super()._strata(target)
 
-    def _weigh_classes(self, target) -> np.ndarray:
-        if not self._target_axes_:
-            return super()._weigh_classes(target)
+    def _learn_weights(self, target) -> None:
+        self._step_weights_ = None
+        has_weights = is_classifier(self) and self.class_weight is not None
+        if not (self._target_axes_ and has_weights):
+            return super()._learn_weights(target)
         if self._target_type_ != "classes":
             raise ValueError("class_weight needs a y of one class a step, not of several columns.")
-        index = target[has_target(target)].ravel().astype(np.intp)
-        weights = self._weights_of_classes(np.bincount(index, minlength=len(self.classes_)))
-        check_class_weight(weights[np.unique(index)], self.class_weight)
+        super()._learn_weights(target[has_target(target)])
+        self._step_weights_ = self._weights_of_classes().tolist()
         # They weigh the steps in the loss, not the samples.
-        self._step_weights_ = weights.tolist()
-        return np.ones(len(target))
+        self._class_weight_ = None
 
     def _make_criterion(self):
         criterion = super()._make_criterion()

@@ -283,6 +283,9 @@ class TextGenerator(TextInputs, NeuralEstimator):
     def partial_fit(self, X, y=None):
         """Train for one epoch on the given texts.
 
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
+
         Parameters
         ----------
         X : str or sequence of str
@@ -369,8 +372,10 @@ class TextGenerator(TextInputs, NeuralEstimator):
         n_train = len(target) - len(rows_val) - n_between
         if n_train < 1:
             raise ValueError(
-                f"early_stopping=True needs longer texts: {len(target)} windows are too few to "
-                f"hold out {len(rows_val)} that share no token with the others."
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset: early_stopping=True needs longer texts, of more than "
+                f"{len(target)} windows, to hold out {len(rows_val)} that share no token with the "
+                "others."
             )
         every = np.arange(len(target))
         return every[:n_train], every[n_train + n_between :]

@@ -37,17 +37,14 @@ class Timeline:
         Raises
         ------
         ValueError
-            If `known` begins elsewhere.
+            If the index of `known` is another.
         """
         import pandas as pd
 
         if self.step is not None:
             index = extend(self.end, self.step, n_rows).rename(self.name)
-            if known is not None and known.index[0] != index[0]:
-                raise ValueError(
-                    f"exogenous must begin at {index[0]}, right after the series, "
-                    f"but its index begins at {known.index[0]}."
-                )
+            if known is not None:
+                check_same_labels(known.index[:n_rows], index, self.step)
             return index
         if known is not None:
             return known.index[:n_rows]
@@ -55,7 +52,53 @@ class Timeline:
 
     def is_followed_by(self, index) -> bool:
         """Tell whether an index is known to begin right after the series."""
-        return self.step is not None and bool(self.following(1)[0] == index[0])
+        return self.step is not None and bool(are_same(index[:1], self.following(1), self.step)[0])
+
+    def check_followed_by(self, index) -> None:
+        """Check that an index does not show that it begins elsewhere than right after the series.
+
+        Raises
+        ------
+        ValueError
+            If it does.
+        """
+        if self.step is None or is_default(index) or self.is_followed_by(index):
+            return
+        raise ValueError(
+            "follows_training=True, but the index of the series begins at "
+            f"{index[0]}, not at {self.following(1)[0]}, right after the training series: give the "
+            "rows between them too, or set follows_training='auto'."
+        )
+
+
+def are_same(index, other, step) -> np.ndarray:
+    """Compare labels one by one, those of fractions but for rounding."""
+    if index.dtype.kind == other.dtype.kind == "f":
+        return np.isclose(index, other, rtol=0, atol=1e-6 * abs(step))
+    return np.asarray(index == other)
+
+
+def check_same_labels(index, expected, step) -> None:
+    """Check the index of rows that are known ahead.
+
+    Raises
+    ------
+    ValueError
+        If it is another than the expected one; the message names the first label that is.
+    """
+    differing = np.flatnonzero(~are_same(index, expected, step))
+    if not len(differing):
+        return
+    row = differing[0]
+    if row == 0:
+        raise ValueError(
+            f"exogenous must begin at {expected[0]}, right after the series, "
+            f"but its index begins at {index[0]}."
+        )
+    raise ValueError(
+        f"exogenous must go on row by row, but its index has {index[row]} in place of "
+        f"{expected[row]}: sort it, and fill the rows that are missing."
+    )
 
 
 def describe_end(index) -> dict:
@@ -110,20 +153,80 @@ def label(values: np.ndarray, index, names: list):
     return pd.DataFrame(values, index=index, columns=names, copy=False)
 
 
-def check_time_order(X) -> None:
-    """Check that the index of a pandas series does not go back in time.
+def check_index(X, name: str = "X") -> None:
+    """Check that a pandas index shows a single series in the order of time, without gaps.
+
+    Labels that are neither dates, periods, durations nor numbers say nothing about it.
 
     Raises
     ------
     ValueError
-        If dates, periods or durations are not in ascending order.
+        If the index has several levels, goes back, repeats itself, or leaves rows out.
     """
-    if not is_pandas(X) or not is_time(X.index) or X.index.is_monotonic_increasing:
+    import pandas as pd
+
+    index = X.index
+    if isinstance(index, pd.MultiIndex):
+        raise ValueError(
+            f"{name} must be a single series, but its MultiIndex has the levels "
+            f"{list(index.names)}. Fit a forecaster to each series (with groupby, say); if the "
+            "levels are the parts of one date, make a date of them."
+        )
+    if index.inferred_type == "date":  # objects of Python
+        index = pd.DatetimeIndex(index)
+    if not is_time(index) and (index.dtype.kind not in "iuf" or find_step(index) is not None):
         return
-    raise ValueError(
-        f"The rows of a series must be in the order of time, but its {type(X.index).__name__} from "
-        f"{X.index[0]} to {X.index[-1]} goes back: sort it, and do not shuffle."
-    )
+    kind, remedy = type(index).__name__, IN_FOLDS if name == "X" else ""
+    if index.hasnans:
+        raise ValueError(f"The {kind} of {name} has missing labels: fill or drop these rows.")
+    if not index.is_monotonic_increasing:
+        raise ValueError(
+            f"The rows of {name} must be in the order of time, but its {kind} from "
+            f"{index[0]} to {index[-1]} goes back: sort it, and do not shuffle.{remedy}"
+        )
+    if not index.is_unique:
+        raise ValueError(
+            f"The {kind} of {name} has {index[index.duplicated()][0]} more than once: aggregate "
+            "these rows, or, if they are of several series, fit a forecaster to each."
+        )
+    gaps = find_gaps(index)
+    if len(gaps):
+        raise ValueError(
+            f"{name} must have no gaps, as windows would reach across them, but its {kind} goes "
+            f"from {index[gaps[0]]} to {index[gaps[0] + 1]} (gap 1 of {len(gaps)}): fill the rows "
+            "that are missing (with asfreq and interpolate, say), or, where each row counts as one "
+            "step whatever the time between (trading days), drop the index with "
+            f"reset_index(drop=True).{remedy}"
+        )
+
+
+IN_FOLDS = (
+    " Folds of a series are those of sklearn.model_selection.TimeSeriesSplit, which leave no gap "
+    "in the training rows."
+)
+
+# Months differ by a tenth in length, and readings jitter; a row that is missing doubles a step.
+LONGEST_STEP = 1.5
+
+
+def find_gaps(index) -> np.ndarray:
+    """Find the positions of rows after which an ascending index leaves rows out."""
+    import pandas as pd
+
+    if isinstance(index, pd.PeriodIndex):
+        return np.flatnonzero(np.diff(index.asi8) != index.freq.n)
+    labels = index.asi8 if is_time(index) else index.to_numpy(np.float64)
+    steps = np.diff(labels)
+    gaps = np.flatnonzero(steps > LONGEST_STEP * steps.min()) if len(steps) else steps
+    # Some frequencies have steps of several lengths: business days and hours, say.
+    return gaps if len(gaps) and find_step(index) is None else gaps[:0]
+
+
+def is_default(index) -> bool:
+    """Tell whether an index is what pandas gives to rows without one."""
+    import pandas as pd
+
+    return isinstance(index, pd.RangeIndex) and (index.start, index.step) == (0, 1)
 
 
 def is_time(index) -> bool:

@@ -1,25 +1,29 @@
 """What neural transformers make of X: latents, reconstructions and their errors."""
 
+import warnings
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
+import torch
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from sknn_basics.base import NeuralEstimator
 from sknn_basics.checks import (
     check_latents,
     check_numeric,
     check_range,
-    count_dimensions,
     value_range,
 )
 from sknn_basics.decoder import Decoder, normal_distribution
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
+from sknn_basics.modules.images import read_preprocessing, undo_preprocessing
 from sknn_basics.training.batches import ReconstructionDataset
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import (
@@ -28,6 +32,10 @@ from sknn_basics.training.losses import (
     Reconstruction,
     mean_squared_difference,
 )
+
+# Inputs of networks up to which sums and squares of what they make of them are finite; of scores,
+# what is left of the largest floats to their sums.
+LARGEST_INPUT, LARGEST_SCORE = 1e12, 1e290
 
 
 class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -47,26 +55,42 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         "scoring": [StrOptions({"loss"}), callable, None],
     }
 
+    # Words of `fit` for what validates.
+    _validation_names = "X_val, X_clean_val, sample_weight_val"
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Fit the network to reconstruct X, or y from X.
+    def fit(
+        self,
+        X,
+        y=None,
+        sample_weight=None,
+        *,
+        X_clean=None,
+        X_val=None,
+        X_clean_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network to reconstruct X, or `X_clean` from X.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs. They are cast to the network's data type batch by batch.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            With the shape of X, what X should be reconstructed as: the clean samples, where X
-            holds noisy ones. One-dimensional, it is ignored, so that a pipeline can pass the labels
-            that its last step needs.
+        y : Ignored
+            Not used, present for consistency with other transformers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples; None weighs all the same.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            What X should be reconstructed as: the clean samples, where X holds noisy ones, on the
+            same scale. None takes X itself. In a pipeline, ask for it with
+            ``set_fit_request(X_clean=True)``, and let the steps before transform it as they do X
+            with ``Pipeline(..., transform_input=["X_clean"])``.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, ...), default=None
             Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
             A pipeline passes them on as they are, unless metadata routing is enabled and its
             ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
-        y_val : array-like of shape (n_val,) or of the shape of X_val, default=None
-            What they should be reconstructed as, with the same meaning as y.
+        X_clean_val : {array-like, sparse matrix, torch.Tensor} of the shape of X_val, default=None
+            What they should be reconstructed as.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation samples.
 
@@ -78,42 +102,51 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged.
+            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
+            learnt before it stays.
         """
-        if X_val is None and y_val is not None:
-            raise ValueError("y_val needs X_val.")
-        return self._fit_epochs(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        if X_val is None and X_clean_val is not None:
+            raise ValueError("X_clean_val needs X_val.")
+        # What other heads call y are the clean samples here.
+        return self._fit_epochs(X, X_clean, sample_weight, X_val, X_clean_val, sample_weight_val)
 
-    def initialize(self, X, y=None):
+    def initialize(self, X, y=None, *, X_clean=None):
         """Make the network for data like the given, with its initial weights, without training.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs, which decide what 'auto' parameters are.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            Clean samples, or labels that are ignored, as in `fit`.
+        y : Ignored
+            Not used, present for consistency with other transformers.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            Clean samples, as in `fit`.
 
         Returns
         -------
         self : object
             The transformer, which encodes with its initial weights.
         """
-        return super().initialize(X, y)
+        return super().initialize(X, X_clean)
 
     @available_if(NeuralEstimator._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs. Those of the first call decide what 'auto' parameters are.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            Clean samples, or labels that are ignored, as in `fit`.
+        y : Ignored
+            Not used, present for consistency with other transformers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            Clean samples, as in `fit`.
 
         Returns
         -------
@@ -125,7 +158,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         ValueError
             If an input cannot be used, or the training diverged.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, X_clean, sample_weight)
 
     def transform(self, X) -> np.ndarray:
         """Encode X as latents.
@@ -178,44 +211,49 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         """
         return self._decode(self._encode(X))
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X, *, X_clean=None) -> np.ndarray:
         """Compute the negative reconstruction error of each sample.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            What the reconstructions are compared with; None takes X itself.
 
         Returns
         -------
         score : ndarray of shape (n_samples,)
-            Minus the squared error of each sample, averaged over its features, whatever `loss` is.
-            As everywhere in scikit-learn, higher is better: what lies below a threshold is an
-            anomaly.
+            Minus the squared error of each sample, averaged over its features, whatever `loss` is,
+            in double precision. As everywhere in scikit-learn, higher is better: what lies below a
+            threshold is an anomaly. It is finite for every X: beyond 1e290, errors grow with their
+            logarithm only.
         """
-        return self._score_samples(self._check_new(X), None)
+        X = self._check_new(X)
+        return self._score_samples(X, self._check_clean(X, as_array(X_clean), reset=False))
 
-    def score(self, X, y=None, sample_weight=None) -> float:
+    def score(self, X, y=None, sample_weight=None, *, X_clean=None) -> float:
         """Compute the mean of `score_samples`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            Clean samples to compare the reconstructions with, or labels that are ignored, as in
-            `fit`.
+        y : Ignored
+            Not used, present for consistency with other transformers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            What the reconstructions are compared with; None takes X itself.
 
         Returns
         -------
         score : float
             Weighted mean over the samples.
         """
-        X = self._check_new(X)
-        scores = self._score_samples(X, self._check_target(X, as_array(y)))
-        return float(np.average(scores, weights=self._weigh(sample_weight, X, X)))
+        scores = self.score_samples(X, X_clean=X_clean)
+        weight = self._weigh(sample_weight, scores, scores)
+        return float(np.average(scores, weights=weight))
 
     def extract_decoder(self, X=None) -> Decoder:
         """Copy the decoder into an object of its own, to save and use without the encoder.
@@ -253,26 +291,51 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     # Targets.
 
     def _encode_target(self, X, y, reset: bool, classes=None):
-        target = self._check_target(X, y)
         if reset:
-            self._input_range_ = list(value_range(X))
-            low, high = self._input_range_ if target is X else value_range(target)
-            self.out_activation_ = self._choose_out_activation(low >= 0 and high <= 1)
+            self._input_range_ = list(self._value_range(X))
+        target = self._check_clean(X, y, reset)
+        if reset:
+            target_range = self._input_range_ if target is X else self._value_range(target)
+            self.out_activation_ = self._choose_out_activation(is_unit(*target_range))
         return target
 
-    def _check_target(self, X, y):
-        """Check y, and return X itself if y does not say what X should become."""
-        if y is None or count_dimensions(y) == 1:
-            check_consistent_length(X, y)
+    def _check_clean(self, X, X_clean, reset: bool):
+        """Check clean samples; return X itself, the same object, if there are none."""
+        if X_clean is None:
             return X
-        y = check_array(y, accept_sparse="csr", allow_nd=True, ensure_2d=False, input_name="y")
-        check_numeric(y, "y")
-        if y.shape != X.shape:
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and list(getattr(X_clean, "columns", names)) != list(names):
+            raise ValueError("X_clean must have the columns of X, in the same order.")
+        X_clean = check_array(
+            X_clean, accept_sparse="csr", allow_nd=True, ensure_2d=False, input_name="X_clean"
+        )
+        check_numeric(X_clean, "X_clean")
+        if X_clean.shape != X.shape:
             raise ValueError(
-                f"y must have the shape of X, {X.shape}, to say what X should be reconstructed as, "
-                f"or one dimension to be ignored, got {y.shape}."
+                f"X_clean must have the shape of X, {X.shape}, as it is what X should be "
+                f"reconstructed as, got {X_clean.shape}."
             )
-        return y
+        self._warn_of_other_range(X_clean, reset)
+        return X_clean
+
+    def _value_range(self, array) -> tuple[float, float]:
+        """Tell the range of the values that the network sees of inputs or clean samples."""
+        return value_range(array)
+
+    def _warn_of_other_range(self, X_clean, reset: bool) -> None:
+        """Warn of clean samples that cannot be on the scale of the inputs that were fitted to."""
+        (low, high), (low_clean, high_clean) = self._input_range_, self._value_range(X_clean)
+        span, span_clean = high - low, high_clean - low_clean
+        is_larger = span_clean > 10 * span or low_clean > high or high_clean < low
+        # A few samples may well have a smaller range than all together.
+        is_smaller = reset and 10 * span_clean < span
+        if span > 0 and (is_larger or is_smaller):
+            warnings.warn(
+                f"X_clean has values from {low_clean:g} to {high_clean:g}, but X has values from "
+                f"{low:g} to {high:g}: scale them alike. The steps of a pipeline transform X_clean "
+                'only with metadata routing and Pipeline(..., transform_input=["X_clean"]).',
+                stacklevel=2,
+            )
 
     def _choose_out_activation(self, is_unit: bool) -> str:
         if self.out_activation != "auto":
@@ -285,7 +348,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         chosen = self.out_activation
         activation = self.out_activation_ if chosen == "auto" else chosen
         if activation == "logistic":
-            check_unit_range(target)
+            check_unit_range(*self._value_range(target))
         return prod(target.shape[1:]), activation
 
     def _check_options(self) -> None:
@@ -297,23 +360,27 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
             )
 
     def _make_reconstruction_loss(self) -> Loss:
-        name = self.loss
-        if name == "auto":
-            is_logistic = self.out_activation_ == "logistic"
-            name = "binary_cross_entropy" if is_logistic else "squared_error"
+        name = self._auto_loss() if self.loss == "auto" else self.loss
         return RECONSTRUCTION_LOSSES[name, self.out_activation_]()
+
+    def _auto_loss(self) -> str:
+        """Choose the loss for the values of X."""
+        is_logistic = self.out_activation_ == "logistic"
+        return "binary_cross_entropy" if is_logistic else "squared_error"
 
     def _make_criterion(self) -> Loss:
         return Reconstruction(self._make_reconstruction_loss(), self.n_outputs_)
 
     def _make_dataset(self, X, target=None, weight=None) -> ReconstructionDataset:
+        if target is not None and target is not X:
+            check_range(target, self._dtype_, "X_clean")
         parameter = next(self.module_.parameters())
-        if target is None:
-            target = X
-        check_range(target, self._dtype_, "X" if target is X else "y")
-        return ReconstructionDataset(
-            X, target, weight, dtype=parameter.dtype, device=parameter.device
-        )
+        place = {"dtype": parameter.dtype, "device": parameter.device}
+        preprocess = read_preprocessing(self._structure_)
+        if preprocess is not None:
+            preprocess.to(**place)
+        target = X if target is None else target
+        return ReconstructionDataset(X, target, weight, **place, preprocess=preprocess)
 
     def _score_output(self, output, target, weight) -> float:
         target = (target.toarray() if issparse(target) else target).reshape(len(output), -1)
@@ -329,8 +396,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     def _encode(self, X) -> np.ndarray:
         X = self._check_new(X)
         return self.net_.map_batches(
-            lambda batch: self.module_.encode(batch[0]).numpy(force=True),
-            self.net_.get_dataset(X),
+            lambda batch: self.module_.encode(batch[0]).numpy(force=True), self._make_dataset(X)
         )
 
     def _decode(self, Z: np.ndarray) -> np.ndarray:
@@ -338,16 +404,18 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
             lambda batch: self.net_.activate(self.module_.decode(batch[0])),
             self.net_.get_dataset(Z),
         )
-        return output.reshape(len(Z), *self._sample_shape_)
+        output = output.reshape(len(Z), *self._sample_shape_)
+        return undo_preprocessing(output, self._structure_)
 
     def _score_samples(self, X, target) -> np.ndarray:
-        def scores(batch) -> np.ndarray:
-            inputs, targets, _ = batch
-            output = self.module_.decode(self.module_.encode(inputs))
-            reconstruction = self.net_.predict_nonlinearity(output)
-            return -mean_squared_difference(reconstruction, targets).numpy(force=True)
+        return self.net_.map_batches(
+            lambda batch: score_far(self._score_batch, *batch[:2]), self._make_dataset(X, target)
+        )
 
-        return self.net_.map_batches(scores, self._make_dataset(X, target))
+    def _score_batch(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the score of each sample of a batch."""
+        output = self.module_.decode(self.module_.encode(inputs))
+        return -mean_squared_difference(self.net_.predict_nonlinearity(output), targets)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -356,18 +424,48 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return tags
 
 
-def check_unit_range(target) -> None:
-    """Check that a logistic output can reconstruct what it should.
+def is_unit(low: float, high: float) -> bool:
+    """Tell whether a logistic output can reconstruct values of a range."""
+    return low >= 0 and high <= 1
+
+
+def check_unit_range(low: float, high: float) -> None:
+    """Check that a logistic output can reconstruct values of a range.
 
     Raises
     ------
     ValueError
-        If a value is not in [0, 1].
+        If it does not lie in [0, 1].
     """
-    low, high = value_range(target)
-    if low < 0 or high > 1:
+    if not is_unit(low, high):
         raise ValueError(
-            "A logistic output reconstructs values in [0, 1], but X (or a y of its shape) has "
-            f"values from {low:g} to {high:g}: scale it, or set loss='squared_error' and "
+            "A logistic output reconstructs values in [0, 1], but X (or X_clean) has values from "
+            f"{low:g} to {high:g}: scale it, or set loss='squared_error' and "
             "out_activation='identity'."
         )
+
+
+def score_far(score: Callable, inputs: Tensor, targets: Tensor) -> np.ndarray:
+    """Score a batch that may hold samples of any size, as finite numbers in double precision.
+
+    What networks make of very large inputs is proportional to them, or bounded: the squared error
+    of a sample beyond `LARGEST_INPUT` is that of the sample scaled down to it, times the square of
+    the scale.
+    """
+    largest = torch.maximum(inputs.flatten(1).abs().amax(1), targets.flatten(1).abs().amax(1))
+    scale = (largest / LARGEST_INPUT).clamp(min=1)
+    if (scale > 1).any():
+        inputs, targets = (x / scale.view(-1, *[1] * (x.ndim - 1)) for x in (inputs, targets))
+    results = score(inputs, targets), scale
+    return enlarge(*(values.numpy(force=True).astype(np.float64) for values in results))
+
+
+def enlarge(scores: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Multiply scores by the square of a scale; beyond `LARGEST_SCORE` only their logarithm grows.
+
+    That keeps their order, and leaves room for sums.
+    """
+    with np.errstate(over="ignore", divide="ignore"):
+        losses = -scores * scale * scale
+        excess = np.log(np.abs(scores)) + 2 * np.log(scale) - np.log(LARGEST_SCORE)
+    return -np.where(losses > LARGEST_SCORE, LARGEST_SCORE * (1 + excess), losses)

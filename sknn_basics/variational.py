@@ -1,43 +1,56 @@
 """Variational autoencoders."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
+import torch
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from sknn_basics.autoencoder import DenseAutoencoder
 from sknn_basics.documentation import AUTOENCODER_PARAMETERS, documented
 from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
-from sknn_basics.training.losses import VariationalLoss
+from sknn_basics.modules.layers import standard_deviation
+from sknn_basics.training.losses import BinaryCrossEntropy, NormalLikelihood, VariationalLoss
 from sknn_basics.transformers import NeuralTransformer
 
 # Draws over which the evidence lower bound is averaged.
 N_DRAWS = 16
+
+# Divergence from the unit normal, in nats, that a latent has at least if it tells samples apart.
+LEAST_INFORMATION = 0.01
+
+VARIATIONAL_CONSTRAINTS = {
+    "beta": [Interval(Real, 0, None, closed="left")],
+    "noise_variance": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+}
 
 
 class VariationalMixin:
     """What variational autoencoders share: normally distributed latents, and new samples."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, y_val=None):
-        """Fit the network to reconstruct X, or y from X.
+    def fit(self, X, y=None, *, X_clean=None, X_val=None, X_clean_val=None):
+        """Fit the network to reconstruct X, or `X_clean` from X.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs. They are cast to the network's data type batch by batch.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            With the shape of X, what X should be reconstructed as. One-dimensional, it is ignored,
-            so that a pipeline can pass the labels that its last step needs.
+        y : Ignored
+            Not used, present for consistency with other transformers.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            What X should be reconstructed as, on the same scale; None takes X itself. In a
+            pipeline, as in `Autoencoder.fit`.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape (n_val, ...), default=None
             Inputs to validate on after every epoch, in place of a part of X, preprocessed as X is.
             A pipeline passes them on as they are, unless metadata routing is enabled and its
             ``transform_input`` names them: see "Validation data in a pipeline" in the user guide.
-        y_val : array-like of shape (n_val,) or of the shape of X_val, default=None
-            What they should be reconstructed as, with the same meaning as y.
+        X_clean_val : {array-like, sparse matrix, torch.Tensor} of the shape of X_val, default=None
+            What they should be reconstructed as.
 
         Returns
         -------
@@ -47,23 +60,31 @@ class VariationalMixin:
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged.
+            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
+            learnt before it stays.
         """
-        if X_val is None and y_val is not None:
-            raise ValueError("y_val needs X_val.")
-        return self._fit_epochs(X, y, None, X_val, y_val, None)
+        if X_val is None and X_clean_val is not None:
+            raise ValueError("X_clean_val needs X_val.")
+        self._fit_epochs(X, X_clean, None, X_val, X_clean_val, None)
+        self._warn_of_collapse()
+        return self
 
     @available_if(NeuralTransformer._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, *, X_clean=None):
         """Train for one epoch on the given data.
+
+        A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
+        after them keep its last rate, which may be 0, and warn.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs. Those of the first call decide what 'auto' parameters are.
-        y : array-like of shape (n_samples,) or of the shape of X, default=None
-            What X should be reconstructed as, or labels that are ignored, as in `fit`.
+        y : Ignored
+            Not used, present for consistency with other transformers.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            Clean samples, as in `fit`.
 
         Returns
         -------
@@ -75,23 +96,26 @@ class VariationalMixin:
         ValueError
             If an input cannot be used, or the training diverged.
         """
-        return self._partial_fit(X, y, None)
+        return self._partial_fit(X, X_clean, None)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X, *, X_clean=None) -> np.ndarray:
         """Estimate the evidence lower bound of each sample.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...)
             Inputs.
+        X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
+            What should be reconstructed; None takes X itself.
 
         Returns
         -------
         score : ndarray of shape (n_samples,)
-            Bounds of the log-likelihoods, in nats. Higher is better: what lies below a threshold
-            is an anomaly.
+            Bounds of the log-likelihoods, in nats, in double precision. Higher is better: what lies
+            below a threshold is an anomaly. They are finite for every X: beyond -1e290, they fall
+            with their logarithm only.
         """
-        return super().score_samples(X)
+        return super().score_samples(X, X_clean=X_clean)
 
     def latent_distribution(self, X) -> tuple[np.ndarray, np.ndarray]:
         """Compute the distribution of each sample's latents.
@@ -111,10 +135,10 @@ class VariationalMixin:
         X = self._check_new(X)
         encoded = self.net_.map_batches(
             lambda batch: self.module_.encoder(batch[0]).numpy(force=True),
-            self.net_.get_dataset(X),
+            self._make_dataset(X),
         )
         mean, log_variance = np.split(encoded, 2, axis=1)
-        return mean, np.exp(log_variance / 2)
+        return mean, standard_deviation(torch.from_numpy(log_variance)).numpy()
 
     def sample_latents(self, X, random_state=None) -> np.ndarray:
         """Draw the latents of each sample from their distribution.
@@ -164,10 +188,62 @@ class VariationalMixin:
                 "solver='lbfgs' needs the same loss of the same weights, but latents are drawn at "
                 "random: choose a stochastic solver such as 'adam'."
             )
+        if self.loss == "binary_cross_entropy" and self.noise_variance != "auto":
+            raise ValueError(
+                "loss='binary_cross_entropy' is of binary features, which have no noise_variance: "
+                f"set loss='squared_error', or leave 'auto', got {self.noise_variance}."
+            )
         super()._check_options()
 
+    def _auto_loss(self) -> str:
+        # The cross-entropy of values that are not binary is no likelihood: most latents would not
+        # pay for the little that it can gain, and carry nothing.
+        return "squared_error"
+
+    def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
+        super()._prepare_module(X, target, rng, continued, incremental)
+        if self.loss == "binary_cross_entropy":
+            self.noise_variance_ = None
+        elif self.noise_variance != "auto":
+            self.noise_variance_ = float(self.noise_variance)
+        elif not continued or self.noise_variance_ is None:
+            self.noise_variance_ = 1.0
+
     def _make_criterion(self) -> VariationalLoss:
-        return VariationalLoss(self._make_reconstruction_loss(), self.n_outputs_, self.beta)
+        loss = self._make_reconstruction_loss()
+        if not isinstance(loss, BinaryCrossEntropy):
+            is_learnt = self.noise_variance == "auto"
+            loss = NormalLikelihood(loss, self.n_outputs_, self.noise_variance_, is_learnt)
+        return VariationalLoss(loss, self.n_outputs_, self._n_features_out, self.beta)
+
+    def _read_results(self, net, n_samples: int, n_known: int) -> None:
+        super()._read_results(net, n_samples, n_known)
+        self.kl_ = net.observed_
+        rows = [row for row in net.history if "train_noise_variance" in row]
+        if rows and self.noise_variance == "auto":
+            if self.early_stopping:
+                # What is kept are the weights of the best epoch.
+                rows = [row for row in rows if row.get("valid_score_best")] or rows
+            self.noise_variance_ = rows[-1]["train_noise_variance"]
+            net.criterion_.loss.variance.fill_(self.noise_variance_)
+
+    def _warn_of_collapse(self) -> None:
+        """Warn of latents that carry nothing, if those are most."""
+        dead = np.flatnonzero(self.kl_ < LEAST_INFORMATION)
+        if 2 * len(dead) < len(self.kl_):
+            return
+        if self.noise_variance_ is None:
+            remedy = "set loss='squared_error', whose noise_variance is learnt, lower beta"
+        elif self.noise_variance != "auto":
+            remedy = f"lower noise_variance={self.noise_variance:g} or set it to 'auto', lower beta"
+        else:
+            remedy = "train for more epochs, lower beta"
+        warnings.warn(
+            f"The posterior has collapsed: {len(dead)} of {len(self.kl_)} latents carry nothing of "
+            f"X (numbers {', '.join(map(str, dead))}; kl_ below {LEAST_INFORMATION} nats), and are "
+            f"ignored by the decoder. {remedy[0].upper()}{remedy[1:]}, or take fewer n_components.",
+            stacklevel=4,
+        )
 
     def _make_score(self, X, target, weight):
         if self.scoring is not None:
@@ -175,14 +251,10 @@ class VariationalMixin:
         inputs = self._check_X(X, reset=False)
         return lambda net: float(np.mean(self._score_samples(inputs, target)))
 
-    def _score_samples(self, X, target) -> np.ndarray:
-        dataset = self._make_dataset(X, target)
+    def _score_batch(self, inputs, targets):
         draws = antithetic_draws(N_DRAWS, self._n_features_out)
         noise, _, _ = self.net_.get_dataset(draws)[:N_DRAWS]
-        bound = self.net_.criterion_.bound
-        return self.net_.map_batches(
-            lambda batch: bound(self.module_, *batch[:2], noise).numpy(force=True), dataset
-        )
+        return self.net_.criterion_.bound(self.module_, inputs, targets, noise)
 
 
 def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
@@ -246,7 +318,7 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
 
     _parameter_constraints: dict = {
         **DenseAutoencoder._parameter_constraints,
-        "beta": [Interval(Real, 0, None, closed="left")],
+        **VARIATIONAL_CONSTRAINTS,
     }
 
     def __init__(
@@ -256,6 +328,7 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
         activation="relu",
         *,
         beta=1.0,
+        noise_variance="auto",
         decoder_layer_sizes=None,
         loss="auto",
         out_activation="auto",

@@ -212,7 +212,7 @@ class TextInputs:
                 f"target={self.target!r}, that at position {int(np.argmin(lengths))} has "
                 f"{min(lengths)}."
             )
-        windows = Windows(numbers, self.window, self.step)
+        windows = Windows(numbers, self.window, min(self.step, max(lengths)))
         if reset:
             # A sample is a window.
             self._sample_shape_ = (self.window,)

@@ -1,6 +1,7 @@
 """Augmentation varies images in training, as its draws say and from its own generator alone."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 
 from sknn_basics import ConvNetClassifier
 from sknn_basics.modules import (
+    FunctionAugmentation,
     RandomAffine,
     RandomFlip,
     RandomRotation,
@@ -342,3 +344,97 @@ def as_list(x):
 def draw_and_fail(x):
     torch.rand(5)
     raise RuntimeError("on purpose")
+
+
+def jitter(x):
+    """Change the brightness as torchvision's ColorJitter does: one draw a call, cut off at 0, 1."""
+    return (x * torch.empty(1).uniform_(0.5, 1.5)).clamp(0, 1)
+
+
+def test_functions_are_given_bytes_as_numbers_up_to_one():
+    seen = []
+
+    def look(x):
+        seen.append((x.min().item(), x.max().item()))
+        return x
+
+    images = torch.arange(256.0).view(4, 1, 8, 8)
+    varied = seeded(as_augmentation(look, reads_bytes=True))(images)
+    assert seen == [(0.0, 1.0)]
+    torch.testing.assert_close(varied, images)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_bytes_are_varied_as_numbers_in_the_unit_range_are(labelled):
+    X, y = labelled
+    pixels = np.round(255 * X / X.max()).astype(np.uint8)
+    options = {"preprocessing": "unit", "dtype": "float64"}
+    bytes_ = network(jitter).set_params(**options).fit(pixels, y)
+    floats = network(jitter).set_params(dtype="float64").fit(pixels / 255, y)
+    expected = floats.predict_proba(pixels / 255)
+    np.testing.assert_allclose(bytes_.predict_proba(pixels), expected, atol=1e-9)
+
+
+def test_values_that_a_function_cuts_off_are_told(photos):
+    layer = seeded(as_augmentation(jitter))
+    with pytest.warns(UserWarning, match=r"jitter was given values .* value_range="):
+        layer(2 * photos - 1)
+    with warnings.catch_warnings(action="error"):
+        layer(2 * photos - 1)  # once is enough
+        seeded(as_augmentation(jitter))(photos)
+        seeded(FunctionAugmentation(jitter, value_range=(-1, 1)))(2 * photos - 1)
+
+
+def test_images_that_a_function_makes_alike_are_told(photos):
+    with pytest.warns(UserWarning, match="has made all images of a batch alike"):
+        seeded(as_augmentation(lambda x: x[:1].expand_as(x)))(photos)
+
+
+def test_per_image_gives_each_image_its_own_draw():
+    images = torch.full((8, 1, 2, 2), 0.5)
+    together = seeded(FunctionAugmentation(jitter))(images)
+    apart = seeded(FunctionAugmentation(jitter, per_image=True))(images)
+    assert len(together.unique()) == 1
+    assert len(apart.unique()) == 8
+    assert torch.equal(apart, seeded(FunctionAugmentation(jitter, per_image=True))(images))
+
+
+@pytest.mark.parametrize("value_range", [(1, 0), (0, 0), "bytes", (0, 1, 2), (0, float("inf"))])
+def test_what_is_no_range_raises(value_range):
+    with pytest.raises(ValueError, match="value_range must be"):
+        FunctionAugmentation(jitter, value_range=value_range)
+
+
+class Standardise(nn.Module):
+    """Standardise as the transforms of torchvision's weights do, which expect [0, 1]."""
+
+    def forward(self, x):
+        return (x - 0.45) / 0.225
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("preprocessing", "message"),
+    [
+        (Standardise(), "into values up to 1,1"),
+        (lambda x: x / 255**2, "into values that differ by"),
+    ],
+)
+def test_preprocessing_to_another_scale_is_told(preprocessing, message, labelled):
+    X, y = labelled
+    pixels = np.round(255 * X / X.max()).astype(np.uint8)
+    with pytest.warns(UserWarning, match=message):
+        network(None).set_params(preprocessing=preprocessing).fit(pixels, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize(
+    "preprocessing", [lambda x: Standardise()(x / 255), lambda x: x - 128, "imagenet", None]
+)
+def test_preprocessing_to_a_usual_scale_is_not(preprocessing, labelled):
+    X, y = labelled
+    pixels = np.round(255 * X / X.max()).astype(np.uint8)
+    pixels = np.repeat(pixels[..., np.newaxis], 3, axis=-1)
+    network(None).set_params(preprocessing=preprocessing).fit(pixels, y)

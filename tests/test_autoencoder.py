@@ -10,15 +10,25 @@ import pytest
 import torch
 from scipy.linalg import subspace_angles
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neural_network import MLPClassifier as ReferenceClassifier
 from sklearn.neural_network import MLPRegressor as ReferenceRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from sknn_basics import Autoencoder, MLPClassifier, from_json
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    RNNAutoencoder,
+    VariationalAutoencoder,
+    VariationalConvAutoencoder,
+    from_json,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -146,7 +156,7 @@ def test_denoising_reconstructs_noisy_images_better(digits):
     options = {"hidden_layer_sizes": (64,), "n_components": 20, "max_iter": 30, "random_state": 0}
     plain = Autoencoder(**options).fit(X)
     denoising = Autoencoder(noise="gaussian", noise_amount=0.5, **options).fit(X)
-    assert denoising.score(noisy, X) > plain.score(noisy, X)
+    assert denoising.score(noisy, X_clean=X) > plain.score(noisy, X_clean=X)
 
 
 def test_predicts_without_noise(images):
@@ -154,45 +164,145 @@ def test_predicts_without_noise(images):
     np.testing.assert_array_equal(model.transform(images), model.transform(images))
 
 
-# What y is.
+# What X should become.
 
 
-def test_labels_are_ignored(digits):
+def test_y_is_ignored(digits):
     X, y = digits
     expected = small().fit(X).transform(X)
-    for labels in (y, y.astype(str), list(y)):
-        np.testing.assert_array_equal(small().fit(X, labels).transform(X), expected)
+    for ignored in (y, y.astype(str), list(y), 1 - X, X[:, :3], y[:5]):
+        np.testing.assert_array_equal(small().fit(X, ignored).transform(X), expected)
+        np.testing.assert_array_equal(small().fit_transform(X, ignored), expected)
+    assert small().fit(X).score(X, 1 - X) == small().fit(X).score(X)
+    first, second = small().partial_fit(X), small().partial_fit(X, 1 - X)
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
 
 
-def test_y_with_the_shape_of_X_is_the_target(images):
-    model = small(loss="squared_error", max_iter=40, learning_rate_init=0.01)
-    model.fit(images, 1 - images)
-    assert model.score(images, 1 - images) > 2 * model.score(images)
+def test_a_pipeline_may_have_targets_of_any_shape(digits):
+    X, _ = digits
+    pipeline = make_pipeline(small(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=2))
+    for Y in (X[:, :2], 1 - X):
+        pipeline.fit(X, Y)
+        np.testing.assert_array_equal(pipeline[0].transform(X), small().fit(X).transform(X))
+        assert pipeline.predict(X).shape == Y.shape
 
 
-def test_y_that_equals_X_is_the_same_as_none(images):
+CLEAN = {"loss": "squared_error", "max_iter": 40, "learning_rate_init": 0.01}
+
+
+def test_clean_samples_are_the_target(images):
+    model = small(**CLEAN).fit(images, X_clean=1 - images)
+    errors = np.square(model.reconstruct(images) - (1 - images)).mean(axis=1)
+    assert errors.mean() < np.square(model.reconstruct(images) - images).mean() / 2
+    scores = model.score_samples(images, X_clean=1 - images)
+    np.testing.assert_allclose(scores, -errors, rtol=1e-5)
+    assert model.score(images, X_clean=1 - images) == pytest.approx(-errors.mean())
+
+
+@pytest.mark.parametrize("kind", [VariationalAutoencoder, RNNAutoencoder])
+def test_every_family_takes_clean_samples(images, kind):
+    options = {"hidden_layer_sizes": (20,), "n_components": 3, "random_state": 0, **CLEAN}
+    model = kind(**options).fit(images, X_clean=1 - images)
+    assert model.score(images, X_clean=1 - images) > model.score(images)
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.score(images, X_clean=1 - images) == model.score(images, X_clean=1 - images)
+
+
+def test_fit_transform_and_partial_fit_take_clean_samples(images):
+    expected = small().fit(images, X_clean=1 - images).transform(images)
+    np.testing.assert_array_equal(small().fit_transform(images, X_clean=1 - images), expected)
+    model = small(max_iter=1).fit(images, X_clean=1 - images)
+    other = small(dtype=model._dtype_).partial_fit(images, X_clean=1 - images)
+    np.testing.assert_array_equal(other.transform(images), model.transform(images))
+    assert small().initialize(images, X_clean=images - 0.5).out_activation_ == "identity"
+
+
+def test_clean_samples_that_equal_X_are_the_same_as_none(images):
     expected = small().fit(images).loss_curve_
-    assert small().fit(images, images.copy()).loss_curve_ == expected
+    assert small().fit(images, X_clean=images.copy()).loss_curve_ == expected
 
 
-@pytest.mark.parametrize("shape", [(300, 1), (300, 63), (300, 8, 8)])
-def test_y_of_another_shape_raises(images, shape):
-    with pytest.raises(ValueError, match=r"y must have the shape of X, \(300, 64\)"):
-        small().fit(images, np.zeros(shape))
-    with pytest.raises(ValueError, match="y must have the shape of X"):
-        small().fit(images).score(images, np.zeros(shape))
+def test_clean_samples_are_routed_through_a_pipeline_whose_steps_transform_them(images):
+    noisy = images + np.random.RandomState(0).normal(0, 0.1, images.shape)
+    options = {"loss": "squared_error"}
+    scaler = StandardScaler().fit(noisy)
+    expected = small(**options).fit(scaler.transform(noisy), X_clean=scaler.transform(images))
+    with config_context(enable_metadata_routing=True):
+        denoiser = small(**options).set_fit_request(X_clean=True)
+        pipeline = make_pipeline(StandardScaler(), denoiser, transform_input=["X_clean"])
+        pipeline.fit(noisy, X_clean=images)
+    np.testing.assert_array_equal(
+        pipeline.transform(noisy), expected.transform(scaler.transform(noisy))
+    )
 
 
-def test_y_of_another_length_raises(images):
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        small().fit(images, np.zeros(299))
+def test_a_search_splits_clean_samples_with_the_folds(images):
+    noisy = np.clip(images + np.random.RandomState(0).normal(0, 0.3, images.shape), 0, 1)
+    with config_context(enable_metadata_routing=True):
+        denoiser = small().set_fit_request(X_clean=True).set_score_request(X_clean=True)
+        search = GridSearchCV(denoiser, {"n_components": [1, 3]}, cv=KFold(2))
+        search.fit(noisy, X_clean=images)
+    first, second = noisy[:150], noisy[150:]
+    model = small().fit(second, X_clean=images[150:])
+    expected = model.score(first, X_clean=images[:150])
+    assert search.cv_results_["split0_test_score"][1] == expected
+
+
+@pytest.mark.parametrize("shape", [(300, 1), (300, 63), (300, 8, 8), (299, 64)])
+def test_clean_samples_of_another_shape_raise(images, shape):
+    with pytest.raises(ValueError, match=r"X_clean must have the shape of X, \(300, 64\)"):
+        small().fit(images, X_clean=np.zeros(shape))
+    with pytest.raises(ValueError, match="X_clean must have the shape of X"):
+        small().fit(images).score(images, X_clean=np.zeros(shape))
 
 
 def test_clean_samples_must_be_finite(images):
-    y = images.copy()
-    y[3, 2] = np.nan
-    with pytest.raises(ValueError, match="Input y contains NaN"):
-        small().fit(images, y)
+    clean = images.copy()
+    clean[3, 2] = np.nan
+    with pytest.raises(ValueError, match="Input X_clean contains NaN"):
+        small().fit(images, X_clean=clean)
+    with pytest.raises(ValueError, match="In X_val, X_clean_val.*Input X_clean contains NaN"):
+        small().fit(images, X_val=images, X_clean_val=clean)
+
+
+def test_clean_frames_have_the_columns_of_X(images):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(images).rename(columns="pixel{}".format)
+    expected = small().fit(images).transform(images)
+    for clean in (frame, images):
+        model = small().fit(frame, X_clean=clean)
+        np.testing.assert_array_equal(model.transform(frame), expected)
+    with pytest.raises(ValueError, match="X_clean must have the columns of X"):
+        small().fit(frame, X_clean=frame[frame.columns[::-1]])
+
+
+@pytest.mark.parametrize(
+    ("scale", "scale_of_clean", "shift"), [(1, 255, 0), (255, 1, 0), (1, 16, 0), (1, 1, 5)]
+)
+def test_clean_samples_in_another_range_are_told(images, scale, scale_of_clean, shift):
+    with pytest.warns(UserWarning, match="X_clean has values from .* scale them alike"):
+        small().fit(scale * images, X_clean=scale_of_clean * images + shift)
+
+
+def test_clean_validation_samples_in_another_range_are_told(images):
+    with pytest.warns(UserWarning, match="X_clean has values from 0 to 255"):
+        small().fit(images, X_clean=images, X_val=images, X_clean_val=255 * images)
+    model = small().fit(images)
+    with pytest.warns(UserWarning, match="X_clean has values from 0 to 255"):
+        model.score(images, X_clean=255 * images)
+
+
+@pytest.mark.filterwarnings("error:X_clean")
+def test_noise_and_dark_samples_are_no_other_range(images):
+    rng = np.random.RandomState(0)
+    model = small()
+    for noisy in (
+        images + rng.normal(0, 0.5, images.shape),
+        images * rng.randint(2, size=(300, 64)),
+    ):
+        model.fit(noisy, X_clean=images)
+        model.partial_fit(noisy[:2], X_clean=0.01 * images[:2])
+        model.score(noisy[:1], X_clean=0.01 * images[:1])
 
 
 # Transforming.
@@ -219,6 +329,40 @@ def test_score_samples_tells_images_from_noise(digits):
     model = Autoencoder((64,), 10, max_iter=30, random_state=0).fit(X)
     noise = np.random.RandomState(0).uniform(size=(100, 64))
     assert model.score_samples(noise).max() < np.quantile(model.score_samples(X), 0.01)
+
+
+FAR = 10.0 ** np.array([1, 2, 4, 8, 11, 12, 13, 20, 30, 38])
+FARTHEST = {"float32": FAR, "float64": [*FAR, 1e100, 1e154, 1e200, 1e290, 1e300, 1.79e308]}
+SCORED = {
+    "dense": Autoencoder((20,), 5),
+    "dense, identity": Autoencoder((20,), 5, loss="squared_error", normalization="layer"),
+    "variational": VariationalAutoencoder((20,), 5),
+    "variational, binary": VariationalAutoencoder((20,), 5, loss="binary_cross_entropy"),
+    "variational, fixed": VariationalAutoencoder((20,), 5, noise_variance=0.1),
+    "convolutional": ConvAutoencoder((4, 6), 5),
+    "convolutional, variational": VariationalConvAutoencoder((4, 6), 5),
+    "recurrent": RNNAutoencoder((6,), 3),
+    "recurrent, gru": RNNAutoencoder((6,), 3, cell="gru"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", SCORED)
+def test_scores_are_finite_and_fall_up_to_the_largest_floats(images, name, dtype):
+    model = clone(SCORED[name]).set_params(max_iter=10, random_state=0, dtype=dtype).fit(images)
+    for pixel in (0, 20, 63):
+        for sign in (-1, 1):
+            rows = np.repeat(images[:1], 1 + len(FARTHEST[dtype]), axis=0)
+            rows[1:, pixel] = sign * np.asarray(FARTHEST[dtype])
+            scores = model.score_samples(rows)
+            assert np.isfinite(scores).all()
+            assert (np.diff(scores) < 0).all()
+            assert np.isfinite(model.score(rows))
+
+
+def test_mean_of_the_worst_scores_is_finite(images):
+    model = small(dtype="float64").fit(images)
+    assert np.isfinite(model.score(np.full((300, 64), np.finfo(float).max)))
 
 
 def test_latents_have_names(images):
@@ -268,12 +412,12 @@ def test_validates_on_given_data_with_and_without_clean_samples(images):
     first, second = images[:200], images[200:]
     model = small().fit(first, X_val=second)
     np.testing.assert_allclose(model.validation_scores_[-1], model.score(second), rtol=1e-5)
-    model = small().fit(first, X_val=second, y_val=1 - second)
+    model = small().fit(first, X_val=second, X_clean_val=1 - second)
     np.testing.assert_allclose(
-        model.validation_scores_[-1], model.score(second, 1 - second), rtol=1e-5
+        model.validation_scores_[-1], model.score(second, X_clean=1 - second), rtol=1e-5
     )
-    with pytest.raises(ValueError, match="y_val needs X_val"):
-        small().fit(first, y_val=second)
+    with pytest.raises(ValueError, match="X_clean_val needs X_val"):
+        small().fit(first, X_clean_val=second)
 
 
 # What X is.
@@ -288,8 +432,9 @@ def test_takes_X_of_any_kind(images, kind):
 
 
 def test_takes_sparse_clean_samples(images):
-    expected = small(early_stopping=True).fit(images, 1 - images)
-    model = small(early_stopping=True).fit(csr_array(images), csr_array(1 - images))
+    expected = small(early_stopping=True).fit(images, X_clean=1 - images)
+    clean = csr_array(1 - images)
+    model = small(early_stopping=True).fit(csr_array(images), X_clean=clean)
     np.testing.assert_array_equal(model.transform(images), expected.transform(images))
 
 
@@ -299,11 +444,11 @@ def test_neither_bytes_nor_targets_are_copied_whole(tmp_path, digits, is_denoisi
     X = np.tile(X > 0.5, (10, 12)).astype(np.uint8)
     X.tofile(tmp_path / "X")
     X = np.memmap(tmp_path / "X", np.uint8, "r", shape=X.shape)
-    y = np.memmap(tmp_path / "X", np.uint8, "r", shape=X.shape) if is_denoising else None
+    clean = np.memmap(tmp_path / "X", np.uint8, "r", shape=X.shape) if is_denoising else None
     model = small(max_iter=1, dtype="float32")
     tracemalloc.start()
     try:
-        model.fit(X, y).score(X, y)
+        model.fit(X, X_clean=clean).score(X, X_clean=clean)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

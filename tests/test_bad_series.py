@@ -2,14 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import FunctionTransformer
 
 from sknn_basics import Forecaster, MLPRegressor
 from sknn_basics.datasets import make_sum_of_sines
+from sknn_basics.preprocessing import SlidingWindow
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -80,13 +83,109 @@ def test_a_diverging_forecast_raises():
         Forecaster(Exploding(), 2, scaler=None).fit(np.arange(1.0, 20)).forecast(5)
 
 
-def test_a_failed_fit_predicts_no_more(waves):
+def test_a_refused_fit_keeps_the_model(waves, frame):
     forecaster = linear(3).fit(waves)
+    expected = forecaster.forecast(3)
+    for bad in (waves[:2], frame[["load"]][:3], waves * np.nan):
+        with pytest.raises(ValueError):
+            forecaster.fit(bad)
+
+    np.testing.assert_array_equal(forecaster.forecast(3), expected)
+
+
+def test_a_refused_first_fit_leaves_nothing(waves):
+    forecaster = linear(3)
     with pytest.raises(ValueError, match="n_samples=2"):
         forecaster.fit(waves[:2])
 
     with pytest.raises(sklearn.exceptions.NotFittedError):
         forecaster.predict(waves)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, pd.DataFrame, pl.DataFrame])
+def test_a_second_argument_that_is_not_the_target_raises(waves, convert):
+    series, plan = waves[:, 0], convert(waves[:, 2:])
+
+    with pytest.raises(ValueError, match="What is known ahead belongs to X, .* exogenous"):
+        linear(3).fit(series, plan)
+    with pytest.raises(ValueError, match="y must be None, or the target"):
+        linear(3).fit(series).score(series, plan)
+
+
+def test_a_second_argument_of_whole_numbers_warns(waves):
+    with pytest.warns(UserWarning, match="What is known ahead belongs to X"):
+        linear(3).fit(waves[:, 0], (waves[:, 2] > 0).astype(int))
+
+
+# Dates among the columns.
+
+DAYS = pd.date_range("2024-01-01", periods=30)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [DAYS, DAYS.tz_localize("UTC"), DAYS.to_period("D"), DAYS - DAYS[0], DAYS.date],
+    ids=["dates", "zone", "periods", "durations", "objects"],
+)
+def test_a_column_of_dates_raises(dates):
+    series = pd.DataFrame({"day": dates, "load": np.arange(30.0)})
+
+    with pytest.raises(ValueError, match=r"columns \['day'\] of X hold dates"):
+        linear(3).fit(series)
+
+
+@pytest.mark.parametrize(
+    "dtype", [pl.Date, pl.Datetime, pl.Duration], ids=["dates", "times", "durations"]
+)
+@pytest.mark.parametrize("fit", [linear(3).fit, SlidingWindow(3).fit], ids=["fit", "windows"])
+def test_a_column_of_dates_in_polars_raises(dtype, fit):
+    days = pl.Series(np.arange(30)).cast(pl.Int32 if dtype is pl.Date else pl.Int64).cast(dtype)
+
+    with pytest.raises(ValueError, match=r"columns \['day'\] of X hold dates"):
+        fit(pl.DataFrame({"day": days, "load": np.arange(30.0)}))
+
+
+@pytest.mark.parametrize("series", [DAYS.to_numpy(), DAYS.to_series(), pl.Series(DAYS.date)])
+def test_a_series_of_dates_raises(series):
+    with pytest.raises(ValueError, match="of X hold dates|X must hold numbers, got dtype"):
+        linear(3).fit(series)
+
+
+# Scalers.
+
+DIFFERENCES = FunctionTransformer(
+    lambda X: np.diff(X, axis=0, prepend=X[:1]), lambda X: X.cumsum(axis=0), check_inverse=False
+)
+SMOOTHING = FunctionTransformer(
+    lambda X: (X + np.roll(X, 1, axis=0) + np.roll(X, -1, axis=0)) / 3, check_inverse=False
+)
+DETRENDING = FunctionTransformer(
+    lambda X: X - np.arange(len(X))[:, None],
+    lambda X: X + np.arange(len(X))[:, None],
+    check_inverse=False,
+)
+
+
+@pytest.mark.parametrize("scaler", [DIFFERENCES, SMOOTHING, DETRENDING])
+def test_scalers_that_need_other_rows_raise(sunspots, scaler):
+    with pytest.raises(ValueError, match="must scale each row and each column by itself"):
+        linear(3, scaler=scaler).fit(sunspots)
+
+
+def test_a_scaler_that_mixes_the_target_with_other_columns_raises(waves):
+    with pytest.raises(ValueError, match="each column by itself"):
+        linear(3, scaler=PCA(), target=0).fit(waves)
+
+
+def test_a_scaler_may_mix_targets(waves):
+    np.testing.assert_allclose(
+        linear(3, scaler=PCA()).fit(waves).forecast(4), linear(3).fit(waves).forecast(4)
+    )
+
+
+def test_a_scaler_without_an_inverse_raises(sunspots):
+    with pytest.raises(ValueError, match="needs inverse_func"):
+        linear(3, scaler=FunctionTransformer(np.log1p)).fit(sunspots)
 
 
 def test_columns_that_nobody_knows_ahead_limit_the_forecast(frame):

@@ -6,6 +6,8 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch import nn
@@ -21,6 +23,7 @@ from sknn_basics.architectures import POOLED_AUTOENCODER, POOLED_DENOISER, STRID
 from sknn_basics.inspection import interpolate, latent_grid
 from sknn_basics.modules import transposed
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED
+from sknn_basics.preprocessing import PixelScaler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -147,9 +150,9 @@ def test_reconstruct_is_the_inverse_of_transform(images, kind, latents):
 def test_clean_images_are_the_targets_of_noisy_ones(images):
     noisy = np.clip(images + np.random.RandomState(0).normal(0, 0.3, images.shape), 0, 1)
     model = small(filters=(16,), n_components=None, max_iter=40, learning_rate_init=0.01)
-    model.fit(noisy, images)
+    model.fit(noisy, X_clean=images)
     error_of_noise = np.square(noisy - images).mean()
-    assert -model.score(noisy, images) < error_of_noise
+    assert -model.score(noisy, X_clean=images) < error_of_noise
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -315,6 +318,157 @@ def test_hooks_between_a_transposed_convolution_and_its_rectifier_change_nothing
     assert seen[0] < 0
 
 
+# Preprocessing.
+
+
+@pytest.fixture(scope="module")
+def pixels(images):
+    """Clean and noisy images, as bytes."""
+    clean = np.rint(255 * images).astype(np.uint8)
+    noise = np.random.RandomState(0).normal(0, 60, images.shape)
+    return clean, np.clip(clean + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_preprocessing_maps_images_and_clean_ones_alike(pixels, kind):
+    clean, noisy = pixels
+    options = {"dtype": "float64", "max_iter": 5}
+    model = small(kind, preprocessing="unit", **options).fit(noisy, X_clean=clean)
+    scaled = small(kind, **options).fit(noisy / 255, X_clean=clean / 255)
+    assert model.out_activation_ == "logistic"
+    np.testing.assert_allclose(model.transform(noisy), scaled.transform(noisy / 255), atol=1e-9)
+    expected = 255 * scaled.reconstruct(noisy / 255)
+    np.testing.assert_allclose(model.reconstruct(noisy), expected, atol=1e-6)
+    score = scaled.score(noisy / 255, X_clean=clean / 255)
+    assert model.score(noisy, X_clean=clean) == pytest.approx(score, rel=1e-7)
+    Z = model.transform(noisy)
+    np.testing.assert_allclose(model.inverse_transform(Z), expected, atol=1e-6)
+    decoder = pickle.loads(pickle.dumps(model.extract_decoder(noisy)))
+    np.testing.assert_allclose(decoder.inverse_transform(Z), expected, atol=1e-6)
+
+
+def test_bytes_are_denoised_on_their_own_scale(pixels):
+    clean, noisy = pixels
+    options = {"filters": (16,), "n_components": None, "max_iter": 40, "learning_rate_init": 0.01}
+    model = small(preprocessing="unit", **options).fit(noisy, X_clean=clean)
+    error = np.square(model.reconstruct(noisy) - clean).mean()
+    assert error < np.square(noisy.astype(float) - clean).mean()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("preprocessing", "activation"), [("unit", "logistic"), ("symmetric", "identity")]
+)
+def test_the_range_of_preprocessed_images_decides_the_output(
+    pixels, preprocessing, activation, dtype
+):
+    clean, noisy = pixels
+    model = small(preprocessing=preprocessing, dtype=dtype).fit(noisy, X_clean=clean)
+    assert model.out_activation_ == activation
+    low = {"unit": 0, "symmetric": -1}[preprocessing]
+    np.testing.assert_allclose(model._input_range_, [low, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_preprocessing_knows_the_channels(data_format):
+    images = np.random.RandomState(0).randint(256, size=(30, 8, 8, 3))
+    model = small(preprocessing="imagenet", dtype="float64", data_format=data_format)
+    means, stds = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    scaled = (images - means) / stds
+    if data_format == "channels_first":
+        images, scaled = np.moveaxis(images, -1, 1), np.moveaxis(scaled, -1, 1)
+    other = small(dtype="float64", data_format=data_format).fit(scaled)
+    np.testing.assert_allclose(model.fit(images).transform(images), other.transform(scaled))
+    expected = np.moveaxis(
+        other.reconstruct(scaled), 1 if data_format == "channels_first" else -1, -1
+    )
+    reconstruction = model.reconstruct(images)
+    if data_format == "channels_first":
+        reconstruction = np.moveaxis(reconstruction, 1, -1)
+    np.testing.assert_allclose(reconstruction, expected * stds + means, atol=1e-8)
+
+
+def test_a_function_preprocesses_and_is_not_undone(pixels):
+    clean, _ = pixels
+    model = small(preprocessing=halve, dtype="float64").fit(clean / 255)
+    other = small(dtype="float64").fit(clean / 510)
+    np.testing.assert_allclose(model.reconstruct(clean / 255), other.reconstruct(clean / 510))
+
+
+def halve(images):
+    return images / 2
+
+
+def test_a_module_that_preprocesses_is_neither_trained_nor_drawn(pixels):
+    clean, _ = pixels
+    module = nn.Conv2d(1, 1, 1)
+    with torch.no_grad():
+        module.weight.fill_(1 / 255)
+        module.bias.fill_(0.0)
+    model = small(preprocessing=module, frozen_layers=["decoder.output"], dtype="float64").fit(
+        clean
+    )
+    assert module.weight.item() == pytest.approx(1 / 255)
+    other = small(frozen_layers=["decoder.output"], dtype="float64").fit(clean / 255)
+    np.testing.assert_allclose(model.transform(clean), other.transform(clean / 255), atol=1e-6)
+
+
+def test_preprocessed_images_are_stacked_as_alone(pixels):
+    clean, _ = pixels
+    grid = {"preprocessing": ["unit", "symmetric", halve], "alpha": [0.0, 0.1]}
+    search = GridSearchCV(small(dtype="float64", loss="squared_error"), grid, cv=2)
+    expected = clone(search).fit(clean).cv_results_["mean_test_score"]
+    with joblib.parallel_config(backend="stacked"):
+        scores = search.fit(clean).cv_results_["mean_test_score"]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+
+
+def test_preprocessing_is_saved_and_kept(pixels, tmp_path):
+    clean, _ = pixels
+    model = small(preprocessing="unit").fit(clean)
+    expected = model.reconstruct(clean)
+    model.save_weights(tmp_path / "weights.npz")
+    described = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
+    for other in (
+        described,
+        pickle.loads(pickle.dumps(model)),
+        model.set_params(preprocessing=None),
+    ):
+        np.testing.assert_array_equal(other.reconstruct(clean), expected)
+    with pytest.raises(ValueError, match="preprocessing is 'unit'"):
+        model.set_params(out_activation="logistic").partial_fit(clean / 255)
+
+
+def test_bytes_go_through_a_pipeline_with_their_clean_ones(pixels):
+    clean, noisy = pixels
+    with config_context(enable_metadata_routing=True):
+        denoiser = small().set_fit_request(X_clean=True)
+        pipeline = make_pipeline(PixelScaler(), denoiser, transform_input=["X_clean"])
+        pipeline.fit(noisy, X_clean=clean)
+        reconstruction = pipeline.inverse_transform(pipeline.transform(noisy))
+    scaled = small().fit(PixelScaler().transform(noisy), X_clean=PixelScaler().transform(clean))
+    expected = scaled.reconstruct(PixelScaler().transform(noisy))
+    assert np.abs(reconstruction - 255 * expected).max() <= 0.5 + 1e-4
+
+
+def test_clean_bytes_of_scaled_images_are_told(pixels):
+    clean, noisy = pixels
+    with pytest.warns(UserWarning, match="X_clean has values from 0 to 255"):
+        small().fit(noisy / 255, X_clean=clean)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "message"),
+    [
+        ("imagenet", "needs images of 3 channels"),
+        (nn.MaxPool2d(2), r"preprocessing must keep the shape .*\(1, 8, 8\), got \(1, 4, 4\)"),
+    ],
+)
+def test_preprocessing_that_changes_the_shape_raises(images, preprocessing, message):
+    with pytest.raises(ValueError, match=message):
+        small(preprocessing=preprocessing).fit(images)
+
+
 # Bad input.
 
 
@@ -355,8 +509,8 @@ def test_distributions_need_a_layer_of_their_own(images):
 def test_images_of_another_shape_raise(images):
     with pytest.raises(ValueError, match=r"samples of shape \(8, 7\)"):
         small().fit(images).transform(images[:, :, :7])
-    with pytest.raises(ValueError, match="y must have the shape of X"):
-        small().fit(images, images.reshape(200, -1))
+    with pytest.raises(ValueError, match="X_clean must have the shape of X"):
+        small().fit(images, X_clean=images.reshape(200, -1))
 
 
 def test_dense_autoencoder_and_convolutional_one_take_the_same_rows(images):

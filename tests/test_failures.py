@@ -172,12 +172,24 @@ def test_a_first_partial_fit_that_fails_leaves_no_learnt_attribute(iris):
 
 
 @pytest.mark.parametrize("spoil", [lambda X: X * np.nan, lambda X: X * 1e30], ids=["NaN", "huge"])
-def test_a_refit_that_fails_leaves_no_model(spoil, diabetes):
+def test_a_refit_that_fails_keeps_the_model_from_before(spoil, diabetes):
     X, y = diabetes
     model = regressor().fit(X, y)
+    before = results(model)
     with pytest.raises(ValueError, match="NaN|diverged"):
         model.fit(spoil(X), y)
-    assert learnt(model) == set()
+    assert results(model) == before
+
+
+def test_a_divergence_is_told_in_the_words_of_scikit_learn(diabetes):
+    X, y = diabetes
+    message = (
+        "Solver produced non-finite parameter weights. The input data may contain large values and "
+        "need to be preprocessed."
+    )
+    for options in ({}, {"solver": "lbfgs"}):
+        with pytest.raises(ValueError, match=message):
+            regressor(**options, dtype="float64").fit(X, y * 1e200)
 
 
 @pytest.mark.parametrize("scoring", [None, "accuracy"])
@@ -642,18 +654,29 @@ class Scores:
 NAN_SCORES = [np.nan, 0.5, np.nan, 0.4, np.nan, 0.4, np.nan, np.nan, np.nan]
 
 
-def test_a_score_that_is_nan_is_no_improvement(iris):
-    scoring = Scores(*NAN_SCORES)
-    options = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 9}
-    # One epoch is the best, then three without improvement are waited for.
-    assert classifier(scoring=scoring, **options).fit(*iris).n_iter_ == 6
+@pytest.mark.filterwarnings("ignore:scoring=.* is not defined")
+def test_a_score_that_is_nan_is_not_waited_for(iris):
+    options = {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 9}
+    # After the best epoch, only the three with a smaller score are without improvement.
+    scoring = Scores(np.nan, 0.5, np.nan, 0.4, np.nan, 0.4, np.nan, 0.4, 0.4)
+    assert classifier(scoring=scoring, **options).fit(*iris).n_iter_ == 8
 
 
-def test_scores_that_are_all_nan_stop_the_training(iris):
-    options = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 50}
-    assert classifier(scoring=lambda *_: np.nan, **options).fit(*iris).n_iter_ == 4
+def test_scores_that_are_all_nan_warn_once_and_do_not_stop_the_training(iris):
+    X, y = iris
+    options = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 20}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = classifier(scoring="roc_auc", **options)
+        model.fit(X, y == 1, X_val=X[:40], y_val=np.zeros(40, bool))
+    ours = [str(w.message) for w in caught if "scoring='roc_auc' is not defined" in str(w.message)]
+    assert len(ours) == 1
+    assert "validation_fraction" in ours[0]
+    assert model.n_iter_ == 20
+    assert np.isnan(model.best_validation_score_)
 
 
+@pytest.mark.filterwarnings("ignore:scoring=.* is not defined")
 def test_a_score_that_is_nan_is_never_the_best(iris):
     options = {"early_stopping": True, "n_iter_no_change": 3}
     model = classifier(scoring=Scores(*NAN_SCORES), **options, max_iter=9).fit(*iris)

@@ -1,6 +1,7 @@
 """A forecaster is autoregression by hand, knows no future, and keeps the index of its series."""
 
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -11,16 +12,17 @@ import sklearn
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.metrics import r2_score
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
+from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer
 from sklearn.svm import SVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknn_basics import Forecaster, MLPRegressor
+from sknn_basics import Forecaster, MLPRegressor, RNNRegressor
 from sknn_basics.datasets import make_sum_of_sines
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -127,8 +129,10 @@ def test_horizon_is_predicted_at_once_and_forecast_in_blocks(sunspots):
     forecaster = linear(w, horizon=h).fit(series)
 
     np.testing.assert_allclose(forecaster.forecast(10), expected[len(series) :][:10])
-    np.testing.assert_allclose(forecaster.predict(series)[w:], model(lags[:-1])[:, 0])
-    assert forecaster.score(series) == pytest.approx(r2_score(following, model(lags[:-h])))
+    np.testing.assert_allclose(forecaster.predict(series)[w:], model(lags[:-h:h]).ravel())
+    assert forecaster.score(series) == pytest.approx(
+        r2_score(following.ravel(), model(lags[:-h]).ravel())
+    )
 
 
 def test_horizon_and_exogenous_columns_go_together(waves):
@@ -145,8 +149,8 @@ def test_horizon_and_exogenous_columns_go_together(waves):
 
     np.testing.assert_allclose(forecaster.forecast(3, exogenous=future), load[-4:-1])
     predicted = forecaster.predict(series)
-    np.testing.assert_allclose(predicted[3:-1], model(X)[:, 0])
-    assert np.isnan(predicted[-1])
+    np.testing.assert_allclose(predicted[3:-1], model(X)[::2].ravel())
+    np.testing.assert_allclose(predicted[-1], model(X)[-1, 1])  # the second step from its window
 
 
 def test_one_target_is_predicted_from_all_columns(waves):
@@ -276,6 +280,241 @@ def test_other_metrics_work_where_all_rows_are_predicted(sunspots):
     )
 
     assert np.isfinite(scores).all()
+
+
+# All steps of a horizon.
+
+ONE_HORIZON = TimeSeriesSplit(3, test_size=12)
+
+
+def forecasts_of_folds(forecaster, series, folds):
+    """Forecast each fold from the rows before it."""
+    return [
+        forecaster.fit(series.iloc[train]).forecast(len(test))
+        for train, test in folds.split(series)
+    ]
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), make_pipeline(MinMaxScaler(), Ridge())])
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        (None, r2_score),
+        ("r2", r2_score),
+        ("neg_mean_absolute_error", lambda *y: -mean_absolute_error(*y)),
+    ],
+)
+def test_folds_of_one_horizon_score_all_its_steps(sunspots, estimator, scoring, metric):
+    forecaster = Forecaster(estimator, 24, horizon=12)
+    forecasts = forecasts_of_folds(forecaster, sunspots, ONE_HORIZON)
+
+    scores = cross_val_score(forecaster, sunspots, sunspots, scoring=scoring, cv=ONE_HORIZON)
+
+    np.testing.assert_allclose(scores, [metric(sunspots.loc[f.index], f) for f in forecasts])
+
+
+def test_folds_of_one_horizon_score_all_targets_and_steps(frame):
+    forecaster = linear(4, horizon=6, exogenous="plan")
+    folds, target = TimeSeriesSplit(2, test_size=6), frame[["load", "wind"]]
+    expected = []
+    for train, test in folds.split(frame):
+        forecast = forecaster.fit(frame.iloc[train]).forecast(6, exogenous=frame.iloc[test])
+        expected.append(r2_score(target.iloc[test], forecast))
+
+    for scoring, y in ((None, None), ("r2", target)):
+        scores = cross_val_score(forecaster, frame, y, scoring=scoring, cv=folds)
+        np.testing.assert_allclose(scores, expected)
+
+
+def test_a_longer_fold_is_predicted_in_blocks_that_end_with_it(sunspots):
+    train, test = sunspots[:250], sunspots[250:280]
+    forecaster = linear(9, horizon=12).fit(train)
+    origins = [0, 12, 18]
+    blocks = [forecaster.forecast(12, history=sunspots[: 250 + i]) for i in origins]
+
+    expected = pd.concat([blocks[0], blocks[1], blocks[2][-6:]])
+    pd.testing.assert_series_equal(forecaster.predict(test), expected, check_freq=False)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
+def test_a_fold_shorter_than_the_horizon_is_told(sunspots, scoring):
+    with pytest.raises(ValueError, match="at least 12 rows .* horizon=12, .*=5.* test_size"):
+        cross_val_score(
+            linear(9, horizon=12),
+            sunspots,
+            sunspots,
+            scoring=scoring,
+            cv=TimeSeriesSplit(3, test_size=5),
+            error_score="raise",
+        )
+
+
+def test_arrays_in_folds_are_told_of_follows_training(sunspots):
+    values = sunspots.to_numpy()
+    with pytest.raises(ValueError, match="at least 36 rows .* set follows_training=True"):
+        cross_val_score(linear(24, horizon=12), values, cv=ONE_HORIZON, error_score="raise")
+
+    np.testing.assert_array_equal(
+        cross_val_score(linear(24, horizon=12, follows_training=True), values, cv=ONE_HORIZON),
+        cross_val_score(linear(24, horizon=12), sunspots, cv=ONE_HORIZON),
+    )
+
+
+def test_a_single_value_has_no_score(sunspots):
+    forecaster = linear(9).fit(sunspots[:200])
+
+    with pytest.raises(ValueError, match="R² of a single value"):
+        forecaster.score(sunspots[200:201])
+
+
+def test_the_series_or_its_target_may_be_y(frame):
+    for y in (None, frame[["load", "wind"]], frame[["load", "wind"]].to_numpy()):
+        forecaster = linear(2, exogenous="plan").fit(frame, y)
+        assert forecaster.score(frame, y) == linear(2, exogenous="plan").fit(frame).score(frame)
+
+
+# Held-out windows.
+
+
+class Splits(RegressorMixin, BaseEstimator):
+    """Remembers what it is trained and validated on."""
+
+    def __init__(self, early_stopping=True, validation_fraction=0.1):
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        self.train_, self.valid_ = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize("step", [1, 3, 40])
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_the_last_windows_are_held_out_and_share_no_value(step, horizon):
+    series = np.arange(400.0)
+    forecaster = Forecaster(Splits(), 6, step=step, horizon=horizon, scaler=None).fit(
+        series, sample_weight=series
+    )
+    (X, y, weight), (X_val, y_val, weight_val) = (
+        forecaster.estimator_.train_,
+        forecaster.estimator_.valid_,
+    )
+    n_windows = (400 - 6 - horizon) // step + 1
+    last = step * (n_windows - 1)
+
+    assert len(X_val) == max(2, np.ceil(0.1 * n_windows))
+    assert X_val[-1, 0] == last
+    assert y.max() < X_val.min() <= y.max() + step
+    np.testing.assert_array_equal(weight, X[:, -1] + 1)
+    np.testing.assert_array_equal(weight_val, X_val[:, -1] + 1)
+    np.testing.assert_array_equal(np.ravel(y_val.T)[: len(y_val)], X_val[:, -1] + 1)
+
+
+@pytest.mark.parametrize("early_stopping", [False, "auto"])
+def test_a_regressor_that_does_not_stop_early_gets_all_windows(early_stopping):
+    forecaster = Forecaster(Splits(early_stopping), 6).fit(np.arange(100.0))
+
+    assert len(forecaster.estimator_.train_[0]) == 94
+    assert forecaster.estimator_.valid_[0] is None
+
+
+NETWORKS = [
+    MLPRegressor(hidden_layer_sizes=(2,), max_iter=3, early_stopping=True, random_state=0),
+    RNNRegressor(hidden_layer_sizes=(2,), max_iter=3, early_stopping=True, random_state=0),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=["dense", "recurrent"])
+def test_networks_stop_by_the_score_of_the_last_windows(sunspots, network):
+    forecaster = Forecaster(network, 9, scaler=None).fit(sunspots)
+    network = forecaster.estimator_
+    X, y = forecaster.windows_.split(sunspots.to_numpy())
+
+    # The best weights are those of one epoch, and the score of these windows is its.
+    assert network.score(X[-30:], y[-30:]) == pytest.approx(max(network.validation_scores_))
+
+
+def test_histogram_boosting_stops_by_the_last_windows(sunspots):
+    boosting = HistGradientBoostingRegressor(max_iter=4, early_stopping=True, scoring="r2")
+    forecaster = Forecaster(boosting, 9, scaler=None).fit(sunspots)
+    X, y = forecaster.windows_.split(sunspots.to_numpy())
+
+    score = forecaster.estimator_.score(X[-30:], y[-30:])
+    assert score == pytest.approx(forecaster.estimator_.validation_score_[-1])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SGDRegressor(early_stopping=True),
+        GradientBoostingRegressor(n_estimators=3, n_iter_no_change=2),
+        make_pipeline(MinMaxScaler(), NETWORKS[0]),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_windows_held_out_at_random_are_told(sunspots, estimator):
+    with pytest.warns(UserWarning, match="holds out at random: they overlap"):
+        Forecaster(estimator).fit(sunspots)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SGDRegressor(),
+        GradientBoostingRegressor(n_estimators=3),
+        HistGradientBoostingRegressor(max_iter=3),
+        NETWORKS[0],
+        clone(NETWORKS[0]).set_params(solver="lbfgs"),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_other_regressors_are_fitted_without_a_word(sunspots, estimator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        Forecaster(estimator).fit(sunspots)
+
+
+def test_a_series_too_short_to_hold_out_windows_raises(sunspots):
+    with pytest.raises(ValueError, match="No window is left .* window=24 and horizon=12"):
+        Forecaster(Splits(), 24, horizon=12).fit(sunspots[:40])
+
+
+def test_a_series_to_validate_on_is_scaled_and_cut_as_the_training_series(sunspots):
+    train, later = sunspots[:200], sunspots[200:]
+    forecaster = Forecaster(Splits(), 9).fit(train, X_val=later)
+    X, y = forecaster.windows_.split((sunspots.to_numpy() - train.mean()) / train.std(ddof=0))
+
+    assert len(forecaster.estimator_.train_[0]) == 191
+    np.testing.assert_allclose(forecaster.estimator_.valid_[0], X[191:])
+    np.testing.assert_allclose(forecaster.estimator_.valid_[1], y[191:])
+
+
+def test_bad_series_to_validate_on_raise(sunspots):
+    with pytest.raises(ValueError, match="X_val needs a regressor .* got Ridge"):
+        Forecaster(Ridge()).fit(sunspots, X_val=sunspots)
+    with pytest.raises(ValueError, match="y_val and sample_weight_val must be left out"):
+        Forecaster(Splits()).fit(sunspots, X_val=sunspots, y_val=sunspots)
+    with pytest.raises(ValueError, match="In X_val: .* contains NaN"):
+        Forecaster(Splits()).fit(sunspots, X_val=sunspots.shift(1))
+
+
+def test_stacked_search_with_held_out_windows_scores_as_one_by_one(sunspots):
+    search = GridSearchCV(
+        Forecaster(NETWORKS[0], 3),
+        {"estimator__alpha": [1e-4, 1e-1]},
+        cv=TimeSeriesSplit(2),
+        refit=False,
+    )
+
+    alone = search.fit(sunspots).cv_results_["mean_test_score"]
+    with joblib.parallel_config(backend="stacked"):
+        together = search.fit(sunspots).cv_results_["mean_test_score"]
+
+    np.testing.assert_allclose(together, alone)
 
 
 # Search.

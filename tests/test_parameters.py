@@ -9,14 +9,26 @@ import pandas as pd
 import pytest
 import sklearn.neural_network as reference
 import torch
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    ConvNetClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    RNNClassifier,
+    TextGenerator,
+    VariationalAutoencoder,
+)
+from sknn_basics.modules.layers import Dropout
 from sknn_basics.training.schedules import StepDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -713,3 +725,123 @@ def test_every_public_method_is_documented(kind):
         if not name.startswith("_") and not inspect.getdoc(member)
     ]
     assert undocumented == []
+
+
+# Edges of what is allowed.
+
+
+@pytest.mark.parametrize("name", ["beta_1", "beta_2"])
+@pytest.mark.parametrize("solver", ["adam", "adamw", "adamax", "nadam", "radam"])
+def test_decay_rates_may_be_the_integer_zero(solver, name, iris):
+    as_integer, as_float = (
+        classifier(solver=solver, **{name: zero}).fit(*iris).loss_ for zero in (0, 0.0)
+    )
+    assert as_integer == as_float
+
+
+@pytest.mark.parametrize("name", ["beta_1", "beta_2"])
+def test_a_decay_rate_of_zero_follows_scikit_learn(name, iris):
+    options = {"hidden_layer_sizes": (5,), "max_iter": 5, "random_state": 0, name: 0}
+    theirs = reference.MLPClassifier(**options).fit(*iris)
+    ours = MLPClassifier(**options, dtype="float64").fit(*iris)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, atol=1e-9)
+
+
+TOO_LARGE = {
+    "alpha": (classifier, {"alpha": 1e300}),
+    "alpha of lbfgs": (classifier, {"alpha": 1e300, "solver": "lbfgs"}),
+    "alpha of adamw": (classifier, {"alpha": 1e10, "solver": "adamw"}),
+    "input_noise": (classifier, {"input_noise": 1e300}),
+    "epsilon": (classifier, {"epsilon": 1e-300}),
+    "power_t": (classifier, {"power_t": 1e300, "solver": "sgd", "learning_rate": "invscaling"}),
+    "hidden_layer_sizes": (classifier, {"hidden_layer_sizes": (10**13,)}),
+    "frozen_layers": (classifier, {"frozen_layers": [None]}),
+    "noise_amount": (Autoencoder, {"noise": "gaussian", "noise_amount": 1e300}),
+    "sparsity": (Autoencoder, {"sparsity": 1e300}),
+    "beta": (VariationalAutoencoder, {"beta": 1e300}),
+    "n_components": (Autoencoder, {"n_components": 10**13}),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_what_cannot_be_computed_with_raises_by_name(case, iris):
+    make, options = TOO_LARGE[case]
+    with pytest.raises(ValueError, match=rf"^{case.split()[0]}\b|fit in memory with .*{case}"):
+        make(**{"dtype": "float32", **options}).fit(*iris)
+
+
+def test_init_layers_must_be_names(iris):
+    source = FrozenEstimator(classifier().fit(*iris))
+    with pytest.raises(ValueError, match="init_layers must hold names of layers, got None"):
+        classifier(init_from=source, init_layers=[None]).fit(*iris)
+
+
+def test_a_penalty_that_throws_weights_out_is_named(iris):
+    model = classifier(solver="sgd", alpha=1e12, max_iter=50, dtype="float32")
+    with pytest.raises(ValueError, match="diverged.* lower learning_rate_init or alpha"):
+        model.fit(*iris)
+
+
+def test_dropout_of_nearly_all_drops_nearly_all():
+    layer = Dropout(1 - 1e-9)
+    layer.generator = torch.Generator().manual_seed(0)
+    assert (layer(torch.ones(1000)) != 0).sum() < 10
+
+
+IMAGES = np.zeros((6, 4, 4, 2)), np.arange(6) % 2
+FRAMES = np.zeros((6, 3, 8, 8)), np.arange(6) % 2
+TOO_WIDE = {
+    "kernel of volumes": (
+        ConvNetClassifier,
+        {"kernel_size": 100, "data_format": "no_channels"},
+        IMAGES,
+        "kernel_size",
+    ),
+    "kernel of an autoencoder": (ConvAutoencoder, {"kernel_size": 101}, IMAGES, "kernel_size"),
+    "kernel of frames": (
+        RNNClassifier,
+        {"filters": (4,), "kernel_size": 1000},
+        FRAMES,
+        "kernel_size",
+    ),
+    "padding": (ConvNetClassifier, {"padding": 1000}, IMAGES, "padding"),
+    "pool": (ConvAutoencoder, {"pool_size": 1000}, IMAGES, "pool_size"),
+    "filters": (ConvNetClassifier, {"filters": 10**13}, IMAGES, "filters"),
+}
+
+
+@pytest.mark.parametrize("case", TOO_WIDE)
+def test_what_is_much_wider_than_images_raises_by_name(case):
+    kind, options, (X, y), name = TOO_WIDE[case]
+    with pytest.raises(ValueError, match=name):
+        kind(**options).fit(X, y)
+
+
+def test_small_kernels_fit_on_images_of_any_size():
+    X, y = IMAGES
+    model = ConvNetClassifier(filters=(2, 2, 2, 2), kernel_size=5, max_iter=1)
+    assert model.fit(X[..., 0], y).n_iter_ == 1
+
+
+@pytest.mark.parametrize("kind", [RNNClassifier, MLPClassifier])
+def test_sparse_labels_are_those_of_a_dense_array(kind, iris):
+    X, y = iris
+    labels = np.eye(3, dtype=int)[y]
+    options = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+    dense, sparse = (kind(**options).fit(X, form(labels)) for form in (np.asarray, csr_array))
+    np.testing.assert_array_equal(sparse.predict_proba(X), dense.predict_proba(X))
+    assert sparse.score(X, csr_array(labels)) == dense.score(X, labels)
+
+
+def test_sparse_classes_of_steps_are_those_of_a_dense_array(digits):
+    X = digits[0][:60].reshape(-1, 8, 8)
+    y = np.digitize(X.mean(axis=2), [0.2, 0.4])
+    options = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+    dense, sparse = (RNNClassifier(**options).fit(X, form(y)) for form in (np.asarray, csr_array))
+    np.testing.assert_array_equal(sparse.predict(X), dense.predict(X))
+
+
+def test_a_step_beyond_the_text_makes_one_window_a_text():
+    model = TextGenerator(hidden_layer_sizes=(4,), window=5, step=10**30, max_iter=2)
+    assert model.fit(["abcabcabcabc", "abcabcabc"]).t_ == 4

@@ -1,7 +1,9 @@
 """Transformers of images: pixels to numbers, files to images, images to match maps."""
 
 import pickle
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -298,6 +300,106 @@ def test_sixteen_bits_are_not_cut_to_eight_in_silence(tmp_path):
     write_deep(tmp_path / "scan.png")
     with pytest.raises(ValueError, match=r"scan.png.*more than eight bits"):
         ImageReader(8, mode="L").transform([tmp_path / "scan.png"])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_of_sixteen_bits_are_refused(suffix, mode, tmp_path):
+    path = tmp_path / f"scan.{suffix}"
+    path.write_bytes(SIXTEEN_BITS[suffix](len(mode)))
+    with pytest.raises(ValueError, match=rf"scan.{suffix}.*more than eight bits"):
+        ImageReader(8).transform([path])
+
+
+def sixteen_bit_png(n_channels: int) -> bytes:
+    """Write a file of 4 x 4 pixels, which Pillow reads but does not write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    colour_type = {3: 2, 4: 6}[n_channels]
+    header = struct.pack(">IIBBBBB", 4, 4, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + struct.pack(">H", 40_000) * 4 * n_channels for _ in range(4))
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def sixteen_bit_tiff(n_channels: int) -> bytes:
+    """Write a file of 4 x 4 pixels, which Pillow reads but does not write."""
+    pixels = struct.pack("<H", 40_000) * 16 * n_channels
+    bits = struct.pack("<H", 16) * n_channels
+    start = 8 + len(pixels) + len(bits)
+    tags = [
+        (256, 4, 1, 4),  # width
+        (257, 4, 1, 4),  # height
+        (258, 3, n_channels, 8 + len(pixels)),  # bits of each channel
+        (259, 3, 1, 1),  # not compressed
+        (262, 3, 1, 2),  # colours
+        (273, 4, 1, 8),  # where the pixels are
+        (277, 3, 1, n_channels),
+        (278, 4, 1, 4),  # rows together
+        (279, 4, 1, len(pixels)),
+        (338, 3, 1, 2),  # what a fourth channel is: opacity
+    ][: 10 if n_channels == 4 else 9]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", start) + pixels + bits + directory
+
+
+SIXTEEN_BITS = {"png": sixteen_bit_png, "tiff": sixteen_bit_tiff}
+
+
+@pytest.fixture
+def icon(tmp_path):
+    """A black square, the left half of it transparent, as most icons are."""
+    pixels = np.zeros((8, 8, 4), dtype=np.uint8)
+    pixels[:, 4:, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "icon.png")
+    return [tmp_path / "icon.png"]
+
+
+@pytest.mark.parametrize(
+    ("background", "seen"),
+    [("white", (255, 255, 255)), ("#102030", (16, 32, 48)), ((1, 2, 3), (1, 2, 3))],
+)
+def test_transparent_pixels_show_the_background(background, seen, icon):
+    (image,) = ImageReader(8, background=background).transform(icon)
+    assert (image[:, :4] == seen).all()
+    assert not image[:, 4:].any()
+
+
+def test_half_transparent_pixels_mix_with_the_background(tmp_path):
+    pixels = np.full((8, 8, 4), [0, 0, 0, 51], dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "veil.png")
+    (image,) = ImageReader(8).transform([tmp_path / "veil.png"])
+    assert (image == 204).all()
+
+
+def test_a_transparent_colour_of_a_palette_shows_the_background(tmp_path):
+    pixels = np.zeros((8, 8), dtype=np.uint8)
+    pixels[:, 4:] = 1
+    picture = Image.fromarray(pixels).convert("P")
+    picture.putpalette([0, 0, 0, 0, 0, 0])
+    picture.save(tmp_path / "icon.gif", transparency=0)
+    (image,) = ImageReader(8, mode="L").transform([tmp_path / "icon.gif"])
+    assert (image[:, :4] == 255).all()
+    assert not image[:, 4:].any()
+
+
+def test_transparent_pixels_are_refused_without_a_background(icon, tmp_path):
+    with pytest.raises(ValueError, match=r"icon.png.*transparent pixels, and background=None"):
+        ImageReader(8, background=None).transform(icon)
+    opaque = np.full((8, 8, 4), 255, dtype=np.uint8)
+    Image.fromarray(opaque).save(tmp_path / "opaque.png")
+    assert (ImageReader(8, background=None).transform([tmp_path / "opaque.png"]) == 255).all()
+
+
+@pytest.mark.parametrize("background", ["whitish", (1, 2), (0, 0, 256), (0.5, 0, 0)])
+def test_what_is_no_colour_raises(background, icon):
+    with pytest.raises(ValueError, match="background"):
+        ImageReader(8, background=background).transform(icon)
 
 
 @pytest.mark.parametrize(

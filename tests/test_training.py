@@ -1,5 +1,7 @@
 """The training loop: batches, policies, optimisers."""
 
+import copy
+import pickle
 import sys
 from platform import libc_ver
 from subprocess import run
@@ -7,7 +9,9 @@ from subprocess import run
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed, parallel_config
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from skorch.callbacks import Callback, EpochScoring
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from torch import nn
@@ -117,6 +121,55 @@ def test_a_step_is_that_of_torch(name):
             layer(torch.ones(4, 3)).square().sum().backward()
             optimiser.step()
     torch.testing.assert_close(ours.weight, theirs.weight)
+
+
+def hand_written_adamw(model: MLPRegressor, X, y, alpha: float) -> list[np.ndarray]:
+    """Train a copy of a dense network with torch's own AdamW, whole epochs a step."""
+    module = copy.deepcopy(model.module_)
+    weights = [p for p in module.parameters() if p.dim() > 1]
+    biases = [p for p in module.parameters() if p.dim() == 1]
+    groups = [{"params": weights, "weight_decay": alpha}, {"params": biases, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=model.learning_rate_init)
+    for _ in range(model.max_iter):
+        optimiser.zero_grad()
+        output = module(torch.tensor(X))
+        (0.5 * (output[:, 0] - torch.tensor(y)).square()).mean().backward()
+        optimiser.step()
+    return [p.detach().numpy() for p in module.parameters()]
+
+
+@pytest.mark.parametrize("backend", [None, "stacked"])
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_alpha_is_the_decoupled_decay_of_adamw(alpha, backend, diabetes):
+    X, y = diabetes
+    options = {"hidden_layer_sizes": (5,), "solver": "adamw", "alpha": alpha, "batch_size": 442}
+    options |= {"shuffle": False, "max_iter": 15, "learning_rate_init": 0.01, "dtype": "float64"}
+    models = [MLPRegressor(**options, random_state=seed) for seed in (0, 1)]
+    expected = [hand_written_adamw(clone(m).initialize(X, y), X, y, alpha) for m in models]
+    with parallel_config(backend=backend or "sequential"):
+        models = Parallel()(delayed(model.fit)(X, y) for model in models)
+    for model, theirs in zip(models, expected):
+        ours = [p.detach().numpy() for p in model.module_.parameters()]
+        for own, other in zip(ours, theirs):
+            np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
+
+
+def test_the_loss_of_adamw_has_no_penalty(diabetes):
+    X, y = diabetes
+    options = {"solver": "adamw", "learning_rate_init": 1e-30, "max_iter": 1, "random_state": 0}
+    heavy, light = (MLPRegressor(**options, alpha=alpha).fit(X, y) for alpha in (100.0, 0.0))
+    assert heavy.loss_ == light.loss_
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "loaded"])
+def test_partial_fit_takes_another_decay(how, diabetes):
+    X, y = diabetes
+    model = MLPRegressor(hidden_layer_sizes=(5,), solver="adamw", alpha=0.0, random_state=0)
+    model.partial_fit(X, y)
+    if how == "loaded":
+        model = pickle.loads(pickle.dumps(model))
+    model.set_params(alpha=3.0).partial_fit(X, y)
+    assert [group["weight_decay"] for group in model.net_.optimizer_.param_groups] == [3.0, 0.0]
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "rmsprop"])

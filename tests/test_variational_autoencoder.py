@@ -1,16 +1,20 @@
 """Variational autoencoders against independent references."""
 
+import copy
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from sknn_basics import VariationalAutoencoder
+from sknn_basics import VariationalAutoencoder, VariationalConvAutoencoder, from_json
+from sknn_basics.datasets import load_fashion_mnist
 from sknn_basics.modules.layers import NormalSampling
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -36,11 +40,20 @@ def fixed_noise(monkeypatch):
 
 
 @pytest.mark.parametrize("beta", [1.0, 4.0])
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
-def test_takes_the_step_of_a_network_written_by_hand(images, fixed_noise, loss, beta):
+@pytest.mark.parametrize(
+    ("loss", "variance"),
+    [
+        ("binary_cross_entropy", "auto"),
+        ("squared_error", 1.0),
+        ("squared_error", 0.25),
+        ("squared_error", "auto"),
+    ],
+)
+def test_takes_the_step_of_a_network_written_by_hand(images, fixed_noise, loss, variance, beta):
     model = small(
         beta=beta,
         loss=loss,
+        noise_variance=variance,
         activation="tanh",
         solver="sgd",
         momentum=0.0,
@@ -64,7 +77,11 @@ def test_takes_the_step_of_a_network_written_by_hand(images, fixed_noise, loss, 
     latents = Normal(mean, torch.exp(log_variance / 2))
     output = decoder(mean + latents.scale * fixed_noise)
     if loss == "squared_error":
-        negative_likelihood = 0.5 * (output - x).square().sum()
+        # The variance that is learnt is the one where the likelihood of the batch is largest.
+        scale = (
+            (output - x).square().mean().detach() if variance == "auto" else x.new_tensor(variance)
+        )
+        negative_likelihood = 0.5 * ((output - x).square() / scale + scale.log()).sum()
     else:
         negative_likelihood = nn.BCELoss(reduction="sum")(torch.sigmoid(output), x)
     divergence = kl_divergence(latents, Normal(0.0, 1.0)).sum()
@@ -73,6 +90,12 @@ def test_takes_the_step_of_a_network_written_by_hand(images, fixed_noise, loss, 
 
     model.fit(images)
     assert model.loss_ == pytest.approx(objective.item(), rel=1e-12)
+    history = {name: values[-1] for name, values in model.history_.items()}
+    assert history["train_kl"] == pytest.approx(divergence.item() / len(x), rel=1e-10)
+    likelihood = negative_likelihood.item() / len(x)
+    assert history["train_reconstruction"] == pytest.approx(likelihood, rel=1e-10)
+    if loss == "squared_error":
+        assert model.noise_variance_ == pytest.approx(scale.item(), rel=1e-10)
     for layer, name in zip(layers, names):
         trained = model.module_.get_submodule(name)
         for parameter in ("weight", "bias"):
@@ -83,26 +106,27 @@ def test_takes_the_step_of_a_network_written_by_hand(images, fixed_noise, loss, 
             )
 
 
-def test_bound_of_a_linear_model_is_its_likelihood_where_the_posterior_is_exact(diabetes):
-    """Probabilistic PCA with unit noise, whose posterior is known: the bound is tight."""
+@pytest.mark.parametrize("variance", [1.0, 0.2, 5.0])
+def test_bound_of_a_linear_model_is_its_likelihood_where_the_posterior_is_exact(diabetes, variance):
+    """Probabilistic PCA, whose posterior is known: the bound is tight, constants included."""
     X, _ = diabetes
-    options = {"activation": "identity", "dtype": "float64", "loss": "squared_error"}
+    options = {"activation": "identity", "dtype": "float64", "noise_variance": variance}
     model = small(hidden_layer_sizes=(), n_components=1, **options).initialize(X)
     weight = np.linspace(-1, 1, 10)
-    precision = 1 + weight @ weight
+    precision = 1 + weight @ weight / variance
     with torch.no_grad():
         model.module_.decoder.output.weight.copy_(torch.tensor(weight[:, None]))
         model.module_.decoder.output.bias.zero_()
         # The posterior of the latent is normal, of mean X @ weight / precision.
         model.module_.encoder.output.weight.copy_(
-            torch.tensor(np.stack([weight / precision, np.zeros(10)]))
+            torch.tensor(np.stack([weight / variance / precision, np.zeros(10)]))
         )
         model.module_.encoder.output.bias.copy_(torch.tensor([0.0, -np.log(precision)]))
-    marginal = multivariate_normal(np.zeros(10), np.outer(weight, weight) + np.eye(10))
+    marginal = multivariate_normal(np.zeros(10), np.outer(weight, weight) + variance * np.eye(10))
     # The variance of 16 draws is not quite 1, which moves all bounds by the same amount.
     difference = model.score_samples(X) - marginal.logpdf(X)
     assert np.ptp(difference) < 1e-9
-    assert abs(difference.mean()) < 1
+    assert abs(difference.mean()) < 0.5
 
 
 def test_score_is_the_mean_bound(images):
@@ -187,12 +211,172 @@ def test_partial_fit_draws_anew(images):
     assert model.t_ == 600
 
 
+# Collapse.
+
+
+@pytest.mark.filterwarnings("error:The posterior has collapsed")
+@pytest.mark.parametrize("kind", [VariationalAutoencoder, VariationalConvAutoencoder])
+def test_default_does_not_collapse_on_digits(digits, kind):
+    X = digits[0].reshape(-1, 8, 8) if kind is VariationalConvAutoencoder else digits[0]
+    model = kind(max_iter=40, random_state=0).fit(X)
+    assert model.kl_.sum() > 3
+    errors = np.square(model.reconstruct(X) - X).mean()
+    assert errors < np.square(X - X.mean(axis=0)).mean() / 2
+
+
+@pytest.mark.filterwarnings("error:The posterior has collapsed")
+def test_default_does_not_collapse_on_clothes():
+    try:
+        X, _ = load_fashion_mnist(return_X_y=True)
+    except FileNotFoundError:
+        pytest.skip("needs Fashion-MNIST")
+    X = (X[:2000] / np.float32(255)).reshape(2000, -1)
+    model = VariationalAutoencoder(max_iter=10, random_state=0).fit(X)
+    assert model.kl_.sum() > 10
+    assert (model.kl_ > 0.1).all()
+
+
+@pytest.mark.filterwarnings("error:The posterior has collapsed")
+def test_default_does_not_collapse_on_standardised_values(diabetes):
+    model = VariationalAutoencoder((32,), 4, max_iter=60, random_state=0).fit(diabetes[0])
+    assert model.out_activation_ == "identity"
+    assert (model.kl_ > 0.01).all()
+
+
+def test_latents_that_carry_nothing_are_named_with_the_remedy(digits):
+    X, _ = digits
+    model = small(n_components=4, noise_variance=1.0, max_iter=60)
+    message = "4 of 4 latents carry nothing .*numbers 0, 1, 2, 3;.* Lower noise_variance=1"
+    with pytest.warns(UserWarning, match=message):
+        model.fit(X)
+    assert (model.kl_ < 0.01).all()
+    np.testing.assert_allclose(model.history_["train_kl"][-1], model.kl_.sum(), rtol=1e-5)
+    with pytest.warns(UserWarning, match="Set loss='squared_error'.* or take fewer n_components"):
+        small(beta=50.0, loss="binary_cross_entropy", max_iter=20).fit(X)
+    with pytest.warns(UserWarning, match="lower beta"):
+        small(beta=1000.0, max_iter=20).fit(X)
+
+
+def test_collapse_is_told_of_networks_of_a_stack(digits):
+    X, _ = digits
+    model = small(n_components=4, loss="squared_error", max_iter=80)
+    search = GridSearchCV(model, {"noise_variance": [1.0, "auto"]}, cv=2, refit=False)
+    with (
+        joblib.parallel_config(backend="stacked"),
+        pytest.warns(UserWarning, match="carry nothing"),
+    ):
+        search.fit(X)
+    assert search.cv_results_["rank_test_score"].tolist() == [2, 1]
+
+
+def test_kl_is_that_of_the_latents_of_samples(images):
+    model = small(learning_rate_init=1e-12, alpha=0.0, max_iter=1, dtype="float64").fit(images)
+    mean, std = model.latent_distribution(images)
+    kl = (0.5 * (mean**2 + std**2 - 1) - np.log(std)).mean(axis=0)
+    np.testing.assert_allclose(model.kl_, kl, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_history_takes_the_loss_apart(images, loss):
+    model = small(loss=loss, beta=3.0, alpha=0.0, max_iter=5)
+    history = model.fit(images[:200], X_val=images[200:]).history_
+    for part in ("train", "valid"):
+        total = history[f"{part}_reconstruction"] + 3 * history[f"{part}_kl"]
+        np.testing.assert_allclose(total, history[f"{part}_loss"], rtol=1e-6)
+        assert (history[f"{part}_kl"] > 0).all()
+    assert ("train_noise_variance" in history) == (loss == "squared_error")
+
+
+def test_stacked_networks_record_the_same_parts_of_the_loss(images):
+    names = "train_reconstruction", "train_kl", "train_noise_variance"
+
+    def fit(alpha):
+        model = small(alpha=alpha, max_iter=4, dtype="float64").fit(images)
+        return [model.history_[name] for name in names], model.kl_, model.noise_variance_
+
+    expected = [fit(alpha) for alpha in (0.0, 0.1)]
+    with joblib.parallel_config(backend="stacked"):
+        stacked = joblib.Parallel()(joblib.delayed(fit)(alpha) for alpha in (0.0, 0.1))
+    for one, other in zip(stacked, expected):
+        for values, reference in zip(one, other):
+            np.testing.assert_allclose(values, reference, rtol=1e-9)
+
+
+# The noise of the decoder.
+
+
+def test_learnt_variance_is_the_error_of_the_last_epoch(images):
+    model = small(max_iter=30).fit(images)
+    assert model.noise_variance_ == model.history_["train_noise_variance"][-1]
+    error = np.square(model.reconstruct(images) - images).mean()
+    assert error < model.noise_variance_ < 2 * error
+    assert small(noise_variance=0.3).fit(images).noise_variance_ == 0.3
+    assert small(loss="binary_cross_entropy").fit(images).noise_variance_ is None
+
+
+def test_scores_of_variances_compare_and_the_learnt_one_is_best(digits):
+    X, _ = digits
+    options = {"n_components": 8, "max_iter": 60}
+    scores = [
+        small(noise_variance=variance, **options).fit(X).score(X)
+        for variance in (10.0, 1.0, 0.1, "auto", 0.0003)
+    ]
+    assert scores[0] < scores[1] < scores[2] < scores[3] > scores[4]
+
+
+def test_learnt_variance_is_that_of_the_epoch_that_early_stopping_keeps(digits):
+    X, _ = digits
+    options = {"early_stopping": True, "n_iter_no_change": 3, "learning_rate_init": 0.02}
+    model = small(max_iter=300, n_components=8, **options).fit(X)
+    best = np.argmax(model.validation_scores_)
+    assert best < len(model.validation_scores_) - 1
+    assert model.noise_variance_ in model.history_["train_noise_variance"][: best + 1]
+
+
+def test_learnt_variance_is_saved_and_learnt_on(images, tmp_path):
+    model = small(max_iter=10).fit(images)
+    variance = model.noise_variance_
+    model.save_weights(tmp_path / "weights.npz")
+    described = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
+    for other in (described, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert other.noise_variance_ == variance
+        np.testing.assert_array_equal(other.score_samples(images), model.score_samples(images))
+    model.set_params(warm_start=True, learning_rate_init=0.01).fit(images)
+    assert model.noise_variance_ < variance
+    smaller = model.noise_variance_
+    for _ in range(10):
+        model.partial_fit(images)
+    assert model.noise_variance_ < smaller
+    assert model.set_params(noise_variance=0.5).fit(images).noise_variance_ == 0.5
+
+
+def test_refused_fit_keeps_the_learnt_variance(images):
+    model = small().partial_fit(images)
+    variance, scores = model.noise_variance_, model.score_samples(images)
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(np.full((2, 64), np.nan))
+    assert model.noise_variance_ == variance
+    np.testing.assert_array_equal(model.score_samples(images), scores)
+
+
+def test_features_without_any_variance_can_be_learnt():
+    model = small(max_iter=30).fit(np.full((50, 4), 0.5))
+    assert np.isfinite(model.loss_curve_).all()
+    assert model.noise_variance_ > 0
+
+
+# Bad input.
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"beta": -1}, "'beta' parameter"),
         ({"n_components": 0}, "'n_components' parameter"),
         ({"solver": "lbfgs"}, "drawn at random"),
+        ({"noise_variance": 0.0}, "'noise_variance' parameter"),
+        ({"noise_variance": "learn"}, "'noise_variance' parameter"),
+        ({"loss": "binary_cross_entropy", "noise_variance": 0.1}, "have no noise_variance"),
     ],
     ids=str,
 )

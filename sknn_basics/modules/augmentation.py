@@ -5,6 +5,7 @@ every image. In evaluation mode they return what they are given.
 """
 
 import inspect
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from copy import deepcopy
@@ -21,6 +22,8 @@ from sknn_basics.modules.layers import RandomLayer, seed_random_layers
 
 # Two threads that draw from torch's global state would take each other's numbers.
 GLOBAL_STATE = RLock()
+
+BYTES = (0.0, 255.0)
 
 
 class ImageAugmentation(RandomLayer):
@@ -221,6 +224,11 @@ class RandomFlip(ImageAugmentation):
 class FunctionAugmentation(RandomLayer):
     """Make a random layer of any function or module that varies a batch.
 
+    A function is given floats of shape (n_samples, n_channels, height, width), as functions of
+    torchvision and kornia take them: in [0, 1] where X holds bytes, and in X's own range otherwise.
+    What it returns is brought back to the range of X. The first batch is checked: a warning says
+    where values are cut off at 0 and 1, or all images have become alike.
+
     A function that accepts the keyword ``generator`` is given one, seeded by a draw of this layer.
     Any other may draw from torch's global state: that is seeded in the same way before the call
     and put back after it, on the CPU and on the batch's own device. Draws from elsewhere
@@ -230,11 +238,18 @@ class FunctionAugmentation(RandomLayer):
     ----------
     function : callable
         Maps a batch to one of the same shape and data type, on the same device.
+    per_image : bool, default=False
+        Whether the function is called for each image by itself, as a batch of one. Functions of
+        torchvision draw once a call, and change all images of a batch alike; so each has a draw of
+        its own, for the price of many calls. Functions of kornia need this not.
+    value_range : 'auto', pair of float or None, default='auto'
+        Lowest and highest value of X, which become 0 and 1 for the function. 'auto' is (0, 255)
+        for bytes and None for other X; None gives values as they come.
 
     Raises
     ------
     ValueError
-        If a result has another shape, data type or device.
+        If a result has another shape, data type or device, or `value_range` is no range.
     TypeError
         If a result is no tensor.
 
@@ -247,10 +262,18 @@ class FunctionAugmentation(RandomLayer):
     True
     """
 
-    def __init__(self, function: Callable[..., Tensor]):
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        *,
+        per_image: bool = False,
+        value_range: str | tuple[float, float] | None = "auto",
+    ):
         super().__init__()
-        self.function = function
+        self.function, self.per_image = function, per_image
+        self.value_range = check_value_range(value_range)
         self.takes_generator = accepts_generator(function)
+        self.is_checked = False
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw a seed."""
@@ -259,17 +282,33 @@ class FunctionAugmentation(RandomLayer):
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         if drawn.dim():
             return torch.stack([self.apply_draw(*one) for one in zip(x, drawn)])
+        has_range = isinstance(self.value_range, tuple)
+        low, high = self.value_range if has_range else (0.0, 1.0)
         # A function may work in place, on what may be a view of the training data.
-        seed, x = int(drawn), x.clone()
+        given = (x - low) / (high - low) if has_range else x.clone()
+        before = given if self.is_checked else given.clone()
+        result = self._call(given, int(drawn))
+        if not self.is_checked:
+            self.is_checked = True
+            warn_of_outcome(before, result, self._name())
+        return result * (high - low) + low if has_range else result
+
+    def _call(self, x: Tensor, seed: int) -> Tensor:
+        """Call the function for a batch, or for each image."""
+        batches = x.split(1) if self.per_image else [x]
         if self.takes_generator:
-            result = self.function(x, generator=torch.Generator(x.device).manual_seed(seed))
+            generator = torch.Generator(x.device).manual_seed(seed)
+            results = [self.function(batch, generator=generator) for batch in batches]
         else:
             with seeded_global_state(seed, x.device):
-                result = self.function(x)
-        return self._check_result(result, x)
+                results = [self.function(batch) for batch in batches]
+        return torch.cat([self._check_result(*pair) for pair in zip(results, batches)])
+
+    def _name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
 
     def _check_result(self, result, x: Tensor) -> Tensor:
-        name = getattr(self.function, "__name__", type(self.function).__name__)
+        name = self._name()
         if not isinstance(result, Tensor):
             raise TypeError(f"augmentation {name} must return a tensor, got {type(result)}.")
         for what in ("shape", "dtype", "device"):
@@ -285,7 +324,44 @@ class FunctionAugmentation(RandomLayer):
         return "" if isinstance(self.function, nn.Module) else f"{self.function!r}"
 
 
-def as_augmentation(augmentation) -> nn.Module:
+def check_value_range(value_range) -> str | tuple[float, float] | None:
+    """Check the range of values that a function is given as 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If it is neither 'auto' nor None nor two rising numbers.
+    """
+    if value_range is None or (isinstance(value_range, str) and value_range == "auto"):
+        return value_range
+    is_pair = isinstance(value_range, list | tuple) and len(value_range) == 2
+    if not (is_pair and all(map(isfinite, value_range)) and value_range[0] < value_range[1]):
+        raise ValueError(
+            f"value_range must be 'auto', None or (low, high) with low < high, got {value_range!r}."
+        )
+    return tuple(map(float, value_range))
+
+
+def warn_of_outcome(before: Tensor, after: Tensor, name: str) -> None:
+    """Warn where a function of the user has spoilt a batch of images."""
+    (low, high), (new_low, new_high) = before.aminmax(), after.aminmax()
+    is_beyond = low < -0.01 or high > 1.01
+    if is_beyond and new_low >= 0 and new_high <= 1:
+        warnings.warn(
+            f"augmentation {name} was given values from {low:g} to {high:g}, and has cut them off "
+            "at 0 and 1, as functions of torchvision do: wrap it in sknn_basics.modules."
+            f"FunctionAugmentation({name}, value_range=(low, high)) with the range of X.",
+            stacklevel=2,
+        )
+    elif len(after) > 1 and (after == after[:1]).all() and not (before == before[:1]).all():
+        warnings.warn(
+            f"augmentation {name} has made all images of a batch alike: it must return a varied "
+            "batch of images of shape (n_samples, n_channels, height, width).",
+            stacklevel=2,
+        )
+
+
+def as_augmentation(augmentation, reads_bytes: bool = False) -> nn.Module:
     """Make a layer whose draws `seed_random_layers` seeds.
 
     Parameters
@@ -293,6 +369,8 @@ def as_augmentation(augmentation) -> nn.Module:
     augmentation : None, nn.Module or callable
         None changes nothing. A random layer of this package is copied, and so is each part of an
         `nn.Sequential`; any other module or function becomes a `FunctionAugmentation`.
+    reads_bytes : bool, default=False
+        Whether the images are bytes, which functions are given as numbers in [0, 1].
 
     Returns
     -------
@@ -315,16 +393,20 @@ def as_augmentation(augmentation) -> nn.Module:
     """
     if augmentation is None:
         return nn.Identity()
-    if isinstance(augmentation, RandomLayer):
-        return deepcopy(augmentation)
     if type(augmentation) is nn.Sequential:
-        return nn.Sequential(*map(as_augmentation, augmentation))
-    if not callable(augmentation) or isinstance(augmentation, type):
+        return nn.Sequential(*(as_augmentation(part, reads_bytes) for part in augmentation))
+    if isinstance(augmentation, RandomLayer):
+        layer = deepcopy(augmentation)
+    elif not callable(augmentation) or isinstance(augmentation, type):
         raise TypeError(
             "augmentation must be None, an nn.Module or a function on a batch of images, "
             f"got {augmentation!r}."
         )
-    return FunctionAugmentation(deepcopy(augmentation))
+    else:
+        layer = FunctionAugmentation(deepcopy(augmentation))
+    if reads_bytes and getattr(layer, "value_range", None) == "auto":
+        layer.value_range = BYTES
+    return layer
 
 
 def draw_variants(augmentation, image: np.ndarray, n_variants: int, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.dense import DenseNetwork
-from sknn_basics.modules.images import ImageInput, make_preprocessing
+from sknn_basics.modules.images import ImageInput, check_first_batch, make_preprocessing
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
 from sknn_basics.modules.single_filter import SingleFilter
 
@@ -53,6 +53,9 @@ POOLINGS = {
     "max": {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d},
     "average": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
 }
+
+# Width up to which kernels may be of any size: images become small behind some blocks.
+USUAL_KERNEL = 11
 
 # How weights and images lie in memory, where convolutions are fastest.
 MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -100,6 +103,21 @@ def slid_size(size: Size, window: Size, stride: Size, padding: Size) -> Size:
     return tuple(
         (n + p - w) // s + 1 for n, w, s, p in zip(size, window, stride, padding, strict=True)
     )
+
+
+def check_kernel(name: str, kernel: Size, size: Size) -> None:
+    """Check that not most weights of a kernel would only ever meet zeros around images.
+
+    Raises
+    ------
+    ValueError
+        If they would, of a kernel that is not small either.
+    """
+    if prod(kernel) > prod(max(2 * n - 1, USUAL_KERNEL) for n in size):
+        raise ValueError(
+            f"{name}: kernel_size={tuple(kernel)} is more than twice as large as what is left of "
+            f"the image, {tuple(size)}: most weights would only meet the zeros around it."
+        )
 
 
 class ConvStack(nn.Sequential):
@@ -204,6 +222,12 @@ class ConvStack(nn.Sequential):
         else:
             total = tuple(2 * (0 if padding == "valid" else padding) for _ in kernel)
         self.check_fits(name, "kernel", kernel, total)
+        check_kernel(name, kernel, self.size)
+        if not isinstance(padding, str) and padding >= max(*kernel, USUAL_KERNEL):
+            raise ValueError(
+                f"{name}: padding={padding} is no smaller than the kernel, {tuple(kernel)}, "
+                "which would only meet zeros there."
+            )
         is_even = all(t % 2 == 0 for t in total)
         if not is_even:
             self.add_module(f"{name}_padding", Pad(total))
@@ -309,6 +333,8 @@ class ConvNetwork(ConvStack):
     def add_preprocessing(self, preprocessing: str | nn.Module | Callable) -> None:
         """Add the layer that preprocesses images, and learn what it makes of their shape."""
         layer = deepcopy(make_preprocessing(preprocessing, self.n_channels))
+        if not isinstance(preprocessing, str):
+            check_first_batch(layer)
         self.add_module("preprocessing", layer)
         shape = self.trace(layer, "preprocessing")
         if len(shape) != len(self.size) + 1:

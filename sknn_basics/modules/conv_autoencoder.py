@@ -269,7 +269,7 @@ def conv_autoencoder(
     appends_latents : bool
         Whether the output goes on with the latents.
     **structure
-        Arguments of `ConvEncoder` and `ConvDecoder`.
+        Arguments of `conv_halves`.
     """
     encoder, decoder = conv_halves(**structure)
     encoder.add_module("output_activation", make_activation(latent_activation))
@@ -283,15 +283,19 @@ def conv_variational(**structure) -> VariationalNetwork:
     Parameters
     ----------
     **structure
-        Arguments of `ConvEncoder` and `ConvDecoder`.
+        Arguments of `conv_halves`.
     """
     return conv_measured(VariationalNetwork(*conv_halves(**structure, n_heads=2)))
 
 
 def conv_halves(
-    latent_shape: Sequence[int], decoder_blocks: Sequence[dict], n_heads: int = 1, **shared
+    latent_shape: Sequence[int],
+    decoder_blocks: Sequence[dict],
+    n_heads: int = 1,
+    preprocessing=None,
+    **shared,
 ) -> tuple[ConvEncoder, ConvDecoder]:
-    """Make a convolutional encoder and a convolutional decoder."""
+    """Make a convolutional encoder and a convolutional decoder, of preprocessed images."""
     encoder = ConvEncoder(**shared, n_heads=n_heads)
     return encoder, ConvDecoder(**shared, latent_shape=latent_shape, decoder_blocks=decoder_blocks)
 

@@ -1,9 +1,15 @@
 """Images as they come, as the convolutions want them."""
 
+import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+# What differences of bytes and constants do not exceed.
+LARGEST_PIXEL = 512.0
 
 # Offset and factor of each named preprocessing of pixels in [0, 255].
 PIXEL_SCALES = {
@@ -82,6 +88,10 @@ class ChannelScale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return (x - self._a_channel(self.offset, x)) * self._a_channel(self.factor, x)
 
+    def inverse(self, x: Tensor) -> Tensor:
+        """Undo it."""
+        return x / self._a_channel(self.factor, x) + self._a_channel(self.offset, x)
+
     def _a_channel(self, values: float | Sequence[float], x: Tensor) -> float | Tensor:
         if isinstance(values, float | int):
             return values
@@ -103,6 +113,38 @@ class Preprocessing(nn.Module):
         return self.function(x)
 
 
+def check_first_batch(layer: nn.Module) -> None:
+    """Let a layer warn where its first batch in training comes out on another scale."""
+
+    def check(layer, inputs: tuple[Tensor], output: Tensor) -> None:
+        if layer.training:
+            handle.remove()
+            warn_of_scale(inputs[0], output)
+
+    handle = layer.register_forward_hook(check)
+
+
+def warn_of_scale(before: Tensor, after: Tensor) -> None:
+    """Warn where preprocessing has brought images to a scale that networks cannot learn from."""
+    if len(before) < 2 or not after.is_floating_point():
+        return
+    before, after = before.detach(), after.detach()
+    largest = float(after.abs().max())
+    what = None
+    if largest > max(LARGEST_PIXEL, 2 * float(before.abs().max())):
+        what = f"values up to {largest:,.0f}"
+    elif float(before.std()) > 0 and float(after.std()) < 0.01:
+        what = f"values that differ by {float(after.std()):.2g} (standard deviation)"
+    if what is not None:
+        warnings.warn(
+            f"preprocessing turns images from {float(before.min()):g} to {float(before.max()):g} "
+            f"into {what}. Functions are given the values of X as they are, as floats: those "
+            "that expect numbers in [0, 1], such as the transforms of torchvision, need bytes "
+            "divided by 255 first, by lambda x: function(x / 255).",
+            stacklevel=2,
+        )
+
+
 def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
     """Make the layer of a name in `PIXEL_SCALES`, a module or a function.
 
@@ -122,3 +164,68 @@ def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
     if isinstance(preprocessing, nn.Module):
         return preprocessing
     return Preprocessing(preprocessing)
+
+
+class SamplePreprocessing:
+    """Preprocess samples of images, and leave them in their own layout.
+
+    Parameters
+    ----------
+    image_shape, channel_axis
+        Layout of a sample, see `ImageInput`.
+    preprocessing : str, nn.Module or callable
+        See `make_preprocessing`; a module is copied.
+    """
+
+    def __init__(self, image_shape: Sequence[int], channel_axis: int | None, preprocessing):
+        self.layout = ImageInput(image_shape, channel_axis)
+        self.key = self.layout.shape, channel_axis, preprocessing
+        layer = make_preprocessing(preprocessing, self.layout.output_shape[0])
+        # What is to be reconstructed must not change in the training.
+        self.layer = deepcopy(layer).eval()
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, SamplePreprocessing) and self.key == other.key
+
+    def to(self, *args, **kwargs) -> "SamplePreprocessing":
+        """Move it to a device and data type."""
+        self.layer.to(*args, **kwargs)
+        return self
+
+    def __call__(self, x: Tensor) -> Tensor:
+        images = self.layout(x)
+        processed = self.layer(images)
+        if processed.shape != images.shape:
+            raise ValueError(
+                "preprocessing must keep the shape of the images that an autoencoder reconstructs, "
+                f"{tuple(images.shape[1:])}, got {tuple(processed.shape[1:])}."
+            )
+        return self._as_samples(processed, x)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Undo it where the layer has an ``inverse``, as those of a name have."""
+        if not hasattr(self.layer, "inverse"):
+            return x
+        return self._as_samples(self.layer.inverse(self.layout(x)), x)
+
+    def _as_samples(self, images: Tensor, x: Tensor) -> Tensor:
+        images = images.movedim(1, -1) if self.layout.channel_axis == -1 else images
+        return images.reshape(x.shape)
+
+
+def read_preprocessing(structure: dict) -> SamplePreprocessing | None:
+    """Make what preprocesses the samples of a network, from the arguments of the network."""
+    if structure.get("preprocessing") is None:
+        return None
+    names = "image_shape", "channel_axis", "preprocessing"
+    return SamplePreprocessing(*(structure[name] for name in names))
+
+
+def undo_preprocessing(samples: np.ndarray, structure: dict) -> np.ndarray:
+    """Bring what a network decodes back to the scale of its inputs."""
+    preprocess = read_preprocessing(structure)
+    if preprocess is None:
+        return samples
+    values = torch.from_numpy(samples)
+    with torch.no_grad():
+        return preprocess.to(values.dtype).inverse(values).numpy()

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Of latents. Those of a trained encoder's samples lie below 0, the log-variance of their prior.
+LARGEST_LOG_VARIANCE = 20.0
+
 
 class Linear(nn.Linear):
     """Linear layer with unset weights; torch's draws them from the global random state."""
@@ -57,7 +60,8 @@ class Dropout(RandomLayer):
 
     def __init__(self, p: float):
         super().__init__()
-        self.p = p
+        # What is drawn are bits, which do not tell a larger one from 1.
+        self.p = min(p, 1 - 2**-16)
 
     def draw(self, x: Tensor) -> Tensor:
         return self.draw_kept(x).to(x.dtype).mul_(1 / (1 - self.p))
@@ -129,7 +133,7 @@ class NormalSampling(RandomLayer):
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         mean, log_variance = x.chunk(2, dim=1)
-        return mean + torch.exp(0.5 * log_variance) * drawn
+        return mean + standard_deviation(log_variance) * drawn
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if self.training else x.chunk(2, dim=1)[0]
@@ -225,6 +229,11 @@ def make_activation(activation: str | type[nn.Module]) -> nn.Module:
     if not keeps_shape or not isinstance(layer, nn.Module):
         raise ValueError(f"activation={activation!r} makes no layer that keeps the shape.")
     return layer.train()
+
+
+def standard_deviation(log_variance: Tensor) -> Tensor:
+    """Compute standard deviations, which stay finite whatever an encoder makes of odd inputs."""
+    return torch.exp(0.5 * log_variance.clamp(max=LARGEST_LOG_VARIANCE))
 
 
 def random_layers(module: nn.Module) -> list[RandomLayer]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
-from sknn_basics.modules.conv import Conv2d, Pad, slid_size
+from sknn_basics.modules.conv import Conv2d, Pad, check_kernel, slid_size
 from sknn_basics.modules.layers import Dropout, GaussianNoise, Linear
 
 
@@ -89,6 +89,7 @@ class FrameFeatures(nn.Sequential):
         total, is_odd = (kernel_size - 1,) * 2, kernel_size % 2 == 1
         self.n_multiplications = self.largest_output = 0
         for i, n_filters in enumerate(filters, start=1):
+            check_kernel(f"frames_conv{i}", (kernel_size,) * 2, tuple(size))
             size = slid_size(tuple(size), (kernel_size,) * 2, (stride,) * 2, total)
             if not is_odd:
                 self.add_module(f"conv{i}_padding", Pad(total))

@@ -58,14 +58,14 @@ def unstackable_layer(module: nn.Module) -> str | None:
     for layer in module:
         if isinstance(layer, RecurrentNetwork) and (name := unstackable_layer(layer)):
             return name
+        if getattr(layer, "augmentation", None) is not None:
+            return "augmentation"
         if not _is_known(layer):
             return type(layer).__name__
     return None
 
 
 def _is_known(layer: nn.Module) -> bool:
-    if getattr(layer, "augmentation", None) is not None:
-        return False
     kinds = nn.Linear | RandomLayer | RecurrentNetwork
     if isinstance(layer, kinds) or type(layer) in {*MAPPED, *SAMPLEWISE, nn.GroupNorm}:
         return True

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
-from sknn_basics.checks import check_numeric, check_range
+from sknn_basics.checks import check_numeric, check_range, unchanged_by_failure
 
 BYTES = (0, 255)
 
@@ -85,7 +85,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The transformer.
         """
         self._ranges()
-        self._check(X, reset=True)
+        with unchanged_by_failure(self):
+            self._check(X, reset=True)
         return self
 
     def transform(self, X) -> np.ndarray:

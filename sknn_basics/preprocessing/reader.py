@@ -36,8 +36,11 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     size : int or tuple (height, width), default=224
         Size of the images in pixels; an int for squares. Proportions are not kept.
     mode : {'RGB', 'L'}, default='RGB'
-        Whether images are of three colours or grey. Transparency is dropped; of animations, the
-        first picture is read.
+        Whether images are of three colours or grey. Of animations, the first picture is read.
+    background : str, tuple of three int or None, default='white'
+        What is seen through transparent pixels: a colour that Pillow knows by name or as
+        '#rrggbb', or its red, green and blue from 0 to 255. None refuses images with
+        transparent pixels.
     flatten : bool, default=False
         Whether to return each image as one row, as `sklearn.compose.ColumnTransformer` needs it
         (which copies all columns into memory).
@@ -69,13 +72,15 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     _parameter_constraints: dict = {
         "size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "mode": [StrOptions({"RGB", "L"})],
+        "background": [str, "array-like", None],
         "flatten": ["boolean"],
         "folder": [str, PathLike, None],
     }
 
-    def __init__(self, size=224, *, mode="RGB", flatten=False, folder=None):
+    def __init__(self, size=224, *, mode="RGB", background="white", flatten=False, folder=None):
         self.size = size
         self.mode = mode
+        self.background = background
         self.flatten = flatten
         self.folder = folder
 
@@ -118,8 +123,8 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         FileNotFoundError
             If there is no file of that name.
         ValueError
-            If X does not hold paths, or a file cannot be read as an image, or has more than
-            eight bits a channel.
+            If X does not hold paths, or a file cannot be read as an image, has more than eight
+            bits a channel, or has transparent pixels where `background` is None.
         OSError
             If the disk of `folder` is full.
         ImportError
@@ -127,7 +132,8 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         shape = self._image_shape()
         paths = check_paths(X)
-        read = partial(read_image, size=shape[:2], mode=self.mode)
+        background = check_background(self.background)
+        read = partial(read_image, size=shape[:2], mode=self.mode, background=background)
         # Written, not mapped at once: a full disk is an error then, and not a crash.
         with TemporaryFile(dir=self.folder, prefix="images-") as file:
             for number, path in enumerate(paths):
@@ -184,7 +190,35 @@ def check_paths(X) -> list[str | PathLike]:
     return list(values)
 
 
-def read_image(path: str | PathLike, name: str, *, size: Sequence[int], mode: str) -> bytes:
+def check_background(background) -> tuple[int, int, int] | None:
+    """Read a colour by name or by its parts; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If it is no colour.
+    """
+    if background is None:
+        return None
+    colours = import_optional("PIL.ImageColor", "images", "ImageReader")
+    try:
+        is_name = isinstance(background, str)
+        red, green, blue = colours.getrgb(background)[:3] if is_name else background
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"background={background!r} is no colour: {error}.") from error
+    if not all(isinstance(part, Integral) and 0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"background must have parts from 0 to 255, got {background!r}.")
+    return int(red), int(green), int(blue)
+
+
+def read_image(
+    path: str | PathLike,
+    name: str,
+    *,
+    size: Sequence[int],
+    mode: str,
+    background: tuple[int, int, int] | None,
+) -> bytes:
     """Read one image file as the bytes of its pixels, row by row.
 
     Raises
@@ -197,12 +231,12 @@ def read_image(path: str | PathLike, name: str, *, size: Sequence[int], mode: st
     pil = import_optional("PIL.Image", "images", "ImageReader")
     try:
         with pil.open(path) as image:
-            if image.mode.startswith(DEEP_MODES):
+            if is_deep(image):
                 raise ValueError(
                     f"it has mode {image.mode!r}, with more than eight bits a channel; "
                     "scale it to bytes yourself"
                 )
-            return _as_pixels(image, size, mode, pil.Resampling.BILINEAR)
+            return _as_pixels(image, size, mode, background, pil.Resampling.BILINEAR)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{name} is {str(path)!r}: there is no such file.") from error
     # Each decoder fails in its own way.
@@ -210,10 +244,30 @@ def read_image(path: str | PathLike, name: str, *, size: Sequence[int], mode: st
         raise ValueError(f"{name} is {str(path)!r}, which is no image to read: {error}.") from error
 
 
-def _as_pixels(image, size: Sequence[int], mode: str, resample) -> bytes:
+def is_deep(image) -> bool:
+    """Tell whether an opened image has more than eight bits a channel in its file."""
+    # Pillow would read colours of 16 bits as if they had eight: only how it unpacks them tells.
+    return image.mode.startswith(DEEP_MODES) or any(
+        ";16" in str(tile[-1]) for tile in getattr(image, "tile", ())
+    )
+
+
+def _as_pixels(image, size: Sequence[int], mode: str, background, resample) -> bytes:
     ops = import_optional("PIL.ImageOps", "images", "ImageReader")
     # JPEG decodes an image many times too large in less detail, several times faster.
     image.draft(None, (2 * max(size), 2 * max(size)))
-    image = ops.exif_transpose(image).convert(mode)
+    image = ops.exif_transpose(image)
+    if image.has_transparency_data:
+        image = _on_background(image.convert("RGBA"), background)
     height, width = size
-    return image.resize((width, height), resample).tobytes()
+    return image.convert(mode).resize((width, height), resample).tobytes()
+
+
+def _on_background(image, background):
+    """Show a background through the transparent pixels of an image."""
+    pil = import_optional("PIL.Image", "images", "ImageReader")
+    if image.getextrema()[-1][0] == 255:
+        return image
+    if background is None:
+        raise ValueError("it has transparent pixels, and background=None")
+    return pil.alpha_composite(pil.new("RGBA", image.size, (*background, 255)), image)

@@ -1,6 +1,7 @@
 """Windows that slide over a series, and what follows each of them."""
 
 from collections.abc import Hashable, Iterable
+from datetime import date, time, timedelta
 from numbers import Integral
 
 import numpy as np
@@ -9,8 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from sknn_basics.checks import check_numeric
-from sknn_basics.timeline import check_time_order, column_names, is_pandas, label
+from sknn_basics.checks import unchanged_by_failure
+from sknn_basics.timeline import check_index, column_names, is_pandas, label
 from sknn_basics.training.devices import as_array
 
 
@@ -60,6 +61,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    The index of a pandas series must ascend without gaps, as that of `sknn_basics.Forecaster`.
+
     Of a C-contiguous array without `exogenous` columns, windows are a view: they overlap in the
     memory of the series, take none of their own, and cannot be written to.
 
@@ -120,9 +123,10 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         ValueError
             If the series is shorter than a window with its target, or a column is unknown.
         """
-        series = check_series(self, X, reset=True)
-        self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
-        self._count_windows(series)
+        with unchanged_by_failure(self):
+            series = check_series(self, X, reset=True)
+            self.target_, self.exogenous_ = split_columns(self, self.target, self.exogenous)
+            self._count_windows(series)
         return self
 
     def transform(self, X):
@@ -279,17 +283,51 @@ def check_series(estimator, X, *, reset: bool, **options) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it has more dimensions, no numbers, other features than in `fit`, or goes back in time.
+        If it has more dimensions, no numbers, other features than in `fit`, or an index that goes
+        back in time, repeats itself, leaves rows out or has several levels.
     """
     X = as_array(X)
-    check_time_order(X)
+    if is_pandas(X):
+        check_index(X)
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if n_dims == 1 and (reset or estimator.n_features_in_ == 1):
         X = X.to_frame() if hasattr(X, "to_frame") else np.asarray(X)[:, None]
+    check_no_dates(X)
     options = {"ensure_all_finite": "allow-nan", **options}
-    series = validate_data(estimator, X, reset=reset, **options)
-    check_numeric(series, "X")
-    return series
+    return validate_data(estimator, X, reset=reset, **options)
+
+
+def check_no_dates(X) -> None:
+    """Check that no column holds dates or durations, which would become numbers.
+
+    Raises
+    ------
+    ValueError
+        If one does.
+    """
+    if not hasattr(X, "columns"):
+        dtype = X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype
+        if is_temporal(dtype):
+            raise ValueError(f"X must hold numbers, got dtype {dtype}.")
+        return
+    row = [None] * len(X.columns) if not len(X) else X.iloc[0] if is_pandas(X) else X.row(0)
+    dates = [
+        name
+        for name, dtype, value in zip(X.columns, X.dtypes, row)
+        if is_temporal(dtype) or isinstance(value, (date, time, timedelta))
+    ]
+    if dates:
+        raise ValueError(
+            f"The columns {dates} of X hold dates or durations, which are neither features nor "
+            "targets: make them the index of a pandas object, or drop them."
+        )
+
+
+def is_temporal(dtype) -> bool:
+    """Tell whether a data type of NumPy, pandas or polars is one of dates, times or durations."""
+    if hasattr(dtype, "is_temporal"):
+        return dtype.is_temporal()
+    return getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith("period")
 
 
 def split_columns(estimator, target, exogenous) -> tuple[np.ndarray, np.ndarray]:

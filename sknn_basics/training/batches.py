@@ -5,6 +5,7 @@ from copy import copy
 from functools import cache
 from itertools import repeat
 from math import prod
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -21,6 +22,10 @@ EVALUATION_OUTPUT_BYTES = 8 * 2**20
 
 # What is read at once for training.
 READ_BYTES = 2 * 2**20
+
+# What is read to tell datasets apart.
+FINGERPRINT_ROWS = 64
+FINGERPRINT_BYTES = 2**18
 
 
 class ArrayDataset(Dataset):
@@ -61,6 +66,11 @@ class ArrayDataset(Dataset):
         part.rows, part.n_samples = rows, len(rows)
         return part
 
+    def describe_samples(self) -> tuple:
+        """Describe what samples must have in common to lie in one tensor."""
+        targets = self.targets
+        return tuple(self.X.shape[1:]), targets is not None and (targets.shape[1:], targets.dtype)
+
     def equals(self, other: "ArrayDataset") -> bool:
         """Tell whether two datasets hold the same; matrices do if they are the same object."""
         if self.n_samples != other.n_samples or self.X.dtype != other.X.dtype:
@@ -73,6 +83,16 @@ class ArrayDataset(Dataset):
             (self.weights, other.weights),
         )
         return all(a is b or (a is not None and b is not None and (a == b).all()) for a, b in pairs)
+
+    def fingerprint(self) -> int:
+        """Compute a checksum of some samples, which tells datasets apart at little cost."""
+        n_rows = max(1, min(FINGERPRINT_ROWS, len(self), FINGERPRINT_BYTES // self.sample_bytes))
+        rows = np.linspace(0, len(self) - 1, n_rows).astype(np.int64)
+        parts = [part.numpy(force=True) for part in self[rows] if part is not None]
+        checksum = len(self)
+        for part in parts:
+            checksum = crc32(np.ascontiguousarray(part), checksum)
+        return checksum
 
     def __len__(self) -> int:
         return self.n_samples
@@ -123,19 +143,33 @@ class ReconstructionDataset(ArrayDataset):
         Data type of the network.
     device : torch.device
         Where batches are wanted.
+    preprocess : callable or None, default=None
+        What changes batches of inputs and targets alike.
     """
 
-    def __init__(self, X, y, weight=None, *, dtype: torch.dtype, device: torch.device):
+    def __init__(
+        self,
+        X,
+        y,
+        weight=None,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        preprocess: Callable | None = None,
+    ):
         super().__init__(X, None, weight, dtype=dtype, device=device)
-        self.y = y
+        self.y, self.preprocess = y, preprocess
         self.read, self.whole = _make_reader(X, dtype, device, is_read_again=True)
         self.read_target = self.read
         if y is not X:
             self.read_target, _ = _make_reader(y, dtype, device, is_read_again=True)
+        if preprocess is not None:
+            self.read = _preprocessed(self.read, preprocess)
+            self.read_target = _preprocessed(self.read_target, preprocess)
 
     def equals(self, other: ArrayDataset) -> bool:
         same = getattr(other, "y", None) is self.y or (self.y is self.X and other.y is other.X)
-        return same and super().equals(other)
+        return same and self.preprocess == other.preprocess and super().equals(other)
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor, Tensor | None]:
         X, _, weights = super().__getitem__(rows)
@@ -263,6 +297,16 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: boo
     # What is read at once anyway is cast once.
     whole = cache(lambda: read(slice(None)))
     return lambda rows, out=None: _select(whole(), rows, out), whole
+
+
+def _preprocessed(read: Callable, preprocess: Callable) -> Callable:
+    """Make a reader of what another one reads, preprocessed."""
+
+    def read_preprocessed(rows, out: Tensor | None = None) -> Tensor:
+        with torch.no_grad():
+            return _fill(out, preprocess(read(rows)))
+
+    return read_preprocessed
 
 
 def _select(values: Tensor, rows, out: Tensor | None = None) -> Tensor:

@@ -19,6 +19,18 @@ from sknn_basics.training.schedules import ReduceOnPlateau
 # The others are made by parameters of estimators.
 __all__ = ["PrintText"]
 
+# What scikit-learn says of a training that diverges.
+NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
+
+# Share of the initial rate down to which momentum can be scaled along, in any precision.
+MOST_SCALED = 1e-20
+
+# Share of the initial rate below which steps are lost in rounding.
+VANISHING = np.finfo(np.float32).eps
+
 
 class RaiseOnDivergence(Callback):
     """Raise when the loss is not finite any more, as it is once the weights are not."""
@@ -27,11 +39,7 @@ class RaiseOnDivergence(Callback):
         loss = net.history[-1, "train_loss"]
         if np.isfinite(loss):
             return
-        raise ValueError(
-            f"Training diverged: the loss is {loss} after epoch {len(net.history)} with learning "
-            f"rate {get_rate(net.optimizer_):g}. Scale X (and a regression's y), lower "
-            "learning_rate_init, or set clip_grad_norm."
-        )
+        raise ValueError(explain_divergence(f"the loss is {loss}", net))
 
 
 class RecordRate(Callback):
@@ -53,22 +61,37 @@ class ValidationScore(Callback):
         Computes the score of a net; higher is better.
     tol : float
         A smaller difference of scores counts as none.
+    name : str
+        What is scored, for a warning where the score is not defined.
     """
 
-    def __init__(self, score: Callable, tol: float):
-        self.score, self.tol = score, tol
-        self.top, self.loss_of_best = None, np.inf
+    def __init__(self, score: Callable, tol: float, name: str):
+        self.score, self.tol, self.name = score, tol, name
+        self.top, self.loss_of_best, self.has_warned = None, np.inf, False
 
     def on_epoch_end(self, net, **kwargs):
         if self.top is None:
             self.look_back(net)
         score, loss = read_number(self.score(net), "scoring"), net.history[-1, "valid_loss"]
+        if np.isnan(score) and not self.has_warned:
+            self.warn_of_nan()
         is_tied = score >= self.top - self.tol and loss < self.loss_of_best
         is_best = bool(score > self.top + self.tol or is_tied)
         self.top = np.fmax(score, self.top)
         self.loss_of_best = loss if is_best else self.loss_of_best
         net.history.record("valid_score", score)
         net.history.record("valid_score_best", is_best)
+
+    def warn_of_nan(self) -> None:
+        """Tell that a score is not defined, which says nothing about progress."""
+        self.has_warned = True
+        warnings.warn(
+            f"{self.name} is not defined on the validation data: the score is NaN, and such epochs "
+            "neither end the training nor become the best. Validate on data where it is defined, "
+            "with samples of each class for example (X_val and y_val, or a larger "
+            "validation_fraction), or choose another scoring, such as 'loss'.",
+            stacklevel=2,
+        )
 
     def look_back(self, net) -> None:
         """Find the best of the training that is continued, or loaded from a checkpoint."""
@@ -178,7 +201,9 @@ class StopWithoutProgress(Callback):
     def on_epoch_end(self, net, **kwargs):
         sign = -1 if self.monitor == "valid_score" else 1
         value = sign * net.history[-1, self.monitor]
-        # A score that is not a number is no progress.
+        if np.isnan(value):
+            # A score that is not defined says nothing.
+            return
         has_progress = value <= self.best_ - self.tol
         self.n_waiting_ = 0 if has_progress else self.n_waiting_ + 1
         self.best_ = float(np.fmin(value, self.best_))
@@ -220,7 +245,13 @@ class InverseScaling(Callback):
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         self.n_seen += len(dataset_train)
         old_rate = get_rate(net.optimizer_)
-        new_rate = self.initial_rate / (self.n_seen + 1) ** self.power
+        with np.errstate(over="ignore"):
+            new_rate = float(self.initial_rate / np.power(self.n_seen + 1.0, self.power))
+        if new_rate < MOST_SCALED * self.initial_rate:
+            raise ValueError(
+                f"power_t={self.power:g} lets the learning rate vanish: it is {new_rate:g} after "
+                f"{self.n_seen} samples."
+            )
         set_rate(net.optimizer_, new_rate)
         scale_momentum(net.optimizer_, old_rate / new_rate)
 
@@ -233,11 +264,17 @@ class FollowSchedule(Callback):
     schedule : callable
         Computes the rate of an epoch.
     restarts : bool
-        Whether a training that continues another starts the schedule anew.
+        Whether a training that continues another starts the schedule anew. One that goes on and
+        has ended is told in a warning.
+    n_epochs : int
+        Number of epochs that the schedule is for.
+    ends : bool
+        Whether it ends with these epochs; one that does not has ended when its rate vanishes.
     """
 
-    def __init__(self, schedule: Callable[[int], float], restarts: bool):
+    def __init__(self, schedule: Callable[[int], float], restarts: bool, n_epochs: int, ends: bool):
         self.schedule, self.restarts = schedule, restarts
+        self.n_epochs, self.ends = n_epochs, ends
 
     def on_train_begin(self, net, **kwargs):
         self.n_earlier_epochs_ = len(net.history) if self.restarts else 0
@@ -249,6 +286,15 @@ class FollowSchedule(Callback):
             raise ValueError(
                 f"learning_rate must give a finite rate that is not negative, "
                 f"got {rate} for epoch {epoch}."
+            )
+        has_ended = self.ends or rate <= VANISHING * net.lr
+        if epoch >= self.n_epochs and not self.restarts and has_ended:
+            warnings.warn(
+                f"The learning rate's schedule has ended after max_iter={self.n_epochs} epochs: "
+                f"epoch {epoch + 1} keeps its last rate, {rate:g}. Set max_iter to the number of "
+                "epochs that all calls of partial_fit make together, or choose a learning_rate "
+                "without an end, such as 'constant'.",
+                stacklevel=2,
             )
         set_rate(net.optimizer_, rate)
 
@@ -376,6 +422,17 @@ DECISIONS = frozenset(
 )
 
 
+def explain_divergence(what: str, net) -> str:
+    """Say that a training of epochs diverged, and what can be done, in scikit-learn's words too."""
+    # A penalty that moves weights further than their size throws them out.
+    also = " or alpha" if get_rate(net.optimizer_) * net.alpha > net.batch_size else ""
+    return (
+        f"Training diverged: {what} after epoch {len(net.history)} with learning rate "
+        f"{get_rate(net.optimizer_):g}. {NON_FINITE} Scale X (and a regression's y), lower "
+        f"learning_rate_init{also}, or set clip_grad_norm."
+    )
+
+
 def all_finite(module: torch.nn.Module) -> bool:
     """Tell whether all weights and running statistics are finite, with one transfer."""
     values = [t for t in module.state_dict().values() if t.is_floating_point()]
@@ -383,8 +440,8 @@ def all_finite(module: torch.nn.Module) -> bool:
 
 
 def scored_rows(net) -> list[dict]:
-    """List the epochs so far that have a score on validation data."""
-    return [row for row in net.history if "valid_score" in row]
+    """List the epochs so far whose scores on validation data are comparable."""
+    return [row for row in net.history if "valid_score_best" in row]
 
 
 def read_number(value, name: str) -> float:
@@ -402,4 +459,5 @@ def read_number(value, name: str) -> float:
 
 
 def _has_improved(row: dict) -> bool:
-    return row["valid_loss_best"] if "valid_loss_best" in row else row["train_loss_best"]
+    # What is not comparable any more begins anew.
+    return row.get("valid_loss_best", row.get("train_loss_best", True))

@@ -7,6 +7,7 @@ import torch
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from sknn_basics.training.callbacks import NON_FINITE
 from sknn_basics.training.net import Net
 
 
@@ -45,6 +46,11 @@ class LBFGSNet(Net):
         return len(X[0] if isinstance(X, tuple) else X)
 
     def run_epochs(self, X, y, epochs: int) -> None:
+        start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
+        self.result_ = reached = OptimizeResult(x=start, fun=np.nan)
+        if not epochs:
+            # SciPy would make an iteration.
+            return
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=False)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
@@ -62,8 +68,6 @@ class LBFGSNet(Net):
                 raise StopIteration
             self._set_training(True)
 
-        start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
-        reached = OptimizeResult(x=start, fun=np.nan)
         try:
             self.result_ = minimize(
                 self.loss_and_gradient,
@@ -88,7 +92,8 @@ class LBFGSNet(Net):
         if not np.isfinite(self.result_.fun):
             raise ValueError(
                 f"Training diverged: the loss is {self.result_.fun} after "
-                f"{self.result_.nit} iterations of L-BFGS. Scale X (and a regression's y)."
+                f"{self.result_.nit} iterations of L-BFGS. {NON_FINITE} Scale X (and a "
+                "regression's y)."
             )
         if not self.result_.success and self.stop_reason_ is None:
             warnings.warn(

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from math import log, pi
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, standard_deviation
 
 
 class Loss(nn.Module):
@@ -17,9 +20,13 @@ class Loss(nn.Module):
     reported_share : float
         What the reported mean loss is multiplied with. scikit-learn's regressor follows the
         gradient of the sum over outputs, and reports the mean over them.
+    n_observed : int
+        Number of values a sample that `observe` reads from an output, and `read_epoch` from their
+        means: what is recorded besides the loss.
     """
 
     reported_share: float = 1.0
+    n_observed: int = 0
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs).
@@ -88,6 +95,15 @@ class BinaryCrossEntropy(Loss):
         if self.label_smoothing:
             target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
         return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(1)
+
+    def log_likelihood(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compute log-likelihoods of binary features.
+
+        Values outside [0, 1] have none. They count as the next value that has, less half of the
+        squared distance from it, so that the worse is always less likely.
+        """
+        inside = target.clamp(0, 1)
+        return -self(output, inside) - 0.5 * (target - inside).square().sum(1)
 
 
 class RegressionLoss(Loss):
@@ -199,30 +215,114 @@ class Reconstruction(Loss):
         return losses
 
 
-class VariationalLoss(Loss):
-    """Negative evidence lower bound of an output of reconstruction, means and log-variances.
-
-    It lacks the constants of `log_normaliser`.
+class NormalLikelihood(Loss):
+    """Negative log-likelihood of normal features of one variance, less its constant.
 
     Parameters
     ----------
-    loss : Loss
+    half_error : Loss
+        Half of the squared error.
+    n_features : int
+        Number of values of a sample.
+    variance : float
+        The variance.
+    is_learnt : bool
+        Whether each training step takes the variance under which its batch is most likely: the mean
+        squared error. It counts as a constant in the gradient, which is that of
+        ``n_features / 2 * log(mean squared error)`` all the same.
+
+    References
+    ----------
+    Rybkin, Daniilidis and Levine. "Simple and effective VAE training with calibrated decoders."
+    ICML 2021.
+    """
+
+    # Features that are reconstructed without any error have a likelihood still.
+    smallest_variance = 1e-10
+
+    def __init__(self, half_error: Loss, n_features: int, variance: float, is_learnt: bool):
+        super().__init__()
+        self.half_error, self.n_features, self.is_learnt = half_error, n_features, is_learnt
+        # A tensor is no option that the networks of a stack have in common.
+        self.variance = torch.tensor(variance, dtype=torch.float64) if is_learnt else variance
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        half = self.half_error(output, target)
+        if not (self.is_learnt and self.training):
+            return self.scaled(half)
+        variance = half.detach().mean(-1, keepdim=True) * (2 / self.n_features)
+        variance = variance.clamp(min=self.smallest_variance)
+        return half / variance + 0.5 * self.n_features * variance.log()
+
+    def scaled(self, half_errors: Tensor) -> Tensor:
+        """Turn halves of squared errors into losses."""
+        variance = float(self.variance)
+        return half_errors / variance + 0.5 * self.n_features * log(variance)
+
+    def log_likelihood(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compute log-likelihoods of features, their constant included."""
+        constant = 0.5 * self.n_features * log(2 * pi)
+        return -self.scaled(self.half_error(output, target)) - constant
+
+    def learn(self, losses: np.ndarray, counts: list[int]) -> float:
+        """Average the variances of an epoch's steps, given the mean losses of their batches."""
+        variances = np.exp(2 * losses.astype(np.float64) / self.n_features - 1)
+        variance = float(np.average(variances, weights=counts))
+        self.variance.fill_(variance)
+        return variance
+
+
+class VariationalLoss(Loss):
+    """Negative evidence lower bound of an output of reconstruction, means and log-variances.
+
+    Parameters
+    ----------
+    loss : BinaryCrossEntropy or NormalLikelihood
         Compares a reconstruction with its target: a negative log-likelihood.
     n_features : int
         Number of values of a sample, of whatever shape.
+    n_latents : int
+        Number of latents.
     beta : float, default=1.0
         Weight of the divergence.
     """
 
-    def __init__(self, loss: Loss, n_features: int, beta: float = 1.0):
+    def __init__(self, loss: Loss, n_features: int, n_latents: int, beta: float = 1.0):
         super().__init__()
         self.loss, self.n_features, self.beta = loss, n_features, beta
+        self.n_observed = n_latents
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        mean, log_variance = output[:, self.n_features :].chunk(2, dim=1)
         reconstruction = output[:, : self.n_features]
         losses = self.loss(reconstruction, target.reshape(reconstruction.shape))
-        return losses + self.beta * divergence_from_unit_normal(mean, log_variance)
+        return losses + self.beta * self.observe(output).sum(1)
+
+    def observe(self, output: Tensor) -> Tensor:
+        """Compute the divergence of each latent, of shape (n_samples, n_latents, ...)."""
+        return divergence_from_unit_normal(*output[:, self.n_features :].chunk(2, dim=1))
+
+    def read_epoch(self, losses, observed, counts: list[int], is_training: bool) -> dict:
+        """Take the losses of an epoch apart, and learn from those of a training epoch.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (n_batches,)
+            Means of the losses.
+        observed : ndarray of shape (n_batches, n_latents)
+            Means of what `observe` computes.
+        counts : list of int
+            Sizes of the batches.
+        is_training : bool
+            Whether the batches were those of training steps.
+        """
+        divergences = observed.sum(axis=1)
+        with np.errstate(invalid="ignore"):  # of a training that has diverged
+            losses = losses - self.beta * divergences
+        parts = {"reconstruction": losses, "kl": divergences}
+        parts = {name: float(np.average(part, weights=counts)) for name, part in parts.items()}
+        if is_training and getattr(self.loss, "is_learnt", False):
+            parts["noise_variance"] = self.loss.learn(losses, counts)
+        return parts
 
     def bound(self, network: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:
         """Estimate the evidence lower bound of each sample, with a `beta` of 1.
@@ -231,10 +331,19 @@ class VariationalLoss(Loss):
         of shape (n_draws, n_latents) that all samples share.
         """
         mean, log_variance = network.distribution(x)
-        target, deviation = target.flatten(1), torch.exp(0.5 * log_variance)
-        losses = sum(self.loss(network.decode(mean + deviation * row), target) for row in noise)
-        expected = losses / len(noise) + divergence_from_unit_normal(mean, log_variance)
-        return log_normaliser(self.loss) * self.n_features - expected
+        target, deviation = target.flatten(1), standard_deviation(log_variance)
+        likelihoods = sum(
+            self.loss.log_likelihood(network.decode(mean + deviation * row), target)
+            for row in noise
+        )
+        divergence = divergence_from_unit_normal(mean, log_variance).sum(1)
+        return likelihoods / len(noise) - divergence
+
+
+def describe_loss(loss: Loss) -> tuple:
+    """Name a loss, its options, and the losses that it is made of."""
+    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
+    return type(loss).__name__, tuple(options.items()), tuple(map(describe_loss, loss.children()))
 
 
 REGRESSION_LOSSES = {
@@ -258,16 +367,14 @@ def mean_squared_difference(reconstruction: Tensor, target: Tensor) -> Tensor:
 
 
 def divergence_from_unit_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Compute the Kullback-Leibler divergence of independent normals from unit ones, a sample."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+    """Compute the Kullback-Leibler divergence of independent normals from unit ones, one each.
 
-
-def log_normaliser(loss: Loss) -> float:
-    """Tell what a feature's log-likelihood has besides the negative loss.
-
-    The squared error is that of a normal distribution of unit variance.
+    Beyond `LARGEST_LOG_VARIANCE` the variance grows linearly, so that it stays finite, and has a
+    gradient that brings it back.
     """
-    return 0.0 if isinstance(loss, BinaryCrossEntropy) else -0.5 * log(2 * pi)
+    excess = (log_variance - LARGEST_LOG_VARIANCE).clamp(min=0)
+    variance = (log_variance - excess).exp() * (1 + excess)
+    return 0.5 * (mean.square() + variance - 1 - log_variance)
 
 
 def identity(output: Tensor) -> Tensor:

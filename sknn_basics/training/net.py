@@ -1,7 +1,7 @@
 """The skorch net that trains every estimator."""
 
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -23,10 +23,10 @@ from sknn_basics.training.callbacks import (
     StopWithoutProgress,
     ValidationScore,
     all_finite,
+    explain_divergence,
 )
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
-from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
@@ -76,8 +76,10 @@ class Net(NeuralNet):
         Why a callback ended the training.
     valid_output_ : Tensor or None
         Outputs of the last epoch for the validation data.
-    n_epochs_ : int
-        Number of epochs of the last training.
+    observed_ : ndarray or None
+        Means of what the criterion observes, over the last epoch of training.
+    n_earlier_, n_epochs_ : int
+        Number of epochs before the last training, and of the last training.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
     """
@@ -106,8 +108,8 @@ class Net(NeuralNet):
         self.clip_grad_norm = clip_grad_norm
         self.rng = rng
         self.stop_reason_ = None
-        self.valid_output_ = None
-        self.n_epochs_ = 0
+        self.valid_output_ = self.observed_ = None
+        self.n_earlier_ = self.n_epochs_ = 0
 
     @property
     def _default_callbacks(self):
@@ -128,9 +130,8 @@ class Net(NeuralNet):
 
     def trains_the_same(self) -> bool:
         """Tell whether the optimiser still holds what is to be trained."""
-        held = [p for group in self.optimizer_.param_groups for p in group["params"]]
-        trainable = [p for p in self.module_.parameters() if p.requires_grad]
-        return len(held) == len(trainable) and all(a is b for a, b in zip(held, trainable))
+        held = {id(p) for group in self.optimizer_.param_groups for p in group["params"]}
+        return held == {id(p) for p in self.module_.parameters() if p.requires_grad}
 
     def _set_training(self, training=True):
         super()._set_training(training)
@@ -149,7 +150,7 @@ class Net(NeuralNet):
         self.history.record(f"{name}_best", bool(value < best))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        self.stop_reason_, n_earlier = None, len(self.history)
+        self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
@@ -160,7 +161,7 @@ class Net(NeuralNet):
             self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
         finally:
             own_memory(self.module_, self.optimizer_)
-        self.n_epochs_ = len(self.history) - n_earlier
+        self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
 
     def drop_unfinished_epoch(self, has_validation: bool) -> None:
@@ -202,14 +203,14 @@ class Net(NeuralNet):
     def around_steps(self, X, y, epochs: int) -> Generator:
         """Do all of a training but its steps.
 
-        Yields the batches of each epoch, and is sent the reported losses and sizes of them.
+        Yields the batches of each epoch, and is sent what `train_epoch` returns of them.
         """
         train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
-            self.record_mean("train_loss", *(yield batches))
+            self.record_epoch("train", *(yield batches))
             self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
@@ -252,20 +253,42 @@ class Net(NeuralNet):
 
     def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
         if iterator is not None:
-            self.record_mean(f"{prefix}_loss", *self.pass_over(iterator, training, prefix, step_fn))
+            self.record_epoch(prefix, *self.pass_over(iterator, training, prefix, step_fn))
+
+    def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
+        """Record the mean loss of batches, and its parts where the criterion observes any."""
+        self.record_mean(f"{prefix}_loss", losses, counts)
+        if observed is None:
+            return
+        is_training = prefix == "train"
+        if is_training:
+            self.observed_ = np.average(observed[:, 1:], axis=0, weights=counts)
+        parts = self.criterion_.read_epoch(observed[:, 0], observed[:, 1:], counts, is_training)
+        for name, value in parts.items():
+            self.history.record(f"{prefix}_{name}", value)
 
     def record_mean(self, name: str, losses: np.ndarray, counts: list[int]) -> None:
         """Record the mean of the losses of batches of the given sizes."""
         self.record_with_best(name, float(np.dot(losses, counts) / sum(counts)))
 
-    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int]]:
-        """Make a step with every batch; return the reported losses and sizes of the batches."""
+    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int], np.ndarray | None]:
+        """Make a step with every batch; return what `pass_over` does."""
         return self.pass_over(batches, True, "train", self.train_step)
 
     def pass_over(self, batches: Batches, training: bool, prefix: str, step_fn: Callable):
-        """Run a step for every batch; return the reported losses and sizes of the batches."""
+        """Run a step for every batch.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_batches,)
+            The reported losses.
+        counts : list of int
+            Sizes of the batches.
+        observed : ndarray of shape (n_batches, 1 + n_observed) or None
+            Losses without a penalty, and means of what the criterion observes besides, if anything.
+        """
         self._set_training(training)
-        losses, scales, norms, counts, outputs = [], [], [], [], []
+        losses, scales, norms, counts, outputs, observed = [], [], [], [], [], []
         watched = self.watches_batches()
         for batch in batches:
             step = self._observed_step(batch, step_fn, prefix) if watched else step_fn(batch)
@@ -274,6 +297,9 @@ class Net(NeuralNet):
             if step["penalty"] is not None:
                 scales.append(float(step["penalty"][0]))
                 norms += step["penalty"][1]
+            if self.criterion_.n_observed:
+                with torch.no_grad():
+                    observed.append(self.criterion_.observe(step["y_pred"]).mean(0))
             if not training:
                 outputs.append(step["y_pred"])
         if not training:
@@ -281,7 +307,10 @@ class Net(NeuralNet):
         losses = torch.stack(losses).numpy(force=True)
         if norms:
             norms = torch.stack(norms).numpy(force=True).reshape(len(losses), -1)
-        return self.reported_losses(losses, scales, norms), counts
+        parts = None
+        if observed:
+            parts = np.column_stack([losses, torch.stack(observed).numpy(force=True)])
+        return self.reported_losses(losses, scales, norms), counts, parts
 
     def reported_losses(self, losses: np.ndarray, scales, norms) -> np.ndarray:
         """Add the L2 penalty to the losses of batches, of shape (n_batches,).
@@ -418,22 +447,34 @@ class Net(NeuralNet):
             if not name.endswith("_best")
         }
 
-    def continue_history(self, earlier: "Net") -> None:
-        """Go on with a copy of another net's history."""
+    def continue_history(
+        self, earlier: "Net", changed: Sequence[str] = (), incomparable: Sequence[str] = ()
+    ) -> None:
+        """Go on with a copy of another net's history.
+
+        Parameters
+        ----------
+        earlier : Net
+            The other net.
+        changed : sequence of str
+            What has another meaning now, and is left out.
+        incomparable : sequence of str
+            What has no best value yet on the present data.
+        """
+        left_out = {*changed, *(f"{name}_best" for name in incomparable)}
         self.history_ = Records(earlier.history_)
-        self.best_ = dict(earlier.best_)
+        if left_out:
+            rows = [{k: v for k, v in row.items() if k not in left_out} for row in self.history_]
+            self.history_ = Records(rows)
+        self.best_ = {k: v for k, v in earlier.best_.items() if k not in incomparable}
 
     def end_training(self, dtype: torch.dtype, callbacks: list) -> None:
         """Round the network, let go of data, gradients and all callbacks but those given."""
         was_rounded = next(self.module_.parameters()).dtype != dtype
         move(self.module_, dtype=dtype).eval()
         if not all_finite(self.module_):
-            raise ValueError(
-                "Training diverged: the weights are too large for "
-                f"{str(dtype).removeprefix('torch.')} after epoch {len(self.history)} with "
-                f"learning rate {get_rate(self.optimizer_):g}. Scale X (and a regression's y), "
-                "lower learning_rate_init, or set clip_grad_norm."
-            )
+            name = str(dtype).removeprefix("torch.")
+            raise ValueError(explain_divergence(f"the weights are too large for {name}", self))
         self.module_.zero_grad()
         if was_rounded:
             # Loading gives the optimiser's state the network's data type.
@@ -464,10 +505,12 @@ class Course:
         What `Net.around_steps` returned.
     batches : Batches or None
         What the next epoch is trained on; None before the first and after the last.
-    result : (ndarray, list of int) or None
-        Reported losses and sizes of these batches, once they are trained.
+    result : (ndarray, list of int, ndarray or None) or None
+        What `Net.train_epoch` returns of these batches, once they are trained.
     error : Exception or None
         What went wrong instead.
+    reason : str or None
+        Why it cannot be trained together with others, where that was tried and failed.
     """
 
     net: Net
@@ -475,6 +518,7 @@ class Course:
     batches: Batches | None = None
     result: tuple | None = None
     error: Exception | None = None
+    reason: str | None = None
 
     def advance(self) -> None:
         """Run all that belongs between an epoch's last step and the next one's first."""

@@ -129,9 +129,34 @@ class Adam(without_compiler(torch.optim.Adam)):
         return Adam.__new__, (Adam,), self.__getstate__()
 
 
+def are_fused_adam(optimisers: Sequence[Optimizer]) -> bool:
+    return all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers)
+
+
+def snapshot_of_optimisers(optimisers: Sequence[Optimizer]) -> Callable[[], None]:
+    """Remember options and states; calling the result brings them back."""
+    # Those of fused Adam are moved before they change: `lay_moments_side_by_side`.
+    copied = dict if are_fused_adam(optimisers) else clone_tensors
+    groups = [(group, dict(group)) for own in optimisers for group in own.param_groups]
+    states = [(own, {p: copied(state) for p, state in own.state.items()}) for own in optimisers]
+
+    def undo() -> None:
+        for group, before in groups:
+            group.update(before)
+        for own, before in states:
+            own.state.clear()
+            own.state.update(before)
+
+    return undo
+
+
+def clone_tensors(state: dict) -> dict:
+    return {name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()}
+
+
 def lay_moments_side_by_side(optimisers: Sequence[Optimizer]) -> None:
     """Give the moments of fused Adam optimisers of one structure a memory in common."""
-    if not all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers):
+    if not are_fused_adam(optimisers):
         return
     members = [(own, [p for g in own.param_groups for p in g["params"]]) for own in optimisers]
     for i in range(len(members[0][1])):
@@ -221,6 +246,7 @@ def make_optimiser(
     nesterov: bool = True,
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
+    weight_decay: float = 0.01,
 ) -> Optimizer:
     """Make an optimiser.
 
@@ -237,6 +263,9 @@ def make_optimiser(
         For 'sgd'.
     betas, epsilon : pair of float, float
         For Adam and its variants; 'rmsprop' takes `epsilon` too.
+    weight_decay : float
+        For 'adamw': weights, but not biases, are multiplied with 1 - rate * `weight_decay` in
+        each step.
 
     Returns
     -------
@@ -259,6 +288,8 @@ def make_optimiser(
         if {parameter.device.type for parameter in parameters} <= fused_devices(make):
             options["fused"] = True
         make = make if make is Adam else without_compiler(make)
+    if solver == "adamw":
+        parameters = decayed_apart(parameters, weight_decay)
     try:
         optimiser = make(parameters, lr=lr, **options)
     except Exception as error:
@@ -266,6 +297,15 @@ def make_optimiser(
     if not isinstance(optimiser, Optimizer):
         raise ValueError(f"solver={solver!r} must make a torch.optim.Optimizer, got {optimiser!r}.")
     return optimiser
+
+
+def decayed_apart(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict]:
+    """Group parameters by their decay: that of weights, and none of biases."""
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 @lru_cache

@@ -63,14 +63,16 @@ def schedule_callbacks(
         schedule = SCHEDULES[schedule]()
     if isinstance(schedule, ReduceOnPlateau):
         return [LowerRateOnPlateau(schedule)]
+    ends = isinstance(schedule, Schedule) and schedule.ends
     if isinstance(schedule, Schedule):
         schedule = partial(schedule, initial_rate=rate, n_epochs=n_epochs)
-    return [FollowSchedule(schedule, restarts)]
+    return [FollowSchedule(schedule, restarts, n_epochs, ends)]
 
 
 def stochastic_callbacks(
     *,
     score: Callable | None,
+    scoring: str,
     early_stopping: bool,
     schedule: list[Callback],
     tol: float,
@@ -85,6 +87,8 @@ def stochastic_callbacks(
     ----------
     score : callable or None
         Scores a net on the validation data, if there are any.
+    scoring : str
+        What that is called in warnings.
     early_stopping : bool
         Whether the validation score ends the training, and the best weights are kept.
     schedule : list of Callback
@@ -100,7 +104,7 @@ def stochastic_callbacks(
     """
     callbacks = [RaiseOnDivergence(), *schedule, RecordRate()]
     if score is not None:
-        callbacks.append(ValidationScore(score, tol))
+        callbacks.append(ValidationScore(score, tol, scoring))
     if early_stopping:
         callbacks.append(KeepBestWeights())
     monitor = "valid_score" if early_stopping else "train_loss"

@@ -8,6 +8,11 @@ from torch import nn
 
 from sknn_basics.training.net import Net
 
+CONVOLUTIONS = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+
 
 @dataclass
 class Training:
@@ -16,7 +21,7 @@ class Training:
     Parameters
     ----------
     network : str
-        Widths of its layers.
+        Widths of its dense layers, or numbers of its channels where it has none.
     way : str
         'stacked', or 'alone' with the reason.
     n_fits : int
@@ -91,10 +96,15 @@ class Report:
         seconds : float
             Duration of the epoch.
         """
-        network = describe(nets[0].module_)
+        module = nets[0].module_
+        try:
+            network = describe(module)
+        except Exception:
+            # A layer of the user's own may look like one of torch's. No search ends for a name.
+            network = type(module).__name__
         way = "stacked" if reason is None else f"alone: {reason}"
         training = self._trainings.setdefault((network, way), Training(network, way))
-        training.n_fits += sum(len(net.history) == 1 for net in nets)
+        training.n_fits += sum(len(net.history) == net.n_earlier_ + 1 for net in nets)
         training.n_epochs += len(nets)
         training.most_at_once = max(training.most_at_once, len(nets))
         training.seconds += seconds
@@ -127,8 +137,13 @@ class Report:
 
 
 def describe(module: nn.Module) -> str:
-    """Name a network by the widths of its layers."""
-    shapes = [
-        tuple(layer.weight.shape) for layer in module.modules() if isinstance(layer, nn.Linear)
-    ]
-    return "-".join(map(str, [shapes[0][1], *(n_outputs for n_outputs, _ in shapes)]))
+    """Name a network by the widths of its dense layers, or else of its convolutions."""
+    layers = list(module.modules())
+    dense = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    widths = [(layer.in_features, layer.out_features) for layer in dense]
+    if not widths:
+        convolutions = [layer for layer in layers if isinstance(layer, CONVOLUTIONS)]
+        widths = [(layer.in_channels, layer.out_channels) for layer in convolutions]
+    if not widths:
+        return type(module).__name__
+    return "-".join(map(str, [widths[0][0], *(n_outputs for _, n_outputs in widths)]))

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -11,14 +11,20 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 
-from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.stacked import has_convolutions, unstackable_layer
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Course, Net
 from sknn_basics.training.report import Report
 from sknn_basics.training.sources import Sources
-from sknn_basics.training.stack import Stack, structure
+from sknn_basics.training.stack import (
+    Stack,
+    Structure,
+    Unstackable,
+    is_out_of_memory,
+    structure,
+    why_unstackable,
+)
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
 # processor as busy as a stack does: `python -m benchmarks.stacking`.
@@ -29,6 +35,16 @@ WIDE_IMAGES = 2**20
 
 # The same of a step of recurrent cells, for the same reason.
 WIDE_CELLS = 2**18
+
+# What a report calls that in which networks differ.
+NAMES = {
+    "dtypes": "data type",
+    "devices": "device",
+    "frozen": "frozen layers",
+    "loss": "loss",
+    "n_multiplications": "number of steps",
+    "samples": "kind of samples",
+}
 
 
 @dataclass(eq=False)
@@ -41,6 +57,10 @@ class Part:
         The nets.
     reason : str or None
         Why one is trained alone; None for nets that are stacked.
+    key : Structure or None
+        What nets have in common that are stacked, or would be if there were others.
+    n_busy : int
+        Number of threads that the steps keep busy.
     stacks : list of Stack
         The stacks of the nets: one, or one a thread.
     waiting : dict of Net to Course
@@ -49,6 +69,8 @@ class Part:
 
     nets: list[Net]
     reason: str | None = None
+    key: Structure | None = None
+    n_busy: int = 0
     stacks: list[Stack] = field(default_factory=list)
     waiting: dict[Net, Course] = field(default_factory=dict)
 
@@ -104,13 +126,15 @@ class Job:
     def train_stack(self) -> None:
         # What has fitted in memory once is not tried in halves any more.
         is_new = self.stack.n_epochs == 0
-        restore = snapshot_of_draws(self.stack, self.courses) if is_new else None
         try:
             results = self.stack.train_epoch()
+        except Unstackable as error:
+            for course in self.courses:
+                course.reason = str(error)
+            return
         except Exception as error:
-            if not (is_new and is_out_of_memory(error)) or self.stack.n_steps:
+            if not (is_new and is_out_of_memory(error)):
                 raise
-            restore()
             return
         for course, result in zip(self.courses, results):
             course.result = result
@@ -148,7 +172,7 @@ def train_jobs(jobs: Sequence[Job]) -> None:
     """
     n_threads, large = torch.get_num_threads(), []
     if len(jobs) > 1 and n_threads > 1:
-        large = [job for job in jobs if n_busy_threads(job.nets)]
+        large = [job for job in jobs if job.part.n_busy]
     if len(large) > 1:
         pool = ThreadPoolExecutor(n_threads)
         try:
@@ -209,57 +233,92 @@ class Rounds:
             courses, part.waiting = list(part.waiting.values()), {}
             left = [course for course in courses if course.error is None and course.result is None]
             if left:
-                self.split(left)
+                self.dissolve(part, left)
             nets = [course.net for course in courses if course.result is not None]
             if nets:
                 self.report.add(nets, part.reason, max(job.seconds for job in own))
             trained += [course for course in courses if course not in left]
         return trained
 
-    def split(self, courses: list[Course]) -> None:
-        """Let nets wait again, for stacks of half the size."""
-        self.strays += courses
-        for course in courses:
+    def dissolve(self, part: Part, left: list[Course]) -> None:
+        """Let nets of stacks that failed wait again, alone or for stacks of half the size."""
+        self.strays += left
+        for course in left:
             del self.parts[course.net]
-        key, most = structure(courses[0].net), len(courses) // 2
-        if self.most_members.get(key, len(courses)) <= most:
+        # What failed for another reason has got it.
+        if too_large := [course for course in left if course.reason is None]:
+            self.halve(part.key, len(too_large))
+
+    def halve(self, key: Structure, n_members: int) -> None:
+        """Let stacks of a structure have at most half of so many members."""
+        most = n_members // 2
+        if self.most_members.get(key, n_members) <= most:
             return  # A stack of the same size has been too large already.
         self.most_members[key] = most
         warnings.warn(
-            f"A stack of {len(courses)} networks does not fit in memory: "
+            f"A stack of {n_members} networks does not fit in memory: "
             f"at most {most} are stacked now.",
             RuntimeWarning,
             stacklevel=2,
         )
 
     def regroup(self) -> None:
-        """Stack nets that wait by their structure, where they do not form complete parts."""
+        """Stack nets that wait by their structure, where they do not form complete parts.
+
+        Whatever fails here is a reason to train those alone that it concerns: nobody else shall
+        know of it.
+        """
         parts = list(dict.fromkeys(self.parts.values()))
-        # New ones may join those that form a part already.
-        structures = {course.net: structure(course.net) for course in self.strays}
-        joined = set(structures.values())
-        broken = [
-            part
-            for part in parts
-            if not part.is_complete() or (joined and structure(part.nets[0]) in joined)
-        ]
-        waiting = [course for part in broken for course in part.waiting.values()] + self.strays
-        groups = defaultdict(list)
-        self.parts = {net: part for part in parts if part not in broken for net in part.nets}
+        waiting = [course for part in parts for course in part.waiting.values()] + self.strays
+        try:
+            self.parts = {net: part for part in self.form_parts(parts) for net in part.nets}
+        except Exception as error:
+            reason = why_unstackable(error)
+            self.parts = {course.net: Part([course.net], reason) for course in waiting}
         self.strays = []
         for course in waiting:
-            if reason := reason_alone(course.net):
-                self.parts[course.net] = Part([course.net], reason)
-            else:
-                groups[structures.get(course.net) or structure(course.net)].append(course)
-        for key, group in groups.items():
-            size = self.most_members.get(key, len(group))
-            for start in range(0, len(group), size):
-                members = group[start : start + size]
-                part = make_part(members)
-                self.parts.update(dict.fromkeys(part.nets, part))
-        for course in waiting:
             self.add(course)
+
+    def form_parts(self, parts: list[Part]) -> list[Part]:
+        """Keep the parts that are complete, and form new ones of all else that waits."""
+        keys = {course: key_of(course) for course in self.strays}
+        joined = set(keys.values())
+        # New ones may join those that form a part already, or the one that has found no others.
+        kept = [
+            part
+            for part in parts
+            if part.is_complete()
+            and not (joined and (part.key in joined or (part.key and not part.stacks)))
+        ]
+        broken = [part for part in parts if part not in kept]
+        keys |= {course: key_of(course) for part in broken for course in part.waiting.values()}
+        groups = defaultdict(list)
+        for course, key in keys.items():
+            if key is None:
+                n_busy = 0 if course.reason else n_busy_threads([course.net])
+                kept.append(Part([course.net], reason_for(course), n_busy=n_busy))
+            else:
+                groups[key].append(course)
+        others = {part.key for part in kept if part.key} | set(groups)
+        for key, members in groups.items():
+            kept += self.stack_group(members, key, why_no_others(key, others - {key}))
+        return kept
+
+    def stack_group(self, members: list[Course], key: Structure, why_alone: str) -> list[Part]:
+        """Form parts of nets of one structure: as few as fit in memory."""
+        size = self.most_members.get(key, len(members))
+        if size < len(members):
+            why_alone = "a stack of more does not fit in memory"
+        groups = [members[start : start + size] for start in range(0, len(members), size)]
+        try:
+            return [make_part(group, key, why_alone) for group in groups]
+        except Exception as error:
+            if size > 1 and is_out_of_memory(error):
+                self.halve(key, size)
+                return self.stack_group(members, key, why_alone)
+            for course in members:
+                course.reason = why_unstackable(error)
+            return [Part([course.net], course.reason) for course in members]
 
 
 class Background:
@@ -277,13 +336,19 @@ class Background:
         self.pool = ThreadPoolExecutor(self.n_threads)
         self.jobs: dict[Course, tuple[Job, Future]] = {}
 
-    def takes(self, net: Net) -> bool:
+    def takes(self, course: Course) -> bool:
         """Tell whether an epoch of a net keeps a thread of the CPU busy."""
-        return self.n_threads > 1 and n_busy_threads([net]) > 0 and reason_alone(net) is not None
+        if self.n_threads == 1 or course.reason:
+            return False
+        try:
+            return n_busy_threads([course.net]) > 0 and reason_for(course) is not None
+        except Exception as error:
+            course.reason = why_unstackable(error)
+            return False
 
     def add(self, course: Course) -> None:
         """Begin an epoch of a net as soon as a thread is free."""
-        part = Part([course.net], reason_alone(course.net), waiting={course.net: course})
+        part = Part([course.net], reason_for(course), waiting={course.net: course})
         (job,) = part.jobs()
         self.jobs[course] = job, self.pool.submit(train_in_one_thread, job)
 
@@ -310,21 +375,60 @@ class Background:
         self.pool.shutdown(cancel_futures=True)
 
 
-def make_part(courses: list[Course]) -> Part:
+def make_part(courses: list[Course], key: Structure, why_alone: str) -> Part:
     """Make a stack, unless there is but one net."""
     nets = [course.net for course in courses]
+    n_busy = n_busy_threads(nets)
     if len(nets) == 1:
-        return Part(nets, "there are no others of its structure")
-    n_stacks = max(1, min(n_busy_threads(nets), len(nets)))
+        return Part(nets, why_alone, key, n_busy)
+    n_stacks = max(1, min(n_busy, len(nets)))
     if n_stacks > 1:
         # Those that see the same samples stay together.
         courses = [courses[i] for i in Sources([course.batches for course in courses]).order]
     bounds = np.linspace(0, len(courses), n_stacks + 1).astype(int)
-    return Part(nets, stacks=[make_stack(courses[i:j]) for i, j in pairwise(bounds)])
+    stacks = [make_stack(courses[i:j]) for i, j in pairwise(bounds)]
+    return Part(nets, None, key, n_busy, stacks)
 
 
 def make_stack(courses: Sequence[Course]) -> Stack:
     return Stack([course.net for course in courses], [course.batches for course in courses])
+
+
+def key_of(course: Course) -> Structure | None:
+    """Describe the structure of a net that may be stacked; None for one that is trained alone."""
+    if reason_for(course):
+        return None
+    try:
+        key = structure(course)
+        hash(key)
+    except Exception as error:
+        course.reason = why_unstackable(error)
+        return None
+    return key
+
+
+def reason_for(course: Course) -> str | None:
+    """Tell why a net is trained alone, if it is."""
+    try:
+        return course.reason or reason_alone(course.net)
+    except Exception as error:
+        course.reason = why_unstackable(error)
+        return course.reason
+
+
+def why_no_others(key: Structure, others: Iterable[Structure]) -> str:
+    """Tell why a net has no others to be stacked with: in what it differs from those most alike."""
+    if not others:
+        return "no others wait to be trained"
+    unlike = min((differences(key, other) for other in others), key=len)
+    if any(name in ("layers", "weights") for name in unlike):
+        return "there are no others of its structure"
+    names = {"batch_size": f"batch size of {key.batch_size}", **NAMES}
+    return f"no other of its structure has its {' and '.join(names[name] for name in unlike)}"
+
+
+def differences(key: Structure, other: Structure) -> list[str]:
+    return [name for name, own, its in zip(key._fields, key, other) if own != its]
 
 
 def reason_alone(net: Net) -> str | None:
@@ -350,38 +454,6 @@ def is_wide(net: Net) -> bool:
         return cells > WIDE_CELLS
     limit = WIDE_IMAGES if has_convolutions(net.module_) else WIDE_STEP
     return work_of_step([net]) > limit
-
-
-def snapshot_of_draws(stack: Stack, courses: Iterable[Course]) -> Callable[[], None]:
-    """Remember what the first forward pass of an epoch changes; calling the result undoes it."""
-    orders = [(course.batches, course.batches.order, course.batches.rng) for course in courses]
-    states = [rng and rng.get_state() for _, _, rng in orders]
-    generators = {
-        layer.generator: layer.generator.get_state()
-        for net in stack.nets
-        for layer in random_layers(net.module_)
-    }
-    buffers = [buffer.clone() for buffer in stack.buffers()]
-
-    def restore() -> None:
-        for (batches, order, rng), state in zip(orders, states):
-            batches.order = order
-            if rng is not None:
-                rng.set_state(state)
-        for generator, state in generators.items():
-            generator.set_state(state)
-        for buffer, before in zip(stack.buffers(), buffers):
-            buffer.copy_(before)
-
-    return restore
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an allocation failed, on any device."""
-    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory".
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    )
 
 
 def bytes_of_fit(course: Course) -> int:

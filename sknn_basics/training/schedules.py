@@ -16,6 +16,12 @@ __all__ = [
 class Schedule:
     """A learning-rate schedule that an estimator's ``learning_rate`` takes.
 
+    Attributes
+    ----------
+    ends : bool
+        Whether it is made for `n_epochs` epochs, so that calls of ``partial_fit`` beyond these keep
+        its last rate, and warn.
+
     Examples
     --------
     A schedule of one's own:
@@ -27,6 +33,8 @@ class Schedule:
     >>> [WarmUp()(epoch, 1.0, 6) for epoch in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
+
+    ends = False
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""
@@ -108,6 +116,8 @@ class CosineAnnealing(Schedule):
 
     final_share: float = 0.0
 
+    ends = True
+
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""
         progress = min(1.0, epoch / max(1, n_epochs - 1))
@@ -140,6 +150,8 @@ class OneCycle(Schedule):
     rising_share: float = 0.3
     start_share: float = 0.04
     final_share: float = 1e-4
+
+    ends = True
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""

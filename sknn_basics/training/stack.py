@@ -1,36 +1,67 @@
 """Many networks of one structure, trained as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sknn_basics.modules.cells import RecurrentLayer
-from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.layers import RandomLayer, random_layers
 from sknn_basics.modules.stacked import apply, stack_layers
 from sknn_basics.modules.stacked_linear import LinearLayers, Memory
 from sknn_basics.training.batches import Batches
-from sknn_basics.training.losses import Loss
-from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import JointOptimiser, get_rate, lay_moments_side_by_side
+from sknn_basics.training.losses import describe_loss
+from sknn_basics.training.net import Course, Net
+from sknn_basics.training.optimisers import (
+    JointOptimiser,
+    get_rate,
+    lay_moments_side_by_side,
+    snapshot_of_optimisers,
+)
 from sknn_basics.training.sources import Sources
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
 
 
-def structure(net: Net) -> tuple:
-    """Describe what the networks of a stack must have in common."""
-    module, criterion = net.module_, net.criterion_
-    layers = [(name, type(layer), describe_layer(layer)) for name, layer in module.named_modules()]
-    tensors = [
-        (name, tuple(tensor.shape), tensor.dtype, str(tensor.device), tensor.requires_grad)
-        for name, tensor in named_tensors(module)
-    ]
-    # The number of steps of sequences is in that of multiplications.
-    sizes = net.batch_size, net.n_multiplications()
-    return tuple(layers), tuple(tensors), describe_loss(criterion), sizes
+class Unstackable(Exception):
+    """Says why networks that were to be stacked cannot be; they are as they were before."""
+
+
+class Structure(NamedTuple):
+    """What the networks of a stack have in common, each part in a form that can be compared."""
+
+    layers: tuple
+    weights: tuple
+    dtypes: tuple
+    devices: tuple
+    frozen: tuple
+    loss: tuple
+    batch_size: int
+    # The number of steps of sequences is in it.
+    n_multiplications: int
+    samples: tuple
+
+
+def structure(course: Course) -> Structure:
+    """Describe what a network must have in common with others to be stacked with them."""
+    net, module = course.net, course.net.module_
+    tensors = named_tensors(module)
+    return Structure(
+        layers=tuple(
+            (name, type(layer), describe_layer(layer)) for name, layer in module.named_modules()
+        ),
+        weights=tuple((name, tuple(tensor.shape)) for name, tensor in tensors),
+        dtypes=tuple(tensor.dtype for _, tensor in tensors),
+        devices=tuple(str(tensor.device) for _, tensor in tensors),
+        frozen=tuple(name for name, tensor in tensors if not tensor.requires_grad),
+        loss=describe_loss(net.criterion_),
+        batch_size=net.batch_size,
+        n_multiplications=net.n_multiplications(),
+        samples=course.batches.dataset.describe_samples(),
+    )
 
 
 def describe_layer(layer: torch.nn.Module) -> tuple:
@@ -38,12 +69,6 @@ def describe_layer(layer: torch.nn.Module) -> tuple:
     may_differ = isinstance(layer, RandomLayer) and not isinstance(layer, RecurrentLayer)
     options = tuple(getattr(layer, option, None) for option in OPTIONS)
     return options if may_differ else (layer.extra_repr(), *options)
-
-
-def describe_loss(loss: Loss) -> tuple:
-    """Name a loss, its options, and the losses that it is made of."""
-    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
-    return type(loss), tuple(options.items()), tuple(map(describe_loss, loss.children()))
 
 
 def named_tensors(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
@@ -74,8 +99,8 @@ class Stack:
     ----------
     nets : list of Net
         The nets, those that see the same batches side by side.
-    n_steps : int
-        Number of steps made in the last epoch.
+    n_epochs : int
+        Number of epochs that were trained.
     """
 
     def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
@@ -102,6 +127,7 @@ class Stack:
             for name, tensor in self.tensors.items()
             for member, view in zip(self.members, tensor.unbind())
         ]
+        self.undo = self.snapshot()
         for tensor, view, _ in self.views:
             tensor.data = view
         self.gradient_views = [
@@ -112,7 +138,7 @@ class Stack:
         self.batch_size = nets[0].batch_size
         self.has_penalty = any(net.alpha for net in nets)
         self.runs = {}
-        self.n_steps = self.n_epochs = 0
+        self.n_epochs = 0
 
     def holds(self) -> bool:
         """Tell whether the networks are views into the stack still, and train the same layers."""
@@ -121,19 +147,63 @@ class Stack:
             for tensor, view, is_trained in self.views
         )
 
-    def buffers(self) -> list[Tensor]:
-        """List what forward passes change."""
-        names = [name for name, _ in self.nets[0].module_.named_buffers()]
-        return [self.tensors[name] for name in names]
-
-    def train_epoch(self) -> list[tuple[np.ndarray, list[int]]]:
+    def train_epoch(self) -> list[tuple[np.ndarray, list[int], np.ndarray | None]]:
         """Make a step with every batch of every network.
+
+        Whatever fails in the first epoch is undone: alone, a network may well be trained, or it
+        fails by itself.
 
         Returns
         -------
-        results : list of (ndarray, list of int)
-            Reported losses and sizes of the batches, for each of `nets`.
+        results : list of (ndarray, list of int, ndarray or None)
+            What `Net.train_epoch` returns, for each of `nets`.
+
+        Raises
+        ------
+        Unstackable
+            If something fails in the first epoch, but for a lack of memory.
         """
+        try:
+            results = self.make_steps()
+        except Exception as error:
+            if self.undo is None:
+                raise
+            self.undo()
+            if is_out_of_memory(error):
+                raise
+            raise Unstackable(why_unstackable(error)) from error
+        self.undo = None
+        return results
+
+    def snapshot(self) -> Callable[[], None]:
+        """Remember what the first epoch changes; calling the result undoes it."""
+        # Not copied: the steps change what they are views of from now on.
+        weights = [(tensor, tensor.data) for tensor, _, _ in self.views]
+        orders = [
+            (own, own.order, own.rng and own.rng.get_state())
+            for own in (*self.sources.leaders, *self.sources.followers)
+        ]
+        generators = {
+            layer.generator: layer.generator.get_state()
+            for net in self.nets
+            for layer in random_layers(net.module_)
+        }
+        undo_optimisers = snapshot_of_optimisers([net.optimizer_ for net in self.nets])
+
+        def undo() -> None:
+            for batches, order, state in orders:
+                batches.order = order
+                if state is not None:
+                    batches.rng.set_state(state)
+            for generator, state in generators.items():
+                generator.set_state(state)
+            for tensor, original in weights:
+                tensor.data = original
+            undo_optimisers()
+
+        return undo
+
+    def make_steps(self) -> list[tuple[np.ndarray, list[int], np.ndarray | None]]:
         for net in self.nets:
             if not net.module_.training or net.frozen_statistics_:
                 net._set_training(True)
@@ -142,7 +212,7 @@ class Stack:
                 parameter.grad = gradient
         if not self.n_epochs:
             lay_moments_side_by_side([net.optimizer_ for net in self.nets])
-        self.n_steps, records, current = 0, [], None
+        records, current = [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
             run = self.run(start, stop)
             if run is not current:
@@ -151,10 +221,10 @@ class Stack:
                 run.begin()
                 current = run
             records.append((run.start, run.step(*batches)))
-            self.n_steps += 1
         current.optimiser.separate()
         self.n_epochs += 1
-        return list(zip(self.read_losses(records), self.sources.counts(self.batch_size)))
+        losses, observed = self.read_losses(records)
+        return list(zip(losses, self.sources.counts(self.batch_size), observed))
 
     def run(self, start: int, stop: int) -> "Run":
         """Make the part of the stack that takes its steps from some of the sources."""
@@ -162,13 +232,26 @@ class Stack:
             self.runs[start, stop] = Run(self, start, stop)
         return self.runs[start, stop]
 
-    def read_losses(self, records: list[tuple[int, Tensor]]) -> list[np.ndarray]:
-        """Move losses and penalties of all steps from the device, and sort them by network."""
+    def read_losses(self, records: list[tuple[int, Tensor]]) -> tuple[list, list]:
+        """Move losses, penalties and what is observed of all steps from the device.
+
+        Returns
+        -------
+        losses : list of ndarray of shape (n_batches,)
+            Reported losses of each network.
+        observed : list of ndarray of shape (n_batches, 1 + n_observed) or of None
+            Losses without the penalty, and what each network's criterion observes besides.
+        """
         numbers = torch.cat([record for _, record in records], dim=1).numpy(force=True)
         places = [start + i for start, record in records for i in range(record.shape[1])]
-        losses, scales, *norms = numbers[:, np.argsort(places, kind="stable")]
-        losses = self.nets[0].reported_losses(losses, scales, np.array(norms).T)
-        return np.split(losses, np.cumsum(np.bincount(places)[:-1]))
+        losses, scales, *rest = numbers[:, np.argsort(places, kind="stable")]
+        ends = np.cumsum(np.bincount(places)[:-1])
+        n_norms = len(rest) - self.nets[0].criterion_.n_observed
+        observed = [None] * len(self.nets)
+        if n_norms < len(rest):
+            observed = np.split(np.column_stack([losses, *rest[n_norms:]]), ends)
+        losses = self.nets[0].reported_losses(losses, scales, np.array(rest[:n_norms]).T)
+        return np.split(losses, ends), observed
 
 
 class Run:
@@ -223,7 +306,11 @@ class Run:
             self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-        """Make a step; return losses, scales of the penalty, and norms, one column a network."""
+        """Make a step.
+
+        Returns losses, scales of the penalty, norms, and what the criterion observes, one column a
+        network.
+        """
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -240,7 +327,10 @@ class Run:
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
         means = torch.linalg.vecdot(losses.detach(), shares)
-        return torch.stack([means, scale.to(output.dtype), *norms])
+        observed = ()
+        if self.criterion.n_observed:
+            observed = self.criterion.observe(output.detach().mT).mean(2).T
+        return torch.stack([means, scale.to(output.dtype), *norms, *observed])
 
     def spread(self, name: str, values: Tensor) -> Tensor:
         """Give each network what its source has."""
@@ -294,3 +384,17 @@ class Run:
         factor = torch.clamp(self.clip / (norm + 1e-6), max=1.0)
         for gradient in gradients:
             gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+def why_unstackable(error: Exception) -> str:
+    """Turn what has failed while networks were stacked into a reason to train them alone."""
+    message = str(error).partition("\n")[0]
+    return f"stacking failed with {type(error).__name__}" + (f": {message}" if message else "")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an allocation failed, on any device."""
+    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory".
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    )

@@ -86,6 +86,9 @@ class TextDataset(ArrayDataset):
         self.offsets = torch.arange(windows.window + 1, device=device)
         self.is_padded = bool((self.tokens == PADDING).any())
 
+    def describe_samples(self) -> tuple:
+        return len(self.offsets), self.target
+
     def equals(self, other: ArrayDataset) -> bool:
         return self is other
 

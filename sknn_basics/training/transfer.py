@@ -25,10 +25,12 @@ def match_layers(names: Iterable[str], patterns: str | Iterable[str], what: str)
     Raises
     ------
     ValueError
-        If a pattern matches no name.
+        If a pattern is no string, or matches no name.
     """
     names, patterns = list(names), [patterns] if isinstance(patterns, str) else list(patterns)
     for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise ValueError(f"{what} must hold names of layers, got {pattern!r}.")
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"{what}: {pattern!r} matches none of the layers {names}.")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
@@ -104,6 +106,15 @@ def copy_layers(
     with torch.no_grad():
         for name in wanted:
             own[name].copy_(torch.tensor(given[name]))
+
+
+def share_weights(module: nn.Module, source: nn.Module) -> nn.Module:
+    """Give a network the parameters and buffers of another one, the same objects."""
+    is_trained = {name: p.requires_grad for name, p in source.named_parameters()}
+    module.load_state_dict(source.state_dict(keep_vars=True), assign=True)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(is_trained[name])
+    return module
 
 
 def _layer_of(name: str) -> str:
