@@ -543,7 +543,8 @@ def fit_with_validation(case, diabetes, **options):
     kind, X, y, X_val, y_val, names = unscaled(*diabetes)[case]
     size = {"filters": (4,)} if kind is ConvNetRegressor else {"hidden_layer_sizes": (20,)}
     model = kind(**size, max_iter=2, random_state=0, **options)
-    return lambda: model.fit(X, y, X_val=X_val, y_val=y_val), names
+    targets = {} if y is None else {"y": y, "y_val": y_val}
+    return lambda: model.fit(X, **targets, X_val=X_val), names
 
 
 @pytest.mark.parametrize("case", list(unscaled(np.zeros((2, 10)), np.zeros(2))))

@@ -740,6 +740,7 @@ def test_usual_layouts_are_not_warned_of(signals, digits):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for usual in (X, X[:, :1], X[:, :, 0], words, digits[0][:40], frames, frames[:, :, 0]):
             classifier(max_iter=1).fit(usual, y)
+        regressor(max_iter=1, n_steps_out=8).fit(digits[0][:, :1], digits[0][:, :, 0])
 
 
 def test_lists_with_the_channels_first_name_the_remedy(signals):

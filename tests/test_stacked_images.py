@@ -86,7 +86,10 @@ def test_wide_networks_are_trained_alone_on_a_processor(monkeypatch):
 
 @pytest.mark.parametrize(
     ("parameters", "layer"),
-    [({"augmentation": torch.abs}, "ImageInput"), ({"preprocessing": torch.abs}, "Preprocessing")],
+    [
+        ({"augmentation": torch.abs}, "augmentation"),
+        ({"preprocessing": torch.abs}, "Preprocessing"),
+    ],
 )
 def test_foreign_layers_have_no_stacked_form(parameters, layer):
     estimator, X, y = classifier()
