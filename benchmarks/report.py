@@ -7,16 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from benchmarks.harness import OURS, Result, Row
 
 HEADER = ["work", "by", "median", "least", "measured", "required", ""]
-PACKAGES = [
-    "sknn-basics",
-    "scikit-learn",
-    "torch",
-    "skorch",
-    "keras",
-    "scikeras",
-    "stable-baselines3",
-    "numpy",
-]
+PEERS = ["keras", "scikeras", "stable-baselines3"]
+PACKAGES = ["sknn-basics", "scikit-learn", "torch", "skorch", *PEERS, "numpy"]
 
 INTRODUCTION = """# Benchmarks
 

@@ -28,7 +28,7 @@ is_full = os.environ.get("SKNN_FULL") == "1"
 # Flippers
 # --------
 # One move in ten is followed by a random flip; the best play takes 2.85 moves on average. A table
-# that has made as many moves as the network knows much less.
+# that has played as many games as the network knows much less.
 
 N_MOVES = 12_000 if is_full else 6000
 boards = Flippers(p_flip=0.1, observation="board")

@@ -59,7 +59,8 @@ def test_marks_of_both_players_are_drawn_and_masked_moves_have_no_value():
 
 def test_a_game_is_drawn_into_given_axes(agent):
     axes = plt.subplots(2, 2)[1]
-    display = GameDisplay.from_agent(agent, Flippers(), start=0b011, random_state=0, ax=axes)
+    options = {"start": 0b011, "max_steps": 1, "random_state": 0}
+    display = GameDisplay.from_agent(agent, Flippers(), **options, ax=axes)
     assert display.figure_ is axes[0, 0].figure
     with pytest.raises(ValueError, match="ax must be 4 axes, two rows of 2, got 3"):
         display.plot(plt.subplots(1, 3)[1])
@@ -97,7 +98,7 @@ def test_histograms_have_the_share_of_each_length(agent):
 def test_histograms_of_several_agents_stand_side_by_side(agent):
     display = GameLengthDisplay.from_agents({"a": agent, "b": agent}, Flippers(), n_episodes=20)
     ends = [bar.get_x() + bar.get_width() for bar in display.bars_["a"]]
-    np.testing.assert_allclose(ends, [bar.get_x() for bar in display.bars_["b"]])
+    np.testing.assert_allclose(ends, [bar.get_x() for bar in display.bars_["b"]], atol=1e-12)
     with pytest.raises(ValueError, match="lengths has no games"):
         GameLengthDisplay.from_lengths({"a": []})
 

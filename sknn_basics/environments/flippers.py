@@ -216,11 +216,13 @@ class Flippers(gymnasium.Env):
 
         Raises
         ------
+        RuntimeError
+            If the game is over, or was not started.
         ValueError
             If there is no such tile.
         """
         if self._is_over:
-            raise gymnasium.error.ResetNeeded("The game is over: call reset before step.")
+            raise RuntimeError("The game is over: call reset before step.")
         action = index(action)
         if not 0 <= action < self._n_tiles:
             raise ValueError(f"action must be a tile from 0 to {self._n_tiles - 1}, got {action}.")

@@ -192,11 +192,13 @@ class TicTacToe(gymnasium.Env):
 
         Raises
         ------
+        RuntimeError
+            If the game is over, or was not started.
         ValueError
             If there is no such place.
         """
         if self._is_over:
-            raise gymnasium.error.ResetNeeded("The game is over: call reset before step.")
+            raise RuntimeError("The game is over: call reset before step.")
         action = index(action)
         if not 0 <= action < 9:
             raise ValueError(f"action must be a place from 0 to 8, got {action}.")
