@@ -40,6 +40,12 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         Probability of dropping a unit's output from step to step in training, in the encoder; one
         value, or one a layer.
 
+    learning_rate_init : float or 'auto', default=0.003
+        Initial rate; 'auto' is the solver's own usual rate.
+
+    max_iter : int, default=80
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
     %(parameters)s
     Attributes
     ----------
@@ -108,9 +114,9 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         alpha=0.0001,
         batch_size="auto",
         learning_rate="constant",
-        learning_rate_init=0.001,
+        learning_rate_init=0.003,
         power_t=0.5,
-        max_iter=200,
+        max_iter=80,
         shuffle=True,
         random_state=None,
         tol=1e-4,

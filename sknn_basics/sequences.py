@@ -115,6 +115,8 @@ class SequenceInputs:
 
     def _check_X(self, X, reset: bool):
         is_list = is_list_of_sequences(X)
+        if reset:
+            self._is_list_ = is_list
         if is_list:
             steps, lengths = join_sequences(X, "X")
             X = pad_sequences(check_steps(steps), lengths, np.nan)
@@ -130,6 +132,11 @@ class SequenceInputs:
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
         self._check_shape(X.shape[1:], reset)
         return X
+
+    def _choose_dtype(self, sample_shape: tuple[int, ...], device) -> str:
+        # The longest sequence of a list may be in one fold and not in another.
+        n_steps = np.inf if self._is_list_ else sample_shape[0]
+        return super()._choose_dtype((n_steps, *sample_shape[1:]), device)
 
     def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
         """Learn the shape of sequences, or compare that of their steps with what was learnt."""
