@@ -164,7 +164,8 @@ def test_a_transposed_convolution_undoes_the_size_of_a_convolution(stride, expec
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_padding_gives_the_size_divided_by_the_stride(n, kernel, stride):
-    model = initialized((n, n), filters=1, kernel_size=kernel, strides=stride, downsample=None)
+    options = {"kernel_size": kernel, "strides": stride, "downsample": None, "dtype": "float64"}
+    model = initialized((n, n), filters=1, **options)
     assert model.module_.size == (-(-n // stride),) * 2
     x = model.module_.input(torch.zeros(1, n, n, dtype=torch.float64))
     for name, layer in model.module_.named_children():

@@ -134,7 +134,7 @@ def test_single_precision_stays_what_it_is(digits):
 
 def test_predictions_take_sequences_of_another_length(digits):
     X, y = digits
-    model = classifier().fit(X, y)
+    model = classifier(dtype="float64").fit(X, y)
     alone = [model.predict_proba(x[None, :5])[0] for x in X]
     np.testing.assert_allclose(model.predict_proba(X[:, :5]), alone, atol=1e-12)
 
@@ -142,7 +142,7 @@ def test_predictions_take_sequences_of_another_length(digits):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_sequences_of_several_lengths_are_predicted_as_each_alone(bidirectional, ragged):
     X, y = ragged
-    model = classifier(bidirectional=bidirectional).fit(X, y)
+    model = classifier(bidirectional=bidirectional, dtype="float64").fit(X, y)
     alone = np.concatenate([model.predict_proba([x]) for x in X])
     np.testing.assert_allclose(model.predict_proba(X), alone, atol=1e-12)
 
@@ -414,7 +414,7 @@ def test_states_of_the_last_step_give_the_predictions(digits):
 
 def test_there_are_no_states_behind_the_end(ragged):
     X, y = ragged
-    model = classifier(cell="gru", bidirectional=True).fit(X, y)
+    model = classifier(cell="gru", bidirectional=True, dtype="float64").fit(X, y)
     states = model.states(X)
     assert list(states) == ["layer1_hidden", "layer1_hidden_reverse"]
     for values in states.values():

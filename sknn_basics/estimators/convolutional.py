@@ -165,11 +165,11 @@ class ConvNetEstimator(ImageEstimator):
             "input_noise": self.input_noise,
         }
 
-    def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
+    def _prepare_module(self, X, target, rng, continued: bool) -> None:
         if not continued and self.features is not None:
             self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
         self._reads_bytes_ = X.dtype == np.uint8
-        super()._prepare_module(X, target, rng, continued, incremental)
+        super()._prepare_module(X, target, rng, continued)
 
     def _make_module(self, structure: dict) -> ConvNetwork:
         if structure["features"] is None:

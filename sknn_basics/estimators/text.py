@@ -500,9 +500,6 @@ class TextGenerator(TextInputs, NeuralEstimator):
 
     _draw_weights = RecurrentEstimator._draw_weights
 
-    def _choose_dtype(self, n_samples: int, incremental: bool) -> str:
-        return self.dtype
-
     def _clip_batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":
             return min(100, n_samples)

@@ -94,6 +94,14 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+def count_multiplications(module: nn.Module) -> int:
+    """Count the multiplications a sample of a forward pass.
+
+    A network that uses a weight more than once has an attribute ``n_multiplications``.
+    """
+    return getattr(module, "n_multiplications", None) or count_parameters(module)
+
+
 def _output_shapes(module: nn.Module, example: Tensor) -> dict[str, tuple]:
     shapes, hooks = {}, []
     for name, layer in module.named_modules():

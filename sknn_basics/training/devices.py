@@ -78,6 +78,21 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return found
 
 
+def check_precision(device: torch.device, dtype: str) -> None:
+    """Check that a device computes in a data type.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    if device.type == "mps" and dtype == "float64":
+        raise ValueError(
+            f"device={str(device)!r} has no float64, in which dtype='float64' and solver='lbfgs' "
+            "compute: set device='cpu', or fit anew with dtype='float32' and another solver."
+        )
+
+
 def resolve_device_or_cpu(device: str | torch.device) -> torch.device:
     """Choose the device of a loaded model, the CPU with a warning where there is no other."""
     try:

@@ -13,6 +13,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, norms
+from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.training.batches import (
     ArrayDataset,
     Batches,
@@ -190,11 +191,8 @@ class Net(NeuralNet):
         return 4 * self.parameters_[0].element_size() * self.batch_size * outputs
 
     def n_multiplications(self) -> int:
-        """Count the multiplications a sample of a forward pass.
-
-        A network that uses a weight more than once has an attribute ``n_multiplications``.
-        """
-        return getattr(self.module_, "n_multiplications", None) or self.n_weights()
+        """Count the multiplications a sample of a forward pass."""
+        return count_multiplications(self.module_)
 
     def run_epochs(self, X, y, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""

@@ -174,6 +174,8 @@ class SequenceInputs:
 
     def _check_X(self, X, reset: bool):
         is_list = is_list_of_sequences(X)
+        if reset:
+            self._is_list_ = is_list
         X = X if hasattr(X, "shape") or is_list else to_array(X, "X")
         X = in_layout(X, self.data_format, is_list)
         if is_list:
@@ -193,6 +195,11 @@ class SequenceInputs:
         if reset and self.data_format == "auto" and self.n_steps_out is None:
             warn_of_swapped_axes(X)
         return X
+
+    def _choose_dtype(self, sample_shape: tuple[int, ...], device) -> str:
+        # The longest sequence of a list may be in one fold and not in another.
+        n_steps = np.inf if self._is_list_ else sample_shape[0]
+        return super()._choose_dtype((n_steps, *sample_shape[1:]), device)
 
     def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
         """Learn the shape of sequences, or compare that of their steps with what was learnt."""

@@ -114,13 +114,13 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
         begins anew.
 
-    learning_rate_init : float or 'auto', default=0.001
+    learning_rate_init : float or 'auto', default=0.003
         Initial rate; 'auto' is the solver's own usual rate.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
 
-    max_iter : int, default=200
+    max_iter : int, default=80
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
@@ -334,9 +334,9 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",
         learning_rate: LearningRate = "constant",
-        learning_rate_init: Float | str = 0.001,
+        learning_rate_init: Float | str = 0.003,
         power_t: Float = 0.5,
-        max_iter: Int = 200,
+        max_iter: Int = 80,
         shuffle: bool = True,
         random_state: RandomState = None,
         tol: Float = 1e-4,

@@ -217,8 +217,8 @@ class VariationalMixin:
         # pay for the little that it can gain, and carry nothing.
         return "squared_error"
 
-    def _prepare_module(self, X, target, rng, continued: bool, incremental: bool) -> None:
-        super()._prepare_module(X, target, rng, continued, incremental)
+    def _prepare_module(self, X, target, rng, continued: bool) -> None:
+        super()._prepare_module(X, target, rng, continued)
         if self.loss == "binary_cross_entropy":
             self.noise_variance_ = None
         elif self.noise_variance != "auto":
