@@ -268,7 +268,7 @@ def make_optimiser(
         options = {"alpha": 0.9, "eps": epsilon}
     elif isinstance(solver, str) and "adam" in solver:
         options = {"betas": betas, "eps": epsilon}
-    make = SOLVERS[solver] if isinstance(solver, str) else solver
+    make: Callable = SOLVERS[solver] if isinstance(solver, str) else solver
     if make is torch.optim.LBFGS:
         raise ValueError("solver=torch.optim.LBFGS needs whole samples: use solver='lbfgs'.")
     if isinstance(make, type) and issubclass(make, Optimizer):

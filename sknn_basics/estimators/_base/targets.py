@@ -436,7 +436,8 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         if rows is not None:
             target, weight = target[rows], None if weight is None else weight[rows]
         # To get there by steps of the rate takes longer than to learn all the rest.
-        start = torch.from_numpy(best_constant(*values_of_steps(target, weight), self.loss))
+        values, weights = values_of_steps(target, weight)
+        start = torch.from_numpy(best_constant(values, weights, self.loss))
         self.module_.output.bias.data.copy_(start)
 
     def _decode(self, output) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""Calls as users write them, for mypy: each line that must fail says with which of its errors."""
+
+import numpy as np
+
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    ConvNetClassifier,
+    ConvNetRegressor,
+    Forecaster,
+    MLPClassifier,
+    MLPRegressor,
+    RNNAutoencoder,
+    RNNClassifier,
+    RNNRegressor,
+    TextGenerator,
+    VariationalAutoencoder,
+    VariationalConvAutoencoder,
+)
+
+X, y = np.zeros((4, 2)), np.arange(4)
+
+MLPClassifier((10, 10), "tanh", alpha=0, max_iter=np.int64(3), dropout=[0.1, 0.2]).fit(X, y)
+MLPRegressor("huber", np.array([10]), learning_rate=lambda epoch: 0.1 / (epoch + 1)).predict(X)
+ConvNetClassifier((8, (16, 16)), strides=[[(2, 3)], 1], padding=["same", 0])
+RNNClassifier((8,), "gru", class_weight={0: 1.0, 1: 2.0}).predict_proba(X)
+Forecaster(MLPRegressor(), 12, horizon=3)
+TextGenerator("word", embedding_size=None, vocabulary=["a", "b"])
+Autoencoder((8,), 2, noise="mask").fit_transform(X)
+
+MLPClassifier(hiden_layer_sizes=(10,))  # error: call-arg
+MLPClassifier(max_iter="10")  # error: arg-type
+MLPRegressor(hiden_layer_sizes=(10,))  # error: call-arg
+MLPRegressor(max_iter="10")  # error: arg-type
+ConvNetClassifier(fliters=8)  # error: call-arg
+ConvNetClassifier(max_iter="10")  # error: arg-type
+ConvNetRegressor(fliters=8)  # error: call-arg
+ConvNetRegressor(max_iter="10")  # error: arg-type
+RNNClassifier(cel="gru")  # error: call-arg
+RNNClassifier(max_iter="10")  # error: arg-type
+RNNRegressor(cel="gru")  # error: call-arg
+RNNRegressor(max_iter="10")  # error: arg-type
+TextGenerator(windows=40)  # error: call-arg
+TextGenerator(max_iter="10")  # error: arg-type
+Forecaster(MLPRegressor(), windows=12)  # error: call-arg
+Forecaster(MLPRegressor(), window="12")  # error: arg-type
+Autoencoder(n_component=2)  # error: call-arg
+Autoencoder(max_iter="10")  # error: arg-type
+VariationalAutoencoder(n_component=2)  # error: call-arg
+VariationalAutoencoder(max_iter="10")  # error: arg-type
+ConvAutoencoder(n_component=2)  # error: call-arg
+ConvAutoencoder(max_iter="10")  # error: arg-type
+VariationalConvAutoencoder(n_component=2)  # error: call-arg
+VariationalConvAutoencoder(max_iter="10")  # error: arg-type
+RNNAutoencoder(n_component=2)  # error: call-arg
+RNNAutoencoder(max_iter="10")  # error: arg-type
