@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from sknn_basics import architectures, inspection, parallel
+from sknn_basics import agents, architectures, inspection, parallel
 from sknn_basics.autoencoder import Autoencoder
 from sknn_basics.conv_autoencoder import ConvAutoencoder, VariationalConvAutoencoder
 from sknn_basics.convnet import ConvNetClassifier, ConvNetRegressor
@@ -30,6 +30,7 @@ __all__ = [
     "TextGenerator",
     "VariationalAutoencoder",
     "VariationalConvAutoencoder",
+    "agents",
     "architectures",
     "from_json",
     "inspection",
