@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from sknn_basics import architectures, inspection, parallel
+from sknn_basics import agents, architectures, inspection, parallel
 from sknn_basics.estimators._base.saving import from_json
 from sknn_basics.estimators.autoencoders.convolutional import (
     ConvAutoencoder,
@@ -33,6 +33,7 @@ __all__ = [
     "TextGenerator",
     "VariationalAutoencoder",
     "VariationalConvAutoencoder",
+    "agents",
     "architectures",
     "from_json",
     "inspection",

@@ -24,7 +24,9 @@ def test_gymnasium_and_stable_baselines_find_no_fault(name, observation):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env)
-        checks = pytest.importorskip("stable_baselines3.common.env_checker", reason="no SB3")
+        checks = pytest.importorskip(
+            "stable_baselines3.common.env_checker", reason="stable-baselines3 is not installed"
+        )
         checks.check_env(env)
 
 
@@ -40,6 +42,15 @@ def test_the_same_seed_is_the_same_game(name):
 
     options = {"p_flip": 0.5} if "Flippers" in name else {}
     assert play(gymnasium.make(name, **options)) == play(gymnasium.make(name, **options))
+
+
+def test_stable_baselines_trains_on_flippers():
+    library = pytest.importorskip("stable_baselines3", reason="stable-baselines3 is not installed")
+    env = Flippers(observation="board")
+    model = library.DQN("MlpPolicy", env, learning_starts=50, seed=0, device="cpu").learn(200)
+    assert model._n_updates >= 30
+    action, _ = model.predict(env.reset(seed=0)[0], deterministic=True)
+    assert 0 <= action < 9
 
 
 # Flippers.
