@@ -175,6 +175,7 @@ VALUES = {
     "nesterovs_momentum": [True, False],
     "noise": [None, "gaussian", "mask"],
     "noise_amount": [0.2, 0.0],
+    "noise_variance": ["auto", 0.5],
     "normalization": [None, "layer", "batch"],
     "out_activation": ["auto", "logistic", "identity"],
     "padding": ["same", "valid", 1, ["same", 2]],
@@ -328,7 +329,12 @@ FAMILIES = {
     "ConvNetRegressor": regressor(ConvNetRegressor, data(IMAGES, NUMBERS), CONV),
     "RNNClassifier": classifier(RNNClassifier, data(SEQUENCES, LABELS), DENSE, **NO_FRAMES),
     "RNNClassifier of steps": classifier(
-        RNNClassifier, data(SEQUENCES, LABELS_OF_STEPS), DENSE, **NO_FRAMES, scoring=[None, "loss"]
+        RNNClassifier,
+        data(SEQUENCES, LABELS_OF_STEPS),
+        DENSE,
+        **NO_FRAMES,
+        scoring=[None, "loss"],
+        data_format=["auto"],
     ),
     "RNNClassifier of frames": classifier(
         RNNClassifier, data(FRAMES, LABELS), {**DENSE, "filters": 2}, **OF_FRAMES
@@ -462,8 +468,13 @@ class Case:
 RANDOM = ("dropout", "hidden_dropout", "recurrent_dropout", "input_noise", "noise", "augmentation")
 
 
+def network(model):
+    """Give what has the parameters of a network: the model, or what a forecaster is made of."""
+    return getattr(model, "estimator", model)
+
+
 def draws_at_random(model) -> bool:
-    options = getattr(model, "estimator", model).get_params()
+    options = network(model).get_params()
     return hasattr(model, "sample") or any(np.any(options.get(name)) for name in RANDOM)
 
 
@@ -547,8 +558,11 @@ def begin_with_weights_of(model, case):
 
 
 def assert_goes_on(case, model, earlier, reference):
-    assert len(model.loss_curve_) == len(earlier.loss_curve_) + model.n_iter_
-    if shuffles_batches(model):
+    # It goes on, or begins anew with another loss.
+    lengths = model.n_iter_, len(earlier.loss_curve_) + model.n_iter_
+    assert len(model.loss_curve_) in lengths
+    # 'auto' remains what it was.
+    if shuffles_batches(model) or model.out_activation_ != reference.out_activation_:
         return
     if watched(model) == watched(earlier):
         if model.early_stopping and model.solver != "lbfgs":
@@ -667,9 +681,14 @@ def refused_fit(case):
 def validated(case):
     """Validation data are read, and not learnt from."""
     model = case.fit_validated(case.before)
-    if not model.early_stopping:
+    if not network(model).early_stopping:
         case.assert_same(model, case.fit(case.before))
-        return
+    elif case.own.estimator is not forecaster:
+        assert_goes_on_without_scores(case)
+
+
+def assert_goes_on_without_scores(case):
+    """Check that scores that are not defined do not end a training, and are told."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = case.fit_validated({**case.before, "max_iter": 5, "n_iter_no_change": 1})
