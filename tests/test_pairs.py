@@ -13,18 +13,19 @@ import inspect
 import os
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from joblib import Parallel, delayed, parallel_config
 from sklearn.exceptions import ConvergenceWarning
@@ -165,7 +166,7 @@ VALUES = {
     "max_fun": [15000, 2],
     "max_iter": [3, 1, 2],
     "max_norm": [None, 0.5],
-    "max_tokens": [None, 5],
+    "max_tokens": [None, 20],
     "merge_mode": ["concat", "sum", "average", "product"],
     "momentum": [0.9, 0.0, 0, 1.0],
     "n_components": [2, 3],
@@ -174,6 +175,7 @@ VALUES = {
     "nesterovs_momentum": [True, False],
     "noise": [None, "gaussian", "mask"],
     "noise_amount": [0.2, 0.0],
+    "noise_variance": ["auto", 0.5],
     "normalization": [None, "layer", "batch"],
     "out_activation": ["auto", "logistic", "identity"],
     "padding": ["same", "valid", 1, ["same", 2]],
@@ -198,7 +200,7 @@ VALUES = {
     "unknown_token": ["auto", "?"],
     "validation_fraction": [0.1, 0.5],
     "verbose": [False, True],
-    "vocabulary": [None, [*"abcefst d"]],
+    "vocabulary": [None, [*" abcdefst"]],
     "warm_start": [False],  # The actions say when.
     "weight_init": ["auto", "he_normal", "orthogonal", nn.init.xavier_uniform_],
     "window": [4, 6],
@@ -280,7 +282,7 @@ class Family:
         """List the parameters that have several values."""
         return [name for name in self.make({}).get_params() if len(self.values_of(name)) > 1]
 
-    def needs(self, names: tuple[str, ...]) -> dict:
+    def needs(self, names: list[str]) -> dict:
         """Collect what parameters need to have an effect."""
         found = {}
         for name in names:
@@ -327,7 +329,12 @@ FAMILIES = {
     "ConvNetRegressor": regressor(ConvNetRegressor, data(IMAGES, NUMBERS), CONV),
     "RNNClassifier": classifier(RNNClassifier, data(SEQUENCES, LABELS), DENSE, **NO_FRAMES),
     "RNNClassifier of steps": classifier(
-        RNNClassifier, data(SEQUENCES, LABELS_OF_STEPS), DENSE, **NO_FRAMES, scoring=[None, "loss"]
+        RNNClassifier,
+        data(SEQUENCES, LABELS_OF_STEPS),
+        DENSE,
+        **NO_FRAMES,
+        scoring=[None, "loss"],
+        data_format=["auto"],
     ),
     "RNNClassifier of frames": classifier(
         RNNClassifier, data(FRAMES, LABELS), {**DENSE, "filters": 2}, **OF_FRAMES
@@ -461,8 +468,13 @@ class Case:
 RANDOM = ("dropout", "hidden_dropout", "recurrent_dropout", "input_noise", "noise", "augmentation")
 
 
+def network(model):
+    """Give what has the parameters of a network: the model, or what a forecaster is made of."""
+    return getattr(model, "estimator", model)
+
+
 def draws_at_random(model) -> bool:
-    options = getattr(model, "estimator", model).get_params()
+    options = network(model).get_params()
     return hasattr(model, "sample") or any(np.any(options.get(name)) for name in RANDOM)
 
 
@@ -521,11 +533,7 @@ def warm_fit(case):
     """A warm start is a new fit that begins with the weights of the last one."""
     model = case.fit_validated(case.before)
     expected, earlier = case.outputs(model), deepcopy(model)
-    start = {**case.after, "init_from": model, "init_layers": "*"}
-    try:
-        reference = case.fit_validated(start)
-    except (ValueError, Refused):
-        reference = None
+    reference = begin_with_weights_of(model, case)
     model.set_params(**case.own.resolved(case.after), warm_start=True)
     try:
         model.fit(case.own.data.X, case.own.data.y, **case.validation())
@@ -539,9 +547,22 @@ def warm_fit(case):
     assert_goes_on(case, model, earlier, reference)
 
 
+def begin_with_weights_of(model, case):
+    """Fit a new estimator from all weights of another; return None where they do not fit."""
+    start = {**case.after, "init_from": model, "init_layers": "*"}
+    with suppress(ValueError, Refused):
+        reference = case.fit_validated(start)
+        if reference.module_.state_dict().keys() == model.module_.state_dict().keys():
+            return reference
+    return None
+
+
 def assert_goes_on(case, model, earlier, reference):
-    assert len(model.loss_curve_) == len(earlier.loss_curve_) + model.n_iter_
-    if shuffles_batches(model):
+    # It goes on, or begins anew with another loss.
+    lengths = model.n_iter_, len(earlier.loss_curve_) + model.n_iter_
+    assert len(model.loss_curve_) in lengths
+    # 'auto' remains what it was.
+    if shuffles_batches(model) or model.out_activation_ != reference.out_activation_:
         return
     if watched(model) == watched(earlier):
         if model.early_stopping and model.solver != "lbfgs":
@@ -636,7 +657,8 @@ def saved_as_json(case):
     if keeps_best or model.learning_rate in CARRIED or model.n_iter_ != loaded.n_iter_:
         return
     case.assert_same(loaded, model)
-    case.assert_same_epoch(loaded, model)
+    if model.learning_rate == "constant":
+        case.assert_same_epoch(loaded, model)
 
 
 @action()
@@ -659,9 +681,14 @@ def refused_fit(case):
 def validated(case):
     """Validation data are read, and not learnt from."""
     model = case.fit_validated(case.before)
-    if not model.early_stopping:
+    if not network(model).early_stopping:
         case.assert_same(model, case.fit(case.before))
-        return
+    elif case.own.estimator is not forecaster:
+        assert_goes_on_without_scores(case)
+
+
+def assert_goes_on_without_scores(case):
+    """Check that scores that are not defined do not end a training, and are told."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = case.fit_validated({**case.before, "max_iter": 5, "n_iter_no_change": 1})
@@ -720,25 +747,25 @@ def stacked(case):
 
 
 def case_of(number: int) -> Case:
-    """Read the digits of a number as the choices of a case.
+    """Draw a case.
 
-    Of several draws, hypothesis likes to copy one over another, which here gives the same again.
-    Values are the leading digits, and the first of them the usual: smaller is simpler.
+    Left to itself, hypothesis prefers the first of several values, and copies one draw over
+    another: a fourth of its cases are new.
     """
-
-    def choose(options: list):
-        nonlocal number
-        number, digit = divmod(number, len(options))
-        return options[digit]
-
-    family = choose(list(FAMILIES))
+    rng = Random(number)
+    family = rng.choice(list(FAMILIES))
     own = FAMILIES[family]
-    action = choose([name for name, (_, fits) in ACTIONS.items() if fits(own)])
-    first = choose(own.drawn())
-    second = choose([name for name in own.drawn() if name != first])
-    names = first, second
-    before, after = ({name: choose(own.values_of(name)) for name in names} for _ in range(2))
+    action = rng.choice([name for name, (_, fits) in ACTIONS.items() if fits(own)])
+    names = rng.sample(own.drawn(), 2)
+    before, after = ({name: rng.choice(own.values_of(name)) for name in names} for _ in range(2))
     return Case(family, action, {**own.needs(names), **before}, {**own.needs(names), **after})
+
+
+def simplified(case: Case) -> Iterator[Case]:
+    """Give each of the parameters its first value, the usual one."""
+    for name in case.before:
+        usual = {name: case.own.values_of(name)[0]}
+        yield replace(case, before={**case.before, **usual}, after={**case.after, **usual})
 
 
 def check(case: Case) -> None:
@@ -748,14 +775,21 @@ def check(case: Case) -> None:
 
 @given(st.integers(0, 2**32 - 1).map(case_of))
 @settings(
-    max_examples=int(N_EXAMPLES or 600),
+    max_examples=int(N_EXAMPLES or 400),
     derandomize=N_EXAMPLES is None,
     database=None,
     deadline=None,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 def test_any_two_parameters_work_together(case):
-    check(case)
+    try:
+        check(case)
+    except Exception:
+        for simpler in simplified(case):
+            note(f"Fails with less: {simpler}")
+            check(simpler)
+        raise
 
 
 @pytest.mark.parametrize("family", FAMILIES)
