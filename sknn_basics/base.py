@@ -518,13 +518,15 @@ class NeuralEstimator(
     def _start_net(self, net: Net, continued: bool, incremental: bool) -> None:
         """Initialise a net; one that continues takes over the history, and the optimiser too
         if it is incremental."""
+        make_new = net.optimizer
         if continued and incremental and self.net_.trains_the_same():
             optimiser = self.net_.optimizer_
             net.optimizer = lambda parameters, lr: optimiser
         net.initialize()
+        net.optimizer = make_new
         if continued:
             net.continue_history(self.net_)
-        self.net_ = net
+        self.net_, self._as_fitted_ = net, self._plain_parameters()
 
     def _read_results(self, net: Net, n_samples: int) -> None:
         """Set the fitted attributes from what the net has learnt."""
