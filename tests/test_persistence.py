@@ -20,7 +20,22 @@ from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback, Checkpoint, LoadInitState
 
 import sknn_basics
-from sknn_basics import MLPClassifier, MLPRegressor, from_json
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    ConvNetClassifier,
+    ConvNetRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    RNNAutoencoder,
+    RNNClassifier,
+    RNNRegressor,
+    TextGenerator,
+    VariationalAutoencoder,
+    VariationalConvAutoencoder,
+    architectures,
+    from_json,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -68,6 +83,86 @@ OPTIONS = {"hidden_layer_sizes": (20, 10), "max_iter": 3, "random_state": 0}
 
 def make(mode="plain", **options):
     return MLPClassifier(**{**OPTIONS, **MODES[mode], **options})
+
+
+# Of each family: an estimator, its data from images and labels, and what it predicts.
+SMALL = {"max_iter": 2, "random_state": 0}
+FAMILIES = {
+    "MLPClassifier": (MLPClassifier((6,), **SMALL), lambda X, y: (X, y)),
+    "labels": (MLPClassifier((6,), **SMALL), lambda X, y: (X, np.eye(10, dtype=int)[y])),
+    "probabilities": (
+        MLPClassifier((6,), loss="cross_entropy", label_smoothing=0.1, **SMALL),
+        lambda X, y: (X, np.eye(10)[y]),
+    ),
+    "MLPRegressor": (MLPRegressor(hidden_layer_sizes=(6,), **SMALL), lambda X, y: (X, X[:, :2])),
+    "counts": (MLPRegressor("poisson", (6,), **SMALL), lambda X, y: (X, y)),
+    "ConvNetClassifier": (
+        ConvNetClassifier(((3, 4), 4), (5,), kernel_size=((3, 5), 3), **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8), y),
+    ),
+    "ConvNetRegressor": (
+        ConvNetRegressor(filters=(3,), padding=(1,), hidden_layer_sizes=(5,), **SMALL),
+        lambda X, y: (X, y),
+    ),
+    "RNNClassifier": (
+        RNNClassifier((4,), bidirectional=True, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8), y),
+    ),
+    "steps": (
+        RNNClassifier((4,), class_weight={0: 1.0, 1: 2.0}, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8), (X.reshape(-1, 8, 8).sum(2) > 3).astype(int)),
+    ),
+    "frames": (
+        RNNClassifier((4,), filters=(2,), **SMALL),
+        lambda X, y: (np.stack(2 * [X.reshape(-1, 8, 8)], axis=1), y),
+    ),
+    "stateful": (
+        RNNClassifier((4,), stateful=True, batch_size=30, shuffle=False, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8), y),
+    ),
+    "RNNRegressor": (
+        RNNRegressor(hidden_layer_sizes=(4,), **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8), X[:, :2]),
+    ),
+    "Autoencoder": (
+        Autoencoder((6,), 3, noise="gaussian", sparsity=0.1, **SMALL),
+        lambda X, y: (X,),
+    ),
+    "VariationalAutoencoder": (
+        VariationalAutoencoder((6,), n_components=3, beta=2.0, **SMALL),
+        lambda X, y: (X,),
+    ),
+    "ConvAutoencoder": (
+        ConvAutoencoder((3, 4), 3, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8),),
+    ),
+    "VariationalConvAutoencoder": (
+        VariationalConvAutoencoder((3, 4), n_components=3, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8),),
+    ),
+    "RNNAutoencoder": (RNNAutoencoder((4,), 3, **SMALL), lambda X, y: (X.reshape(-1, 8, 8),)),
+    "TextGenerator": (
+        TextGenerator(hidden_layer_sizes=(4,), window=9, **SMALL),
+        lambda X, y: ("the quick brown fox jumps over the lazy dog. " * 5,),
+    ),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def fitted(request, digits):
+    """Fitted estimator of a family, and its data."""
+    estimator, make_data = FAMILIES[request.param]
+    data = make_data(*(array[:120] for array in digits))
+    return clone(estimator).fit(*data), data
+
+
+def outputs(model, data) -> np.ndarray:
+    if isinstance(model, TextGenerator):
+        return model.predict_proba([data[0][:20]])
+    name = next(n for n in ("predict_proba", "predict", "transform") if hasattr(model, n))
+    if getattr(model, "stateful", False):
+        model.reset_states()
+    return getattr(model, name)(data[0])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -226,6 +321,169 @@ def test_a_callback_keeps_its_state_when_loaded(way, iris, tmp_path):
     assert WAYS[way](model, tmp_path).callbacks[0].n_epochs_ == 3
 
 
+@pytest.mark.parametrize("way", ["pickle", "deepcopy", "cloudpickle"])
+def test_a_net_that_went_on_is_picklable_and_goes_on(way, digits):
+    X, y = digits
+    model = make(solver="sgd", momentum=0.9, max_norm=1.0)
+    for _ in range(3):
+        model.partial_fit(X, y, classes=range(10))
+    net = WAYS[way](model.net_, None)
+    before = [weight.detach().clone() for weight in net.module_.parameters()]
+    np.testing.assert_array_equal(net.predict_proba(X), model.predict_proba(X))
+    for own in (net, model.net_):
+        own.partial_fit(X, y)
+    for a, b, c in zip(net.module_.parameters(), model.net_.module_.parameters(), before):
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+
+
+def test_the_net_of_each_family_is_picklable_after_all_ways_to_go_on(fitted):
+    model, data = fitted
+    for _ in range(2):
+        model.partial_fit(*data)
+        pickle.loads(pickle.dumps(model.net_))
+    model.set_params(warm_start=True).fit(*data)
+    net = pickle.loads(pickle.dumps(model.net_))
+    for own, other in zip(net.parameters_, model.net_.parameters_, strict=True):
+        assert torch.equal(own, other)
+    assert net.trains_the_same()
+
+
+@pytest.mark.parametrize("solver", ["adam", "adamw"])
+def test_a_net_is_saved_with_one_copy_of_its_weights(solver, iris):
+    model = make(solver=solver, hidden_layer_sizes=(200, 200)).partial_fit(*iris, classes=range(3))
+    # Weights, and two moments, in single precision.
+    assert len(pickle.dumps(model.net_)) < 3 * 4 * model.n_parameters_ + 30_000
+
+
+# What is changed after a fit.
+
+CHANGES = {
+    "loss": [
+        *("squared_error", "absolute_error", "huber", "poisson", "log_loss", "cross_entropy"),
+        *("auto", "binary_cross_entropy"),
+    ],
+    "out_activation": ["identity", "logistic"],
+    "solver": ["lbfgs", "sgd", torch.optim.SGD],
+    "dtype": ["float64", "float32"],
+    "hidden_layer_sizes": [(3, 3), 2],
+    "class_weight": [None, "balanced"],
+    **{name: [0.0, 0.5] for name in ("alpha", "sparsity", "beta", "label_smoothing", "dropout")},
+    **{name: [1.0, None] for name in ("clip_grad_norm", "max_norm")},
+    **{name: [None, 7] for name in ("filters", "n_components", "n_steps_out", "batch_size")},
+    **{name: [True, False] for name in ("stateful", "shuffle", "compile", "bidirectional")},
+    "callbacks": [None, [CountEpochs()]],
+}
+
+
+def test_a_model_whose_parameters_were_changed_loads_as_it_was_fitted(fitted):
+    model, data = fitted
+    expected = outputs(model, data)
+    changes = [(k, value) for k in CHANGES if k in model.get_params() for value in CHANGES[k]]
+    for name, value in changes:
+        changed = copy.deepcopy(model).set_params(**{name: value})
+        # Twice, as what a loaded model was fitted with is known too.
+        loaded = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(changed))))
+        assert getattr(loaded, name) == value or name == "callbacks"
+        np.testing.assert_array_equal(outputs(loaded, data), expected)
+        assert describe_loss(loaded.net_.criterion_) == describe_loss(model.net_.criterion_)
+
+
+def describe_loss(loss) -> tuple:
+    options = {name: value for name, value in vars(loss).items() if name[0] != "_"}
+    return type(loss), options, [describe_loss(child) for child in loss.children()]
+
+
+def test_architecture_of_a_model_whose_loss_was_changed_is_that_of_the_fit(digits, tmp_path):
+    X, _ = digits
+    model = Autoencoder((6,), 3, **SMALL).fit(X).set_params(loss="squared_error", sparsity=0.1)
+    model.save_weights(tmp_path / "weights.npz")
+    rebuilt = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
+    assert rebuilt.loss == "squared_error"
+    np.testing.assert_array_equal(rebuilt.transform(X), model.transform(X))
+    assert describe_loss(rebuilt.net_.criterion_) == describe_loss(model.net_.criterion_)
+
+
+def test_a_model_of_an_unknown_kind_of_device_loads_on_the_cpu(iris):
+    X, _ = iris
+    model = make().fit(*iris)
+    expected = model.predict_proba(X)
+    with pytest.warns(UserWarning, match="No device '7' here"):
+        loaded = pickle.loads(pickle.dumps(model.set_params(device=7)))
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+
+
+# Modules as parameters.
+
+
+def backbone(n_filters=32) -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, n_filters, 3),
+        torch.nn.BatchNorm2d(n_filters),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(n_filters, n_filters, 3),
+    )
+
+
+def with_backbone(**parameters):
+    fixed = {"hidden_layer_sizes": (), "frozen_layers": "features*", "solver": "sgd", **SMALL}
+    return ConvNetClassifier(**{"features": backbone(), **fixed, **parameters})
+
+
+@pytest.mark.parametrize("frozen_layers", ["features*", None])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_with_a_module_goes_on_the_same_when_loaded(way, frozen_layers, digits, tmp_path):
+    X, y = digits[0][:200].reshape(-1, 8, 8), digits[1][:200]
+    scaling = torch.nn.Sequential(torch.nn.BatchNorm2d(1))
+    model = with_backbone(frozen_layers=frozen_layers, preprocessing=scaling).fit(X, y)
+    loaded = WAYS[way](model, tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    for own in (model, loaded):
+        own.set_params(warm_start=True).fit(X, y)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    # What was given stays as it was: a new fit begins there.
+    np.testing.assert_array_equal(
+        loaded.set_params(warm_start=False).fit(X, y).predict_proba(X),
+        clone(model).set_params(warm_start=False).fit(X, y).predict_proba(X),
+    )
+
+
+def test_a_frozen_module_is_saved_once(digits):
+    X, y = digits[0][:50], digits[1][:50]
+    model = with_backbone(features=backbone(200)).fit(X, y)
+    size = 4 * sum(p.numel() for p in model.features.parameters())
+    assert size < len(pickle.dumps(model)) - 3 * 4 * len(model.module_.output.weight) < 1.3 * size
+
+
+def test_a_module_is_restored_with_its_types_and_shared_tensors():
+    module = backbone().to(torch.bfloat16)
+    module[0].weight.requires_grad_(False)
+    module.add_module("4", torch.nn.Conv2d(32, 32, 3))
+    module[4].weight = module[3].weight
+    module[1].register_buffer("hidden", torch.arange(3), persistent=False)
+    loaded = pickle.loads(pickle.dumps(with_backbone(features=module))).features
+    assert loaded[4].weight is loaded[3].weight
+    assert loaded.state_dict().keys() == module.state_dict().keys()
+    assert torch.equal(loaded[1].hidden, torch.arange(3))
+    for a, b in zip(loaded.parameters(), module.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert (a.dtype, a.requires_grad) == (b.dtype, b.requires_grad)
+
+
+def test_skops_needs_to_trust_a_modules_own_classes(digits):
+    model = with_backbone().fit(digits[0][:50], digits[1][:50])
+    untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    assert untrusted == [
+        "sknn_basics.convnet.ConvNetClassifier",
+        "sknn_basics.training.saving.SavedModule",
+        "torch.nn.modules.activation.ReLU",
+        "torch.nn.modules.batchnorm.BatchNorm2d",
+        "torch.nn.modules.container.Sequential",
+        "torch.nn.modules.conv.Conv2d",
+    ]
+
+
 # What is in the file.
 
 PLAIN = (type(None), bool, int, float, str)
@@ -284,12 +542,29 @@ def test_a_model_of_another_major_version_warns_and_predicts(iris):
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize("minor", [MINOR, MINOR + 1, MINOR + 10])
-def test_a_model_of_another_minor_version_loads_silently(minor, iris):
-    state = {**make().fit(*iris).__getstate__(), "_sknn_basics_version": f"{MAJOR}.{minor}.0"}
+@pytest.mark.parametrize(
+    ("saved", "loading"),
+    [("1.2.3", "1.0.0"), ("1.0.0", "1.12.0.dev0"), ("2.0", "2.1.5"), ("0.3.1", "0.3.0")],
+)
+def test_a_model_of_another_minor_version_loads_silently(saved, loading, iris, monkeypatch):
+    state = {**make().fit(*iris).__getstate__(), "_sknn_basics_version": saved}
+    monkeypatch.setattr(sknn_basics, "__version__", loading)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert restore(state).n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    ("saved", "loading"), [("0.9.0", "0.1.0"), ("0.1.0", "0.2.0.dev0"), ("0.9", "1.0")]
+)
+def test_below_one_a_minor_version_breaks(saved, loading, iris, digits, monkeypatch):
+    state = {**make().fit(*iris).__getstate__(), "_sknn_basics_version": saved}
+    decoder = Autoencoder((6,), 3, **SMALL).fit(digits[0][:50]).extract_decoder()
+    monkeypatch.setattr(sknn_basics, "__version__", loading)
+    with pytest.warns(UserWarning, match=f"MLPClassifier was saved by version {saved}"):
+        restore(state)
+    with pytest.warns(UserWarning, match=f"Decoder was saved by version {saved}"):
+        decoder.__setstate__({**decoder.__getstate__(), "sknn_basics_version": saved})
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
@@ -319,6 +594,58 @@ def test_architecture_and_weights_make_the_same_regressor(diabetes, tmp_path):
     model.save_weights(str(tmp_path / "weights.npz"))
     rebuilt = from_json(model.to_json()).load_weights(str(tmp_path / "weights.npz"))
     np.testing.assert_array_equal(rebuilt.predict(X), model.predict(X))
+
+
+def through_text(model, folder):
+    model.save_weights(folder / "weights.npz")
+    return from_json(model.to_json()).load_weights(folder / "weights.npz")
+
+
+def test_each_family_goes_on_from_text_and_weights(fitted, tmp_path):
+    model, data = fitted
+    rebuilt = through_text(model, tmp_path)
+    np.testing.assert_array_equal(outputs(rebuilt, data), outputs(model, data))
+    assert repr(rebuilt) == repr(model)
+    assert rebuilt.get_params() == model.get_params()
+    for own in (model, rebuilt):
+        own.set_params(warm_start=True).fit(*data)
+    np.testing.assert_allclose(outputs(rebuilt, data), outputs(model, data), rtol=1e-5)
+    before = outputs(rebuilt, data)
+    assert np.abs(outputs(rebuilt.partial_fit(*data), data) - before).max() > 0
+
+
+ARCHITECTURES = {
+    name: dict(value)
+    for name, value in vars(architectures).items()
+    if name in architectures.__all__ and not callable(value)
+}
+ARCHITECTURES["vgg16"] = architectures.vgg16(width=1 / 64)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_each_architecture_goes_on_from_text_and_weights(name, digits, tmp_path):
+    parameters = {**ARCHITECTURES[name], "max_iter": 1, "batch_size": 10, "random_state": 0}
+    images, y = digits[0][:20].reshape(-1, 8, 8), digits[1][:20]
+    data = (images, y)
+    if "n_components" in parameters:
+        model, data = ConvAutoencoder(**parameters), (images,)
+    elif name == "vgg16":
+        data = (np.zeros((20, 32, 32, 3), dtype=np.uint8), y)
+        model = ConvNetClassifier(**parameters)
+    else:
+        model = ConvNetClassifier(**parameters)
+    rebuilt = through_text(model.fit(*data), tmp_path)
+    for own in (model, rebuilt):
+        own.set_params(warm_start=True).fit(*data)
+    np.testing.assert_allclose(outputs(rebuilt, data), outputs(model, data), rtol=1e-3, atol=1e-5)
+    rebuilt.partial_fit(*data)
+
+
+def test_tuples_and_lists_survive_text():
+    value = {"blocks": [(1, (2, [3])), ()], (1, 2): None}
+    model = from_json(make(class_weight=value).to_json())
+    assert model.class_weight == value
+    assert model.hidden_layer_sizes == (20, 10)
 
 
 @pytest.mark.parametrize("labels", [["x", "y", "z"], [False, True, True], [1.0, 2.0, 3.0]])

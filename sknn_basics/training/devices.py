@@ -70,7 +70,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).split("\n")[0].split(". ")[0]
         raise ValueError(f"device={str(device)!r} cannot be used here: {reason}.") from error
     if found.type == "meta":

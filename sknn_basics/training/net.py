@@ -36,6 +36,13 @@ from sknn_basics.training.transfer import frozen_statistics
 TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 
 
+# Attributes of a net that are, or hold, parts of its network or its loss.
+PARTS_OF_NETWORK = (
+    *("module", "criterion", "parameters_", "trainable_", "decayed_", "constrained_"),
+    "frozen_statistics_",
+)
+
+
 class Records(History):
     """skorch's history, which does not copy all epochs to read or write the last one."""
 
@@ -118,9 +125,14 @@ class Net(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def initialize_optimizer(self, triggered_directly=None):
+        self.list_parameters()
+        self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
+        return self
+
+    def list_parameters(self) -> None:
+        """Sort the network's parameters by what is done with them."""
         self.parameters_ = list(self.module_.parameters())
         self.trainable_ = [p for p in self.parameters_ if p.requires_grad]
-        self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
         self.decayed_ = [p for p in self.trainable_ if p.dim() > 1]
         self.constrained_ = [
             layer
@@ -128,7 +140,18 @@ class Net(NeuralNet):
             if getattr(layer, "max_norm", None) is not None and layer.weight.requires_grad
         ]
         self.frozen_statistics_ = frozen_statistics(self.module_)
-        return self
+
+    def __getstate__(self) -> dict:
+        # skorch saves network and optimiser apart from all else, which would be a second copy.
+        state = super().__getstate__()
+        is_initialized = "module_" in vars(self)
+        return {k: v for k, v in state.items() if not (is_initialized and k in PARTS_OF_NETWORK)}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        if "module_" in vars(self):
+            self.module, self.criterion = self.module_, self.criterion_
+            self.list_parameters()
 
     def trains_the_same(self) -> bool:
         """Tell whether the optimiser still holds what is to be trained."""

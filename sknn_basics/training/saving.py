@@ -1,6 +1,7 @@
 """Networks and optimisers as NumPy arrays, and files that never end half-written."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -10,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
+
+from sknn_basics.modules.stacked_linear import below
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -38,6 +42,80 @@ def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(_as_tensor(arrays[name]))
+
+
+class SavedModule:
+    """A module that is given as a parameter, with arrays in place of its tensors.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What to save.
+    fitted : dict of str to ndarray
+        Weights, by the names that they have in the module, that are saved elsewhere: those of a
+        frozen part of a network are the same, and are not saved again.
+
+    Attributes
+    ----------
+    skeleton : nn.Module
+        Copy of the module without tensors.
+    tensors : list of (list of str, ndarray or None, str, bool)
+        Of each tensor: its names, values (None where `fitted` has them) and data type, and whether
+        it has a gradient, if it is a parameter, else None.
+    """
+
+    def __init__(self, module: nn.Module, fitted: dict[str, np.ndarray]):
+        names, found = defaultdict(list), {}
+        for kind in (module.named_parameters, module.named_buffers):
+            for name, tensor in kind(remove_duplicate=False):
+                names[id(tensor)].append(name)
+                found[id(tensor)] = tensor
+        self.skeleton = deepcopy(module, dict.fromkeys(found))
+        self.tensors = []
+        for key, tensor in found.items():
+            # NumPy has no numbers of 16 bits with the range of 32.
+            plain = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+            values, own = plain.numpy(force=True), fitted.get(names[key][0])
+            is_saved = own is not None and np.array_equal(own.astype(values.dtype), values)
+            has_gradient = tensor.requires_grad if isinstance(tensor, nn.Parameter) else None
+            values = None if is_saved else values.copy()
+            self.tensors.append([names[key], values, str(tensor.dtype)[6:], has_gradient])
+
+    def restore(self, fitted: dict[str, np.ndarray]) -> nn.Module:
+        """Make the module anew, on the CPU."""
+        module = deepcopy(self.skeleton)  # A copy of an estimator has a module of its own.
+        for names, values, dtype, has_gradient in self.tensors:
+            values = fitted[names[0]] if values is None else values
+            tensor = _as_tensor(values).to(getattr(torch, dtype), copy=True)
+            if has_gradient is not None:
+                tensor = nn.Parameter(tensor, has_gradient)
+            for name in names:
+                path, _, own_name = name.rpartition(".")
+                setattr(module.get_submodule(path), own_name, tensor)
+        return module
+
+
+def pack_modules(values: dict, fitted: dict[str, np.ndarray], packed: dict) -> dict:
+    """Put a `SavedModule` in place of each module; `packed` has those that were made already."""
+    modules = {k: v for k, v in values.items() if isinstance(v, nn.Module) and not has_lazy(v)}
+    for name, module in modules.items():
+        if id(module) not in packed:
+            packed[id(module)] = SavedModule(module, below(name, fitted))
+    return {**values, **{name: packed[id(module)] for name, module in modules.items()}}
+
+
+def unpack_modules(values: dict, fitted: dict[str, np.ndarray], unpacked: dict) -> dict:
+    """Put the modules back that `pack_modules` has saved."""
+    saved = {name: value for name, value in values.items() if isinstance(value, SavedModule)}
+    for name, value in saved.items():
+        if id(value) not in unpacked:
+            unpacked[id(value)] = value.restore(below(name, fitted))
+    return {**values, **{name: unpacked[id(value)] for name, value in saved.items()}}
+
+
+def has_lazy(module: nn.Module) -> bool:
+    """Tell whether a module has tensors whose shapes are not known yet."""
+    return any(map(is_lazy, chain(module.parameters(), module.buffers())))
 
 
 def copy_into(parameters: list[nn.Parameter], arrays: list[np.ndarray], name: str) -> None:

@@ -376,6 +376,7 @@ class NeuralEstimator(
         if continued:
             net.continue_history(self.net_, *forgotten)
         self.net_, n_known = net, len(net.history)
+        self._as_fitted_ = self._plain_parameters()
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
         self._read_results(net, len(train), n_known)
@@ -631,7 +632,7 @@ class NeuralEstimator(
 
     def _start_net(self, net: Net, continued: bool, had_optimiser: dict | None) -> None:
         """Initialise a net, with the optimiser of the last one if the same is wanted."""
-        rate = net.lr
+        rate, make_new = net.lr, net.optimizer
         is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
         if is_kept and self.net_.trains_the_same():
             optimiser = self.net_.optimizer_
@@ -639,6 +640,7 @@ class NeuralEstimator(
                 set_rate(optimiser, rate)
             net.optimizer = lambda parameters, lr: optimiser
         net.initialize()
+        net.optimizer = make_new
 
     def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
         """Forget what is not comparable with what is measured now.

@@ -16,7 +16,9 @@ from sknn_basics.training.saving import (
     load_optimiser,
     load_weights,
     optimiser_as_arrays,
+    pack_modules,
     replace_when_complete,
+    unpack_modules,
     weights_as_arrays,
 )
 
@@ -46,6 +48,10 @@ ARCHITECTURE = (
 )
 
 
+# Types of single values.
+PLAIN = (str, bool, int, float, np.generic, type(None))
+
+
 class PersistenceMixin:
     """Saving and loading of neural estimators.
 
@@ -57,8 +63,9 @@ class PersistenceMixin:
         state = dict(super().__getstate__())
         state["_sknn_basics_version"] = package_version()
         if "module_" not in state:
-            return state
+            return pack_modules(state, {}, {})
         module, net = state.pop("module_"), state.pop("net_")
+        state["_as_fitted_"] = self._changed_since_fit()
         state["_saved"] = {
             "weights": weights_as_arrays(module),
             "frozen": [name for name, p in module.named_parameters() if not p.requires_grad],
@@ -66,14 +73,22 @@ class PersistenceMixin:
             "history": [dict(row) for row in net.history_],
             "best": dict(net.best_),
         }
-        return state
+        packed, weights = {}, state["_saved"]["weights"]
+        state["_structure_"] = pack_modules(self._structure_, weights, packed)
+        return pack_modules(state, weights, packed)
 
     def __setstate__(self, state):
         state = dict(state)
         saved = state.pop("_saved", None)
         check_version(state.pop("_sknn_basics_version"), type(self).__name__)
+        weights, unpacked = saved["weights"] if saved else {}, {}
+        state = unpack_modules(state, weights, unpacked)
+        if saved is not None:
+            state["_structure_"] = unpack_modules(state["_structure_"], weights, unpacked)
         super().__setstate__(state)
         if saved is not None:
+            # Models of earlier versions do not know it.
+            self._as_fitted_ = {**self._plain_parameters(), **state.get("_as_fitted_", {})}
             self._rebuild(saved["frozen"])
             load_weights(self.module_, saved["weights"])
             load_optimiser(self.net_.optimizer_, saved["optimiser"])
@@ -87,7 +102,21 @@ class PersistenceMixin:
             parameter.requires_grad_(name not in frozen)
         device = resolve_device_or_cpu(self.device)
         self.module_ = move(module, device, DTYPES[self._dtype_]).eval()
-        self.net_ = self._make_net().initialize()
+        current = {name: getattr(self, name) for name in self._as_fitted_}
+        vars(self).update(self._as_fitted_)
+        try:
+            self.net_ = self._make_net().initialize()
+        finally:
+            vars(self).update(current)
+
+    def _plain_parameters(self) -> dict:
+        """Collect the parameters that are single values, which is all that a net is made of."""
+        values = {name: getattr(self, name) for name in self._get_param_names()}
+        return {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+
+    def _changed_since_fit(self) -> dict:
+        """Give the parameters of the last fit that `set_params` has changed since."""
+        return {k: v for k, v in self._as_fitted_.items() if not same_value(getattr(self, k), v)}
 
     def save_weights(self, path) -> None:
         """Save the network's weights alone, as a NumPy archive.
@@ -152,6 +181,7 @@ class PersistenceMixin:
         if hasattr(self, "module_"):
             names = [name for name in ARCHITECTURE if hasattr(self, name)]
             content["fitted"] = {name: as_jsonable(getattr(self, name)) for name in names}
+            content["fitted"]["_as_fitted_"] = as_jsonable(self._changed_since_fit())
         return json.dumps(content, indent=2)
 
 
@@ -197,7 +227,9 @@ def from_json(text: str):
     check_version(content["sknn_basics"], name)
     estimator = kind(**content["parameters"])
     if "fitted" in content:
+        changed = content["fitted"].pop("_as_fitted_", {})
         vars(estimator).update(content["fitted"])
+        estimator._as_fitted_ = {**estimator._plain_parameters(), **changed}
         estimator._reset_results()
         estimator._rebuild()
         estimator._draw_weights(check_random_state(estimator.random_state))
@@ -232,7 +264,7 @@ def read_weights(source) -> dict[str, np.ndarray]:
 
 
 def as_jsonable(value):
-    """Write plain values, NumPy arrays and numbers, and dicts with any keys in terms of JSON.
+    """Write plain values, tuples, NumPy arrays and numbers, and dicts with any keys as JSON can.
 
     Raises
     ------
@@ -243,7 +275,9 @@ def as_jsonable(value):
         return {"values": value.tolist(), "dtype": str(value.dtype)}
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
+        return {"tuple": [as_jsonable(item) for item in value]}
+    if isinstance(value, list):
         return [as_jsonable(item) for item in value]
     if isinstance(value, dict):
         keys, values = as_jsonable(list(value)), as_jsonable(list(value.values()))
@@ -257,6 +291,8 @@ def from_jsonable(value: dict):
     """Read back what `as_jsonable` wrote."""
     if value.keys() == {"values", "dtype"}:
         return np.array(value["values"], dtype=value["dtype"])
+    if value.keys() == {"tuple"}:
+        return tuple(value["tuple"])
     if value.keys() == {"keys", "values"}:
         return dict(zip(value["keys"], value["values"]))
     return value
@@ -269,9 +305,23 @@ def package_version() -> str:
     return __version__
 
 
+def same_value(a, b) -> bool:
+    """Tell whether two plain values are the same, whatever the first one is."""
+    return type(a) is type(b) and a == b
+
+
+def series(version: str) -> list[str]:
+    """Give the part of a version in which models do not differ."""
+    numbers = version.split(".")
+    return numbers[:2] if numbers[0] == "0" else numbers[:1]
+
+
 def check_version(saved: str, name: str) -> None:
-    """Warn when a model comes from another major version."""
-    if saved.split(".")[0] != package_version().split(".")[0]:
+    """Warn when a model comes from a version whose models differ: another major one.
+
+    Below 1.0, minor versions break what major ones do later.
+    """
+    if series(saved) != series(package_version()):
         warnings.warn(
             f"This {name} was saved by version {saved} of sknn_basics, and is loaded by "
             f"{package_version()}: its predictions may differ.",
