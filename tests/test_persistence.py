@@ -475,7 +475,7 @@ def test_skops_needs_to_trust_a_modules_own_classes(digits):
     model = with_backbone().fit(digits[0][:50], digits[1][:50])
     untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(model))
     assert untrusted == [
-        "sknn_basics.convnet.ConvNetClassifier",
+        "sknn_basics.estimators.convolutional.ConvNetClassifier",
         "sknn_basics.training.saving.SavedModule",
         "torch.nn.modules.activation.ReLU",
         "torch.nn.modules.batchnorm.BatchNorm2d",
