@@ -310,9 +310,9 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         -------
         probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
             Columns are in the order of `classes_`. If there is one target a step, sequences in a
-            list get theirs in a list.
+            list get theirs in a list. The data type is that of `MLPClassifier.predict_proba`.
         """
-        return self._in_steps(self._probabilities, X)
+        return self._in_steps(self._probabilities, X, self._activated_outputs(X))
 
     def predict_log_proba(self, X):
         """Estimate the logarithm of each class's probability.
@@ -325,10 +325,9 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Returns
         -------
         log_probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
-            Logarithms of `predict_proba`.
+            Logarithms of `predict_proba`, finite also where that is rounded to 0.
         """
-        with np.errstate(divide="ignore"):
-            return self._in_steps(lambda output: np.log(self._probabilities(output)), X)
+        return self._in_steps(np.asarray, X, self._activate_in_double(self._log_activation, X))
 
     def _rank(self, probability, k: int) -> tuple:
         if not isinstance(probability, list):
