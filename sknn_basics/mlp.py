@@ -96,12 +96,12 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
 
     Notes
     -----
-    Deliberate differences from scikit-learn: the network computes in float32, whatever the data
-    type of X, unless `dtype` says otherwise; the validation split of `early_stopping` is stratified
-    for more than two classes too; class probabilities are accepted as y; a diverging training
-    raises; `predict_proba` has one column if there is one class; predicted labels of a
-    multi-label y are dense; of equally good epochs, `early_stopping` restores the one with the
-    smallest validation loss.
+    Deliberate differences from scikit-learn: `dtype` says in which data type the network computes,
+    and not that of X, which probabilities have all the same; the validation split of
+    `early_stopping` is stratified for more than two classes too; class probabilities are accepted
+    as y; a diverging training raises; `predict_proba` has one column if there is one class;
+    predicted labels of a multi-label y are dense; of equally good epochs, `early_stopping` restores
+    the one with the smallest validation loss.
 
     References
     ----------
@@ -199,8 +199,8 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     Notes
     -----
-    Deliberate differences from scikit-learn: the network computes in float32, whatever the data
-    type of X, unless `dtype` says otherwise; a diverging training raises. y is not scaled: use
+    Deliberate differences from scikit-learn: `dtype` says in which data type the network computes,
+    and not that of X; a diverging training raises. y is not scaled: use
     `sklearn.compose.TransformedTargetRegressor`.
 
     References
