@@ -1,13 +1,18 @@
 """scikit-learn's own checks, for every estimator in every mode it has."""
 
+import inspect
+
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import sknn_basics
 from sknn_basics import (
     Autoencoder,
     ConvAutoencoder,
     ConvNetClassifier,
     ConvNetRegressor,
+    Forecaster,
     MLPClassifier,
     MLPRegressor,
     RNNAutoencoder,
@@ -16,6 +21,7 @@ from sknn_basics import (
     TextGenerator,
     VariationalAutoencoder,
     VariationalConvAutoencoder,
+    preprocessing,
 )
 from sknn_basics.preprocessing import FilterBank, ImageReader, PixelScaler
 
@@ -94,4 +100,19 @@ def test_passes_the_checks_of_scikit_learn(estimator, check):
     [PixelScaler(), PixelScaler((-1, 1), dtype="float64"), ImageReader(), FilterBank([[[1]]])]
 )
 def test_transformers_pass_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def default_estimators() -> list[BaseEstimator]:
+    """Make every public estimator that needs no argument."""
+    public = [getattr(room, name) for room in (sknn_basics, preprocessing) for name in room.__all__]
+    kinds = [kind for kind in public if inspect.isclass(kind) and issubclass(kind, BaseEstimator)]
+    needing = {Forecaster, FilterBank}
+    return [kind() for kind in kinds if kind not in needing]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(default_estimators())
+def test_passes_the_checks_of_scikit_learn_as_it_is_made(estimator, check):
     check(estimator)

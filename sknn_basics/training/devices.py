@@ -116,6 +116,11 @@ def move(
     return module
 
 
+def in_double(tensor: torch.Tensor) -> torch.Tensor:
+    """Give a tensor in double precision, on the CPU where its device has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
 def as_array(X):
     """Turn a tensor on any device into an array or a CSR matrix; return anything else as it is."""
     if not isinstance(X, torch.Tensor):

@@ -382,15 +382,31 @@ def identity(output: Tensor) -> Tensor:
     return output
 
 
-def logistic(output: Tensor) -> Tensor:
-    """Turn each value into a probability, which rounding does not make certain."""
-    limits = torch.finfo(output.dtype)
-    return torch.sigmoid(output).clamp(limits.tiny, 1 - limits.eps)
+def logistic(output: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Turn each value into a probability, which rounding to a data type does not make certain."""
+    dtype = dtype or output.dtype
+    limits = torch.finfo(dtype)
+    return torch.sigmoid(output).to(dtype).clamp(limits.tiny, 1 - limits.eps)
 
 
-def softmax(output: Tensor) -> Tensor:
-    """Turn each row into probabilities."""
-    return torch.softmax(output, -1)
+def softmax(output: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Turn each row into probabilities, rounded to a data type."""
+    return torch.softmax(output, -1).to(dtype or output.dtype)
+
+
+def log_logistic(output: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn each value into the logarithm of a probability."""
+    return F.logsigmoid(output).to(dtype)
+
+
+def log_logistic_of_both(output: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn the output of two classes into the logarithms of both probabilities."""
+    return log_logistic(torch.cat([-output, output], -1), dtype)
+
+
+def log_softmax(output: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn each row into logarithms of probabilities."""
+    return torch.log_softmax(output, -1).to(dtype)
 
 
 OUTPUT_ACTIVATIONS = {

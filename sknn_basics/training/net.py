@@ -432,8 +432,12 @@ class Net(NeuralNet):
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""
+        return self.map_outputs(self.activate, X)
+
+    def map_outputs(self, function: Callable, X) -> np.ndarray:
+        """Join the arrays that a function makes of the outputs for X before their activation."""
         return self.map_batches(
-            lambda batch: self.activate(self.evaluation_step(batch)), self.get_dataset(X)
+            lambda batch: function(self.evaluation_step(batch)), self.get_dataset(X)
         )
 
     def map_batches(self, function: Callable, dataset: ArrayDataset) -> np.ndarray:

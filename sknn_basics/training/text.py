@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset
+from sknn_basics.training.devices import in_double
 from sknn_basics.training.net import Net
 
 # Stands for what follows the end of a text that is shorter than a window; the loss leaves it out.
@@ -159,7 +160,7 @@ def read_on(module: nn.Module, numbers: np.ndarray, states: list | None = None):
     numbers = torch.as_tensor(np.asarray(numbers), device=next(module.parameters()).device)
     for part in numbers.split(max(1, TOKENS_AT_ONCE // len(numbers)), dim=1):
         output, states = module.advance(part, states, n_outputs=1)
-    return output[:, -1].double().numpy(force=True), states
+    return in_double(output[:, -1]).numpy(force=True), states
 
 
 def logits_behind(module: nn.Module, contexts: Sequence[np.ndarray]) -> np.ndarray:
@@ -201,5 +202,6 @@ def log_probabilities_of_rows(module: nn.Module, rows: np.ndarray) -> np.ndarray
     values, states = [], None
     for given, true in zip(numbers[:, :-1].split(n_steps, 1), numbers[:, 1:].split(n_steps, 1)):
         output, states = module.advance(given, states)
-        values.append(output.log_softmax(-1).gather(-1, true.unsqueeze(-1)).squeeze(-1))
-    return torch.cat(values, 1).double().numpy(force=True)
+        logarithms = in_double(output).log_softmax(-1)
+        values.append(logarithms.gather(-1, true.unsqueeze(-1).to(logarithms.device)).squeeze(-1))
+    return torch.cat(values, 1).numpy(force=True)

@@ -90,7 +90,7 @@ def pad_sequences(steps: np.ndarray, lengths: np.ndarray, padding: float) -> np.
         Sequences that are followed by `padding`.
     """
     shape = (len(lengths), lengths.max(), *steps.shape[1:])
-    padded = np.full(shape, padding, np.result_type(steps.dtype, type(padding)))
+    padded = np.full(shape, padding, np.result_type(steps.dtype, padding))
     padded[np.arange(shape[1]) < lengths[:, None]] = steps
     return padded
 
@@ -343,11 +343,10 @@ class SequenceTargets:
             Predicted targets, shaped as the y of `fit`. If there is one target a step, sequences
             in a list get theirs in a list.
         """
-        return self._in_steps(self._decode, X, is_shaped_as_y=True)
+        return self._in_steps(self._decode, X, self._activated_outputs(X), is_shaped_as_y=True)
 
-    def _in_steps(self, decode: Callable, X, is_shaped_as_y: bool = False):
+    def _in_steps(self, decode: Callable, X, output: np.ndarray, is_shaped_as_y: bool = False):
         """Decode the outputs for X, those of each step if y has steps."""
-        output = self._activated_outputs(X)
         if not self._target_axes_:
             return decode(output)
         decoded = decode(output.reshape(-1, output.shape[2]))

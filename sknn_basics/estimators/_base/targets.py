@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,11 +19,15 @@ from sklearn.utils.validation import check_is_fitted
 from sknn_basics._compat import Interval, StrOptions, check_y, fit_context
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
-from sknn_basics.training.devices import as_array
+from sknn_basics.training.devices import DTYPES, as_array, in_double
 from sknn_basics.training.losses import (
+    OUTPUT_ACTIVATIONS,
     REGRESSION_LOSSES,
     BinaryCrossEntropy,
     CrossEntropy,
+    log_logistic,
+    log_logistic_of_both,
+    log_softmax,
 )
 
 
@@ -128,9 +133,23 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         -------
         probability : ndarray of shape (n_samples, n_classes)
             Columns are in the order of `classes_`. For multi-label targets, each column is the
-            probability of its label.
+            probability of its label. Computed in double precision, whatever that of the network,
+            and returned as float64; as in scikit-learn, X of float32 gives float32, unless
+            ``dtype='float64'``.
         """
         return self._probabilities(self._activated_outputs(X))
+
+    def _activated_outputs(self, X) -> np.ndarray:
+        return self._activate_in_double(lambda: OUTPUT_ACTIVATIONS[self.out_activation_], X)
+
+    def _activate_in_double(self, choose: Callable[[], Callable], X) -> np.ndarray:
+        """Apply to the outputs for X what `choose` returns, and round as `predict_proba` says."""
+        X = self._check_new(X)
+        is_single = X.dtype == np.float32 and self.dtype != "float64"
+        activate, dtype = choose(), DTYPES["float32" if is_single else "float64"]
+        return self.net_.map_outputs(
+            lambda output: activate(in_double(output), dtype).numpy(force=True), X
+        )
 
     def _probabilities(self, output) -> np.ndarray:
         """Turn activated outputs into one probability for each class or label."""
@@ -151,10 +170,16 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         Returns
         -------
         log_probability : ndarray of shape (n_samples, n_classes)
-            Logarithms of `predict_proba`.
+            Logarithms of `predict_proba`, finite also where that is rounded to 0.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        return self._activate_in_double(self._log_activation, X)
+
+    def _log_activation(self) -> Callable:
+        """Choose what turns outputs into the logarithm of each class's or label's probability."""
+        if self._target_type_ == "labels":
+            return log_logistic
+        is_binary = self.out_activation_ == "logistic" and len(self.classes_) == 2
+        return log_logistic_of_both if is_binary else log_softmax
 
     def top_k(self, X, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """Find the most probable classes of each sample, the most probable first.
