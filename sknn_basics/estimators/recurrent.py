@@ -578,9 +578,12 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Returns
         -------
         log_probability : ndarray of shape (n_samples, ..., n_classes) or list of ndarray
-            Logarithms of `predict_proba`, finite also where that is rounded to 0.
+            Logarithms of `predict_proba`.
         """
-        return self._in_steps(np.asarray, X, self._activate_in_double(self._log_activation, X))
+        with np.errstate(divide="ignore"):
+            return self._in_steps(
+                lambda output: np.log(self._probabilities(output)), X, self._activated_outputs(X)
+            )
 
     def _rank(self, probability, k: int) -> tuple:
         if not isinstance(probability, list):

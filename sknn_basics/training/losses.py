@@ -394,21 +394,6 @@ def softmax(output: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return torch.softmax(output, -1).to(dtype or output.dtype)
 
 
-def log_logistic(output: Tensor, dtype: torch.dtype) -> Tensor:
-    """Turn each value into the logarithm of a probability."""
-    return F.logsigmoid(output).to(dtype)
-
-
-def log_logistic_of_both(output: Tensor, dtype: torch.dtype) -> Tensor:
-    """Turn the output of two classes into the logarithms of both probabilities."""
-    return log_logistic(torch.cat([-output, output], -1), dtype)
-
-
-def log_softmax(output: Tensor, dtype: torch.dtype) -> Tensor:
-    """Turn each row into logarithms of probabilities."""
-    return torch.log_softmax(output, -1).to(dtype)
-
-
 OUTPUT_ACTIVATIONS = {
     "identity": identity,
     "exp": torch.exp,

@@ -2,7 +2,6 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,9 +24,6 @@ from sknn_basics.training.losses import (
     REGRESSION_LOSSES,
     BinaryCrossEntropy,
     CrossEntropy,
-    log_logistic,
-    log_logistic_of_both,
-    log_softmax,
 )
 
 
@@ -140,13 +136,11 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         return self._probabilities(self._activated_outputs(X))
 
     def _activated_outputs(self, X) -> np.ndarray:
-        return self._activate_in_double(lambda: OUTPUT_ACTIVATIONS[self.out_activation_], X)
-
-    def _activate_in_double(self, choose: Callable[[], Callable], X) -> np.ndarray:
-        """Apply to the outputs for X what `choose` returns, and round as `predict_proba` says."""
+        """Activate the outputs for X in double precision, and round as `predict_proba` says."""
         X = self._check_new(X)
         is_single = X.dtype == np.float32 and self.dtype != "float64"
-        activate, dtype = choose(), DTYPES["float32" if is_single else "float64"]
+        dtype = DTYPES["float32" if is_single else "float64"]
+        activate = OUTPUT_ACTIVATIONS[self.out_activation_]
         return self.net_.map_outputs(
             lambda output: activate(in_double(output), dtype).numpy(force=True), X
         )
@@ -170,16 +164,11 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         Returns
         -------
         log_probability : ndarray of shape (n_samples, n_classes)
-            Logarithms of `predict_proba`, finite also where that is rounded to 0.
+            Logarithms of `predict_proba`.
         """
-        return self._activate_in_double(self._log_activation, X)
-
-    def _log_activation(self) -> Callable:
-        """Choose what turns outputs into the logarithm of each class's or label's probability."""
-        if self._target_type_ == "labels":
-            return log_logistic
-        is_binary = self.out_activation_ == "logistic" and len(self.classes_) == 2
-        return log_logistic_of_both if is_binary else log_softmax
+        # Of the rounded ones, as in scikit-learn: 0 is minus infinity.
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def top_k(self, X, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """Find the most probable classes of each sample, the most probable first.
