@@ -124,6 +124,7 @@ def test_balanced_classes_of_steps_are_those_of_the_training_data(is_stacked, st
     X, y = steps
     X_val, y_val = without_class(X, y, 2)
     options = {"hidden_layer_sizes": (6,), "class_weight": "balanced", "max_iter": 4}
+    options["dtype"] = "float64"
     models = [RNNClassifier(**options, random_state=seed) for seed in (0, 1)]
     if is_stacked:
         with parallel_config(backend="stacked"):
@@ -482,7 +483,10 @@ def refuse_missing(model, data):
 
 
 def refuse_lengths(model, data):
-    model.fit(data[0], *([data[1][:5]] if len(data) == 2 else [np.zeros(5)]))
+    if len(data) == 2:
+        model.fit(data[0], data[1][:5])
+    else:
+        model.fit(data[0], X_clean=data[0][:5])
 
 
 def refuse_shape(model, data):

@@ -95,9 +95,9 @@ FORMS = {
 def test_input_of_any_form_gives_the_model_of_a_plain_array(form, counts, probabilities):
     X, y = counts
     X = FORMS[form](X)
-    np.testing.assert_array_equal(
-        MLPClassifier(**OPTIONS).fit(X, y).predict_proba(X), probabilities
-    )
+    result = MLPClassifier(**OPTIONS).fit(X, y).predict_proba(X)
+    # Probabilities of samples in single precision are rounded to it.
+    np.testing.assert_array_equal(result, probabilities.astype(result.dtype))
 
 
 def test_bool_input_gives_the_model_of_zeros_and_ones(counts):
@@ -124,7 +124,9 @@ def test_held_out_rows_of_any_form_score_as_those_of_a_plain_array(form, scoring
     options = {**OPTIONS, "early_stopping": True, "scoring": scoring}
     model = MLPClassifier(**options).fit(X, y)
     other = MLPClassifier(**options).fit(FORMS[form](X), y)
-    np.testing.assert_allclose(other.validation_scores_, model.validation_scores_, rtol=1e-6)
+    # The logarithmic loss cuts off probabilities at the precision that they come in.
+    rtol = 0.01 if form == "torch float32" else 1e-6
+    np.testing.assert_allclose(other.validation_scores_, model.validation_scores_, rtol=rtol)
 
 
 @pytest.mark.parametrize("form", ["pandas", "csr_array", "torch float32", "uint8"])

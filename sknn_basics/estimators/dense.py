@@ -722,8 +722,8 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     def _loss_of_constant(self, logits: np.ndarray, target: np.ndarray, weight) -> float:
         """Compute the mean loss of a network whose outputs are the same for all samples."""
-        criterion, target = self._make_criterion(), torch.from_numpy(target)
-        losses = criterion(torch.from_numpy(logits).expand(target.shape), target).numpy()
+        criterion, target = self._make_criterion(), torch.tensor(target)
+        losses = criterion(torch.tensor(logits).expand(target.shape), target).numpy()
         if weight is not None and not weight.any():
             return 0.0
         return float(np.average(losses, weights=weight)) * criterion.reported_share

@@ -53,25 +53,61 @@ class SearchProgressBar:
         self._listeners = {}
 
     def setup(self, estimator, context) -> None:
-        """Begin to show a fit."""
+        """Begin to show a fit.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Whose fit it is.
+        context : sklearn.callback.CallbackContext
+            Its place among the tasks of all estimators.
+        """
         overview = SHOWN[context.root_uuid] = Overview()
         # Fits in other processes send their news to this one.
         self._listeners[context.root_uuid] = open_listener(overview.receive)
         overview.live.start()
 
     def on_fit_task_begin(self, estimator, context, **kwargs) -> None:
-        """Take down that a task begins, unless it is a mere step of another."""
+        """Take down that a task begins, unless it is a mere step of another.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Whose fit it is.
+        context : sklearn.callback.CallbackContext
+            Its place among the tasks of all estimators.
+        **kwargs
+            What scikit-learn tells callbacks besides.
+        """
         has_steps = context.max_subtasks != 0 or context.parent is None
         if has_steps or context.source_estimator_name is not None:
             name = context.estimator_name
             self._send(context, {"name": name, "n_tasks": context.max_subtasks})
 
     def on_fit_task_end(self, estimator, context, **kwargs) -> None:
-        """Take down that a task has ended."""
+        """Take down that a task has ended.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Whose fit it is.
+        context : sklearn.callback.CallbackContext
+            Its place among the tasks of all estimators.
+        **kwargs
+            What scikit-learn tells callbacks besides.
+        """
         self._send(context, None)
 
     def teardown(self, estimator, context) -> None:
-        """Show the last state, and let go of it."""
+        """Show the last state, and let go of it.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Whose fit it is.
+        context : sklearn.callback.CallbackContext
+            Its place among the tasks of all estimators.
+        """
         SHOWN.pop(context.root_uuid).close()
         close_listener(self._listeners.pop(context.root_uuid))
 
