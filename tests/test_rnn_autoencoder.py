@@ -115,7 +115,8 @@ def test_sequences_have_one_length_and_rows_as_steps(images):
 def test_channels_first_is_reconstructed_as_it_came(images):
     X = images.reshape(100, 16, 4)
     swapped = X.swapaxes(1, 2)
-    last, first = small().fit(X), small(data_format="channels_first").fit(swapped)
+    last = small(dtype="float64").fit(X)
+    first = small(data_format="channels_first", dtype="float64").fit(swapped)
     np.testing.assert_allclose(first.transform(swapped), last.transform(X), atol=1e-12)
     expected = last.reconstruct(X).swapaxes(1, 2)
     np.testing.assert_allclose(first.reconstruct(swapped), expected, atol=1e-12)
