@@ -775,7 +775,7 @@ def check(case: Case) -> None:
 
 @given(st.integers(0, 2**32 - 1).map(case_of))
 @settings(
-    max_examples=int(N_EXAMPLES or 400),
+    max_examples=int(N_EXAMPLES or 300),
     derandomize=N_EXAMPLES is None,
     database=None,
     deadline=None,
