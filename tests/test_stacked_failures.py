@@ -39,8 +39,8 @@ def assert_same_fits(fits, others, tolerance):
 
 # What runs until a stack has made its first steps, by module.
 FORMING = {
-    "parallel": ["available_memory", "bytes_of_fit"],
-    "training.rounds": [
+    "stacking.backend": ["available_memory", "bytes_of_fit"],
+    "stacking.rounds": [
         *("key_of", "structure", "reason_alone", "unstackable_layer", "is_wide", "is_on_cpu"),
         *(
             "n_busy_threads",
@@ -52,13 +52,13 @@ FORMING = {
         ),
         "Rounds.form_parts",
     ],
-    "training.stack": [
+    "stacking.stack": [
         *("describe_layer", "describe_loss", "named_tensors", "has_independent_samples"),
         *("get_rate", "Sources", "snapshot_of_optimisers", "lay_moments_side_by_side"),
         *("stack_layers", "apply", "JointOptimiser", "Stack.snapshot", "Stack.read_losses"),
         *("Run.__init__", "Run.begin", "Run.step", "Run.losses", "Run.decay"),
     ],
-    "training.sources": [
+    "stacking.sources": [
         *("Sources.make_reader", "Sources.steps", "Sources.counts", "can_be_table", "starts"),
         *("TableReader.begin", "TableReader.read"),
     ],
