@@ -14,6 +14,32 @@ from sknn_basics.datasets import load_sunspots
 collect_ignore = ["user_code.py"]
 
 
+# Whole files that start processes, compile, interrupt, or try every estimator in every way.
+SLOW_FILES = {
+    "test_agents.py",
+    "test_common.py",
+    "test_determinism.py",
+    "test_documentation.py",
+    "test_failures.py",
+    "test_pairs.py",
+    "test_parallel.py",
+    "test_sequence_tasks.py",
+    "test_site.py",
+    "test_stacked_failures.py",
+    "test_stacked_sequences.py",
+    "test_stacked_tasks.py",
+    "test_systems.py",
+    "test_variational_autoencoder.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what `make quick` leaves out."""
+    for item in items:
+        if item.path.name in SLOW_FILES or "compiled" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 def read_only(*arrays):
     for array in arrays:
         array.setflags(write=False)
