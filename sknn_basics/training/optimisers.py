@@ -268,7 +268,7 @@ def make_optimiser(
         options = {"alpha": 0.9, "eps": epsilon}
     elif isinstance(solver, str) and "adam" in solver:
         options = {"betas": betas, "eps": epsilon}
-    make: Callable = SOLVERS[solver] if isinstance(solver, str) else solver
+    make = SOLVERS[solver] if isinstance(solver, str) else solver
     if make is torch.optim.LBFGS:
         raise ValueError("solver=torch.optim.LBFGS needs whole samples: use solver='lbfgs'.")
     if isinstance(make, type) and issubclass(make, Optimizer):
@@ -278,7 +278,8 @@ def make_optimiser(
     if solver == "adamw":
         parameters = decayed_apart(parameters, weight_decay)
     try:
-        optimiser = make(parameters, lr=lr, **options)
+        build: Callable[..., Optimizer] = make
+        optimiser = build(parameters, lr=lr, **options)
     except Exception as error:
         raise ValueError(f"solver={solver!r} cannot be used: {error}") from error
     if not isinstance(optimiser, Optimizer):
