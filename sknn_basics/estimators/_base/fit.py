@@ -30,6 +30,7 @@ from sknn_basics._compat import (
     check_sample_weight,
     fit_context,
     has_callbacks,
+    safe_indexing,
 )
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
@@ -43,9 +44,17 @@ from sknn_basics.estimators._base.continuing import (
     compare_measures,
     describe_measures,
 )
-from sknn_basics.estimators._base.notebook import LayersHTMLMixin
-from sknn_basics.estimators._base.saving import PersistenceMixin, read_weights
-from sknn_basics.estimators._base.validation import ValidationMixin
+from sknn_basics.estimators._base.notebook import with_layers
+from sknn_basics.estimators._base.saving import (
+    check_version,
+    load_fit,
+    pack_state,
+    plain_parameters,
+    read_weights,
+    unpack_state,
+    write_json,
+)
+from sknn_basics.estimators._base.validation import score_by, split_rows
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import (
@@ -77,7 +86,12 @@ from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
-from sknn_basics.training.saving import snapshot
+from sknn_basics.training.saving import (
+    load_weights,
+    replace_when_complete,
+    snapshot,
+    weights_as_arrays,
+)
 from sknn_basics.training.schedules import SCHEDULES, Schedule
 from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
 
@@ -104,14 +118,7 @@ SIZES = (
 )
 
 
-class NeuralEstimator(
-    ValidationMixin,
-    PersistenceMixin,
-    LayersHTMLMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
-    ABC,
-):
+class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of all neural estimators.
 
     A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
@@ -164,6 +171,24 @@ class NeuralEstimator(
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "compile": ["boolean"],
     }
+
+    # What a rebuilt network needs to be made and to predict, besides parameters and weights: each
+    # class names its own.
+    _architecture: tuple[str, ...] = (
+        "n_features_in_",
+        "_sample_shape_",
+        "feature_names_in_",
+        "n_outputs_",
+        "out_activation_",
+        "t_",
+        "_optimiser_",
+        "_structure_",
+        "_frozen_",
+        "_dtype_",
+    )
+
+    # Words of `fit` for what validates.
+    _validation_names = "X_val, y_val, sample_weight_val"
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
     _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
@@ -349,7 +374,7 @@ class NeuralEstimator(
         check_consistent_length(inputs, target)
         if continued and not incremental:
             self._check_same_targets(target)
-        self._learn_weights(target)
+        self._learn_class_weights(target)
         weight = self._weigh(sample_weight, inputs, target)
         rng = check_random_state(self.random_state)
         self._prepare_module(inputs, target, rng, continued)
@@ -376,7 +401,7 @@ class NeuralEstimator(
         if continued:
             net.continue_history(self.net_, *forgotten)
         self.net_, n_known = net, len(net.history)
-        self._as_fitted_ = self._plain_parameters()
+        self._as_fitted_ = plain_parameters(self)
         net.max_epochs = n_epochs
         net.partial_fit((train, valid))
         self._read_results(net, len(train), n_known)
@@ -389,6 +414,8 @@ class NeuralEstimator(
             metadata=None if sample_weight is None else {"sample_weight": sample_weight},
             reconstruction_attributes={},
         )
+
+    # The parts of a fit, in the order in which they are called.
 
     def _check_same_targets(self, target) -> None:
         """Check that a warm start goes on with the targets of the last fit."""
@@ -410,7 +437,7 @@ class NeuralEstimator(
                     "choose a stochastic solver such as 'adam'."
                 )
 
-    def _learn_weights(self, target) -> None:
+    def _learn_class_weights(self, target) -> None:
         """Learn from the training data what classes weigh."""
 
     def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
@@ -527,7 +554,55 @@ class NeuralEstimator(
         """Give the part of the network whose weights are drawn."""
         return self.module_
 
-    # The net.
+    def _split(self, X, inputs, target, weight, validation, rng):
+        """Make the datasets to train and to validate on, and the score of the latter."""
+        whole = self._make_dataset(inputs, target, weight)
+        if validation is not None:
+            try:
+                return whole, *self._check_validation(*map(as_array, validation))
+            except (TypeError, ValueError) as error:
+                kind = ValueError if isinstance(error, ValueError) else TypeError
+                raise kind(f"In {self._validation_names}: {error}") from error
+        if not self.early_stopping or self.solver == "lbfgs":
+            return whole, None, None
+        if self._split_state_ is None:
+            self._split_state_ = rng.get_state(legacy=False)
+        else:
+            # What a warm start holds out is what was held out before.
+            state, rng = self._split_state_, np.random.RandomState()
+            rng.set_state(state)
+        rows, rows_val = self._split_rows(target, rng)
+        weight_val = None if weight is None else weight[rows_val]
+        # A data frame keeps its column names, which a scorer's call of predict checks.
+        X_val = safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
+        score = self._make_score(X_val, target[rows_val], weight_val)
+        return whole.subset(rows), whole.subset(rows_val), score
+
+    def _check_validation(self, X_val, y_val, weight_val):
+        """Make the dataset of the given validation data, and its score."""
+        inputs = self._check_X(X_val, reset=False)
+        target = self._encode_target(inputs, y_val, reset=False)
+        check_consistent_length(inputs, target)
+        check_range(inputs, self._dtype_, "X")
+        weight = self._weigh(weight_val, inputs, target)
+        named = X_val if hasattr(X_val, "columns") else inputs
+        return self._make_dataset(inputs, target, weight), self._make_score(named, target, weight)
+
+    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
+        """Choose the rows to train and to validate on."""
+        return split_rows(target.shape[0], self.validation_fraction, self._strata(target), rng)
+
+    def _strata(self, target) -> np.ndarray | None:
+        """Tell by what the validation rows are stratified."""
+        return None
+
+    def _make_score(self, X, target, weight):
+        """Make the function that scores a net on the validation data; higher is better."""
+        if self.scoring is None:
+            return lambda net: self._score_output(net.activate(net.valid_output_), target, weight)
+        if self.scoring == "loss":
+            return lambda net: -net.history[-1, "valid_loss"]
+        return score_by(self.scoring, self, X, self._decode_target(target), weight)
 
     def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
         parameter = next(self.module_.parameters())
@@ -702,6 +777,75 @@ class NeuralEstimator(
     def _describe_layers(self) -> list[Layer]:
         """List the layers of the fitted network, for `summary` and for pictures."""
         return describe_layers(self.module_, self._sample_shape_)
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        # scikit-learn asks every step of a pipeline, and every part of another estimator, for the
+        # table of its fitted attributes: added there, layers are shown wherever the network is.
+        attributes = super()._get_fitted_attr_html(doc_link)
+        # A fitted ensemble shows the estimators that it was given, which are not fitted.
+        return with_layers(attributes, self) if self.__sklearn_is_fitted__() else attributes
+
+    def save_weights(self, path) -> None:
+        """Save the network's weights alone, as a NumPy archive.
+
+        A file that exists is replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, usually ending in ``.npz``.
+        """
+        check_is_fitted(self)
+        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
+            np.savez(f, **weights_as_arrays(self.module_))
+
+    def load_weights(self, path):
+        """Replace the network's weights by those that `save_weights` has saved.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file.
+
+        Returns
+        -------
+        self : object
+            The estimator, for example one made by `from_json`.
+
+        Raises
+        ------
+        ValueError
+            If the weights are those of another network.
+        """
+        check_is_fitted(self)
+        with np.load(path, allow_pickle=False) as arrays:
+            load_weights(self.module_, dict(arrays))
+        return self
+
+    def to_json(self) -> str:
+        """Describe the estimator and, if it is fitted, its network as text, without weights.
+
+        Returns
+        -------
+        text : str
+            JSON that `sknn_basics.from_json` reads.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is no plain value (a class or a function, say).
+        """
+        return write_json(self)
+
+    def __getstate__(self):
+        return pack_state(self, super().__getstate__())
+
+    def __setstate__(self, state):
+        check_version(state["_sknn_basics_version"], type(self).__name__)
+        saved, state = unpack_state(state)
+        super().__setstate__(state)
+        if saved is not None:
+            load_fit(self, saved)
 
     def _activated_outputs(self, X) -> np.ndarray:
         X = self._check_new(X)

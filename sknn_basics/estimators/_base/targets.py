@@ -73,6 +73,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
     }
 
+    _architecture = ("classes_", "_target_type_")
+
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -306,7 +308,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
         return kind(self.label_smoothing)
 
-    def _learn_weights(self, target) -> None:
+    def _learn_class_weights(self, target) -> None:
         self._class_weight_ = self.class_weight
         if isinstance(self.class_weight, str):
             self._class_weight_ = self._balance_classes(target)
