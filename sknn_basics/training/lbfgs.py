@@ -7,6 +7,7 @@ import torch
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import NON_FINITE
 from sknn_basics.training.net import Net
 
@@ -42,16 +43,15 @@ class LBFGSNet(Net):
     def _default_callbacks(self):
         return []
 
-    def rows_of_step(self, X) -> int:
-        return len(X[0] if isinstance(X, tuple) else X)
+    def rows_of_step(self, train: ArrayDataset) -> int:
+        return len(train)
 
-    def run_epochs(self, X, y, epochs: int) -> None:
+    def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
         self.result_ = reached = OptimizeResult(x=start, fun=np.nan)
         if not epochs:
             # SciPy would make an iteration.
             return
-        train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=False)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self._set_training(True)

@@ -174,16 +174,18 @@ class Net(NeuralNet):
         self.history.record(name, value)
         self.history.record(f"{name}_best", bool(value < best))
 
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+    def fit_loop(self, X, y=None, epochs=None, valid: ArrayDataset | None = None, **fit_params):
+        """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
+        train = self.get_dataset(X, y)
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
-            with threads_for_step(self.rows_of_step(X) * self.n_multiplications()):
-                self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
+            with threads_for_step(self.rows_of_step(train) * self.n_multiplications()):
+                self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-            self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
+            self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
@@ -198,7 +200,7 @@ class Net(NeuralNet):
             del self.history[-1]
             self.best_ = _best_of(self.history)
 
-    def rows_of_step(self, X) -> int:
+    def rows_of_step(self, train: ArrayDataset) -> int:
         """Tell how many samples make a step."""
         return self.batch_size
 
@@ -217,17 +219,18 @@ class Net(NeuralNet):
         """Count the multiplications a sample of a forward pass."""
         return count_multiplications(self.module_)
 
-    def run_epochs(self, X, y, epochs: int) -> None:
+    def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
         train_all = TRAINER.get() or Course.train
-        train_all(Course(self, self.around_steps(X, y, epochs)))
+        train_all(Course(self, self.around_steps(train, valid, epochs)))
 
-    def around_steps(self, X, y, epochs: int) -> Generator:
+    def around_steps(
+        self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int
+    ) -> Generator:
         """Do all of a training but its steps.
 
         Yields the batches of each epoch, and is sent what `train_epoch` returns of them.
         """
-        train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
@@ -254,11 +257,6 @@ class Net(NeuralNet):
     def rows_of_evaluation(self, dataset: ArrayDataset) -> int:
         """Tell how many samples are evaluated at once."""
         return evaluation_batch_size(dataset, self.module_)
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Take a pair of training and validation dataset as it is."""
-        train, valid = X if isinstance(X, tuple) else (self.get_dataset(X, y), None)
-        return train, valid
 
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""

@@ -403,7 +403,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.net_, n_known = net, len(net.history)
         self._as_fitted_ = plain_parameters(self)
         net.max_epochs = n_epochs
-        net.partial_fit((train, valid))
+        net.partial_fit(train, valid=valid)
         self._read_results(net, len(train), n_known)
         if n_epochs and not incremental:
             self._check_outcome(target, weight)
