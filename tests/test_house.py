@@ -54,6 +54,34 @@ def test_no_class_borrows_a_method_of_another():
     assert not borrowed
 
 
+# What a room may import of others, beside itself and private names of other libraries.
+MAY_IMPORT = {
+    "modules": {"_compat"},
+    "training": {"_compat", "modules"},
+    "stacking": {"_compat", "modules", "training"},
+    "estimators": {"_compat", "modules", "preprocessing", "training"},
+}
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """List the rooms that a file names in its imports."""
+    names = re.findall(r"^ *from sknn_basics\.(\w+)", path.read_text(), re.MULTILINE)
+    return set(names) - {"_optional"}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_no_arrow_between_rooms_points_back(room):
+    files = (ROOT / room).rglob("*.py")
+    for path in files:
+        foreign = imported_rooms(path) - MAY_IMPORT[room] - {room}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+def test_only_the_public_names_of_stacking_know_of_it():
+    outside = [path for path in ROOT.rglob("*.py") if "stacking" not in path.parts]
+    assert [path.name for path in outside if "stacking" in imported_rooms(path)] == ["parallel.py"]
+
+
 def test_rows_are_split_by_class_where_each_class_is_in_both_parts():
     strata = np.repeat([0, 1], [40, 10])
     rows, rows_val = split_rows(50, 0.2, strata, np.random.RandomState(0))
@@ -92,4 +120,4 @@ def test_rows_of_a_square_number_of_pixels_are_square_images():
 def test_words_have_a_token_for_all_others():
     options = {"vocabulary": None, "max_tokens": 2, "unknown_token": "auto"}
     tokens, unknown = choose_tokens(["a b a c"], level="word", **options)
-    assert sorted(tokens) == sorted([unknown, "a"])
+    assert tokens == ["a", "b", unknown]

@@ -111,9 +111,3 @@ class LinearLayers:
 
     def __call__(self, x: Tensor) -> Tensor:
         return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
-
-
-def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors of the layer of a name, by their names within it."""
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -11,16 +11,17 @@ from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer, random_layers
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
+from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.optimisers import (
+    JointOptimiser,
+    lay_moments_side_by_side,
+    snapshot_of_optimisers,
+)
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Course, Net
-from sknn_basics.training.optimisers import (
-    JointOptimiser,
-    get_rate,
-    lay_moments_side_by_side,
-    snapshot_of_optimisers,
-)
+from sknn_basics.training.optimisers import get_rate
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -351,12 +352,8 @@ class Run:
         """
         if self.criteria is not None:
             losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
-        elif output.ndim == 4:
-            flat = output.flatten(0, 1), y.flatten(0, 1)
-            losses = self.criterion(*flat).view(output.shape[:2])
         else:
-            # Losses are along the second dimension, whatever follows it.
-            losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
+            losses = losses_of_members(self.criterion, output, y)
         if weight is None:
             n_samples = output.shape[1]
             return losses, torch.full_like(losses, 1 / n_samples), n_samples

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from sknn_basics.stacking.linear import below
+from sknn_basics.modules.layers import below
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
