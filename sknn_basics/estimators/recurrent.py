@@ -127,9 +127,9 @@ class RecurrentEstimator(NeuralPredictor):
 
     # Targets, those of each step if y has steps.
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         if y is None:
-            return super()._encode_y(y, reset, classes)
+            return super()._encode_target(X, y, reset, classes)
         y = y.toarray() if issparse(y) else y
         y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
         if reset:
@@ -137,9 +137,9 @@ class RecurrentEstimator(NeuralPredictor):
                 y, self._sample_shape_, self.n_steps_out, is_classifier(self)
             )
         if not self._target_axes_:
-            return super()._encode_y(y, reset, classes)
+            return super()._encode_target(X, y, reset, classes)
         steps, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
-        target = super()._encode_y(steps, reset, classes)
+        target = super()._encode_target(X, steps, reset, classes)
         return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)
 
     def _decode_target(self, target):

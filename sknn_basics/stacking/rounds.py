@@ -13,6 +13,7 @@ import torch
 
 from sknn_basics._compat import is_compiled
 from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.summary import count_multiplications, count_parameters
 from sknn_basics.stacking.layers import has_convolutions, unstackable_layer
 from sknn_basics.stacking.report import Report
 from sknn_basics.stacking.sources import Sources
@@ -122,7 +123,7 @@ class Job:
 
     def train_alone(self) -> None:
         (course,) = self.courses
-        course.result = course.net.train_epoch(course.batches)
+        course.result = course.net.pass_over(course.batches, "train")
 
     def train_stack(self) -> None:
         # What has fitted in memory once is not tried in halves any more.
@@ -143,7 +144,7 @@ class Job:
 
 def work_of_step(nets: Sequence[Net]) -> int:
     """Count the multiplications of the forward passes of a step of all nets, of one structure."""
-    return len(nets) * nets[0].batch_size * nets[0].n_multiplications()
+    return len(nets) * nets[0].batch_size * count_multiplications(nets[0].module_)
 
 
 def is_on_cpu(net: Net) -> bool:
@@ -468,4 +469,5 @@ def bytes_of_fit(course: Course) -> int:
     # Training and test rows, as they came and transformed, mostly in double precision.
     data = 4 * len(dataset) * dataset.sample_bytes
     # Weights, gradients, moments.
-    return data + 5 * itemsize * net.n_weights() + net.bytes_of_step()
+    n_weights = count_parameters(net.module_)
+    return data + 5 * itemsize * n_weights + net.bytes_of_step()

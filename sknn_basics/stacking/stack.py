@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer, random_layers
+from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
 from sknn_basics.stacking.losses import losses_of_members
@@ -60,7 +61,7 @@ def structure(course: Course) -> Structure:
         frozen=tuple(name for name, tensor in tensors if not tensor.requires_grad),
         loss=describe_loss(net.criterion_),
         batch_size=net.batch_size,
-        n_multiplications=net.n_multiplications(),
+        n_multiplications=count_multiplications(module),
         samples=course.batches.dataset.describe_samples(),
     )
 
@@ -157,7 +158,7 @@ class Stack:
         Returns
         -------
         results : list of (ndarray, list of int, ndarray or None)
-            What `Net.train_epoch` returns, for each of `nets`.
+            What `Net.pass_over` returns, for each of `nets`.
 
         Raises
         ------

@@ -191,12 +191,20 @@ class Batches:
         Number of samples a batch; the last one may have fewer.
     rng : numpy.random.RandomState or None
         Source of a new order for every epoch; None keeps the order of the data.
+
+    Attributes
+    ----------
+    block_size : int
+        Number of samples that are read at once.
     """
 
     def __init__(
         self, dataset: ArrayDataset, batch_size: int, rng: np.random.RandomState | None = None
     ):
         self.dataset, self.batch_size, self.rng = dataset, batch_size, rng
+        # Reading several batches at once is cheaper; more than a cache holds is not.
+        batch_bytes = batch_size * dataset.sample_bytes
+        self.block_size = batch_size * max(1, READ_BYTES // batch_bytes)
         self.order = None if rng is None else np.arange(len(dataset), dtype=np.int64)
 
     def __len__(self) -> int:
@@ -209,14 +217,8 @@ class Batches:
             if self.block_size == self.batch_size:
                 yield block
             else:
-                yield from self._cut(block)
-
-    @property
-    def block_size(self) -> int:
-        """Number of samples that are read at once."""
-        # Reading several batches at once is cheaper; more than a cache holds is not.
-        batch_bytes = self.batch_size * self.dataset.sample_bytes
-        return self.batch_size * max(1, READ_BYTES // batch_bytes)
+                size = self.batch_size
+                yield from zip(*(repeat(None) if t is None else t.split(size) for t in block))
 
     def rows_of_block(self, start: int):
         """Tell the rows of this epoch from `start` on, as many as are read at once."""
@@ -233,11 +235,6 @@ class Batches:
         return (
             self.order is None or np.array_equal(self.order, other.order)
         ) and self.dataset.equals(other.dataset)
-
-    def _cut(self, block: tuple) -> Iterator[tuple]:
-        """Cut a block that was read at once into batches."""
-        X, y, weight = (repeat(None) if t is None else t.split(self.batch_size) for t in block)
-        return zip(X, y, weight)
 
     def reshuffle(self) -> None:
         """Permute the last epoch's order, as scikit-learn's multi-layer perceptron does."""

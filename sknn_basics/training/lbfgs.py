@@ -35,6 +35,8 @@ class LBFGSNet(Net):
     SIAM Journal on Scientific Computing 16.5 (1995): 1190-1208.
     """
 
+    steps_take_all = True
+
     def __init__(self, *args, gtol: float, max_fun: int, **kwargs):
         super().__init__(*args, **kwargs)
         self.gtol, self.max_fun = gtol, max_fun
@@ -42,9 +44,6 @@ class LBFGSNet(Net):
     @property
     def _default_callbacks(self):
         return []
-
-    def rows_of_step(self, train: ArrayDataset) -> int:
-        return len(train)
 
     def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
@@ -62,7 +61,8 @@ class LBFGSNet(Net):
             self.notify("on_epoch_begin", **datasets)
             self.set_parameters(reached.x)
             self.record_with_best("train_loss", float(reached.fun))
-            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
+            if valid_batches is not None:
+                self.record_epoch("valid", *self.pass_over(valid_batches, "valid"))
             self.end_epoch(**datasets)
             if self.stop_reason_ is not None:
                 raise StopIteration

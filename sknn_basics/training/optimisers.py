@@ -63,8 +63,13 @@ class Adam(without_compiler(torch.optim.Adam)):
         if not self.param_groups[0]["fused"]:
             super().step(closure)
             return
+        # Without torch's costly preparations.
         for group in self.param_groups:
-            self.step_fused(group, self.kept.get(id(group)) or self.fused_tensors(group))
+            tensors = self.kept.get(id(group)) or self.fused_tensors(group)
+            if tensors[0]:
+                with torch.no_grad():
+                    tensors[-1][0].fill_(group["n_steps"])
+                    fused_adam(tensors, group["lr"], group["betas"], group["eps"])
 
     # The tensors of groups whose gradients stay the same tensors from step to step, by id. Whoever
     # owns the gradients (`sknn_basics.stacking`) fills it.
@@ -87,14 +92,6 @@ class Adam(without_compiler(torch.optim.Adam)):
             [],
             [step] * len(parameters),
         )
-
-    @torch.no_grad()
-    def step_fused(self, group: dict, tensors: tuple) -> None:
-        """Make the fused step without torch's costly preparations."""
-        if not tensors[0]:
-            return
-        tensors[-1][0].fill_(group["n_steps"])
-        fused_adam(tensors, group["lr"], group["betas"], group["eps"])
 
     def new_state(self, parameter: nn.Parameter) -> dict:
         """Begin a parameter's moments."""

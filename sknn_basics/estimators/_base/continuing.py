@@ -88,10 +88,3 @@ def describe_measures(
     function, samples = measures[watched]
     measures["progress"] = (watched, *function), samples
     return measures
-
-
-def compare_measures(before: dict[str, tuple], now: dict[str, tuple]) -> tuple[list, list]:
-    """Name what is a value of another function than before, and what has no best value any more."""
-    changed = [n for n in now if n in before and before[n][0] != now[n][0]]
-    comparable = [n for n in now if n in before and now[n][1] in (None, before[n][1])]
-    return changed, [n for n in before if n in changed or n not in comparable]

@@ -41,7 +41,6 @@ from sknn_basics.estimators._base.checks import (
 )
 from sknn_basics.estimators._base.continuing import (
     check_same_structure,
-    compare_measures,
     describe_measures,
 )
 from sknn_basics.estimators._base.notebook import with_layers
@@ -66,9 +65,12 @@ from sknn_basics.modules.summary import (
 )
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
+    KeepBestWeights,
     NotifyEpochs,
     PrintEpoch,
     RaiseOnDivergence,
+    RecordRate,
+    StopWithoutProgress,
     ValidationScore,
     WarnOfOtherScale,
 )
@@ -85,7 +87,7 @@ from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
-from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
+from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
     replace_when_complete,
@@ -357,49 +359,32 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         classes=None,
         n_epochs: int | None = None,
     ) -> None:
-        """Check the data, prepare network and net, train, and read the results."""
+        """Check, encode, build, split, train, read results: the parts follow in this order."""
         X, y = as_array(X), as_array(y)
         if n_epochs is None:
             n_epochs = 1 if incremental else self.max_iter
         context = begin_callbacks(self, n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        self._check_options()
-        inputs = self._check_X(X, reset=not continued)
-        try:
-            target = self._encode_target(inputs, y, reset=not continued, classes=classes)
-        except UnknownClasses as error:
-            if incremental:
-                raise
-            raise ValueError(explain_other_classes(self.classes_, error.seen)) from None
-        check_consistent_length(inputs, target)
-        if continued and not incremental:
-            self._check_same_targets(target)
-        self._learn_class_weights(target)
-        weight = self._weigh(sample_weight, inputs, target)
+        inputs, target, weight = self._check_data(
+            X, y, sample_weight, continued, incremental, classes
+        )
         rng = check_random_state(self.random_state)
         self._prepare_module(inputs, target, rng, continued)
-        had_optimiser = self._optimiser_ if continued and incremental else None
-        self._optimiser_ = self._describe_optimiser()
         if n_epochs:
             train, valid, score = self._split(X, inputs, target, weight, validation, rng)
-            batch_size = self._clip_batch_size(len(train))
         else:
-            # Of what is not trained, one sample is enough.
             train, valid, score = self._make_dataset(inputs, target, weight), None, None
-            batch_size = self._clip_batch_size(sys.maxsize)
+        # Of what is not trained, one sample is enough.
+        batch_size = self._clip_batch_size(len(train) if n_epochs else sys.maxsize)
         if not continued and not self._takes_output():
             self._begin_output(target, weight, train.rows)
-        net = self._make_net(batch_size=batch_size, rng=rng)
-        forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
-        net.callbacks = self._choose_callbacks(score, incremental)
-        if validation is not None:
-            net.callbacks.append(WarnOfOtherScale())
+        watching = [] if validation is None else [WarnOfOtherScale()]
         if has_callbacks(self):
-            net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
-        net.callbacks += self.callbacks or []
-        self._start_net(net, continued, had_optimiser)
-        if continued:
-            net.continue_history(self.net_, *forgotten)
+            watching.append(self._notify_epochs(context, X, y, sample_weight))
+        watching += self.callbacks or []
+        net = self._prepare_net(
+            train, valid, score, watching, batch_size, rng, continued, incremental
+        )
         self.net_, n_known = net, len(net.history)
         self._as_fitted_ = plain_parameters(self)
         net.max_epochs = n_epochs
@@ -415,10 +400,23 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             reconstruction_attributes={},
         )
 
-    # The parts of a fit, in the order in which they are called.
+    # Check and encode.
 
-    def _check_same_targets(self, target) -> None:
-        """Check that a warm start goes on with the targets of the last fit."""
+    def _check_data(self, X, y, sample_weight, continued: bool, incremental: bool, classes):
+        """Check parameters and data; return inputs, encoded targets and weights of samples."""
+        self._check_options()
+        inputs = self._check_X(X, reset=not continued)
+        try:
+            target = self._encode_target(inputs, y, reset=not continued, classes=classes)
+        except UnknownClasses as error:
+            if incremental:
+                raise
+            raise ValueError(explain_other_classes(self.classes_, error.seen)) from None
+        check_consistent_length(inputs, target)
+        if continued and not incremental:
+            self._check_same_targets(target)
+        self._learn_class_weights(target)
+        return inputs, target, self._weigh(sample_weight, inputs, target)
 
     def _check_options(self) -> None:
         """Check what depends on several parameters."""
@@ -437,6 +435,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                     "choose a stochastic solver such as 'adam'."
                 )
 
+    def _check_same_targets(self, target) -> None:
+        """Check that a warm start goes on with the targets of the last fit."""
+
     def _learn_class_weights(self, target) -> None:
         """Learn from the training data what classes weigh."""
 
@@ -447,6 +448,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return check_sample_weight(
             as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
+
+    # Build.
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         """Make the network with its initial weights, or check that the fitted one still fits."""
@@ -476,11 +479,19 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         dtype = "float64" if self.solver == "lbfgs" else self._dtype_
         check_precision(device, dtype)
         move(self.module_, dtype=DTYPES[dtype])
+        self._prepare_weights(rng, device, continued)
+
+    def _prepare_weights(self, rng, device: torch.device, continued: bool) -> None:
+        """Draw weights or copy them, freeze what is not trained, and renew what may change."""
+        was_frozen = continued and self._frozen_ is not None
         if not continued:
             self._draw_weights(rng)
             if self.init_from is not None:
                 copy_layers(self.module_, read_weights(self.init_from), self.init_layers)
-        self._freeze_layers(was_frozen=continued and self._frozen_ is not None)
+        # Without a word from the user, what a callback or a given module has frozen stays so.
+        if was_frozen or self.frozen_layers is not None:
+            freeze_layers(self.module_, self.frozen_layers)
+        self._frozen_ = self.frozen_layers
         move(self.module_, device)
         self._renew_layers()
         if random_layers(self.module_):
@@ -501,27 +512,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             described = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
             raise ValueError(f"The network does not fit in memory with {described}.") from error
 
-    def _takes_output(self) -> bool:
-        """Tell whether the output layer comes from another network."""
-        if self.init_from is None or self.init_layers is None:
-            return False
-        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
-        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
-
-    def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
-        """Set where the outputs of a new network begin, given targets and rows to train on."""
-
-    def _check_outcome(self, target, weight: np.ndarray | None) -> None:
-        """Warn where a finished training has not led to what it should have."""
-
     def _renew_layers(self) -> None:
         """Replace the layers that may change from fit to fit."""
-
-    def _freeze_layers(self, was_frozen: bool) -> None:
-        # Without a word from the user, what a callback or a given module has frozen stays so.
-        if was_frozen or self.frozen_layers is not None:
-            freeze_layers(self.module_, self.frozen_layers)
-        self._frozen_ = self.frozen_layers
 
     def _reset_results(self) -> None:
         """Start without any epoch."""
@@ -553,6 +545,14 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _drawn_part(self) -> torch.nn.Module:
         """Give the part of the network whose weights are drawn."""
         return self.module_
+
+    # Split.
+
+    def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
+        parameter = next(self.module_.parameters())
+        if target is not None and target.dtype.kind == "f":
+            check_range(target, self._dtype_, "y")
+        return ArrayDataset(X, target, weight, dtype=parameter.dtype, device=parameter.device)
 
     def _split(self, X, inputs, target, weight, validation, rng):
         """Make the datasets to train and to validate on, and the score of the latter."""
@@ -604,15 +604,28 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             return lambda net: -net.history[-1, "valid_loss"]
         return score_by(self.scoring, self, X, self._decode_target(target), weight)
 
-    def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
-        parameter = next(self.module_.parameters())
-        if target is not None and target.dtype.kind == "f":
-            check_range(target, self._dtype_, "y")
-        return ArrayDataset(X, target, weight, dtype=parameter.dtype, device=parameter.device)
+    # Train.
 
-    def _decode_target(self, target: np.ndarray) -> np.ndarray:
-        """Turn encoded targets back into what the user gave."""
-        return target
+    def _clip_batch_size(self, n_samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
+                stacklevel=5,
+            )
+        return int(min(self.batch_size, n_samples))
+
+    def _takes_output(self) -> bool:
+        """Tell whether the output layer comes from another network."""
+        if self.init_from is None or self.init_layers is None:
+            return False
+        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
+        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+
+    def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
+        """Set where the outputs of a new network begin, given targets and rows to train on."""
 
     def _describe_optimiser(self) -> dict:
         """Collect the arguments of `make_optimiser`, and the initial rate."""
@@ -650,43 +663,72 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             return partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
         return Net
 
-    def _clip_batch_size(self, n_samples: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
-                stacklevel=5,
-            )
-        return int(min(self.batch_size, n_samples))
+    def _prepare_net(
+        self, train, valid, score, watching, batch_size, rng, continued: bool, incremental: bool
+    ) -> Net:
+        """Make the net with its callbacks, its optimiser, and the history that it goes on with."""
+        had_optimiser = self._optimiser_ if continued and incremental else None
+        self._optimiser_ = self._describe_optimiser()
+        net = self._make_net(batch_size=batch_size, rng=rng)
+        forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
+        net.callbacks = [*self._choose_callbacks(score, incremental), *watching]
+        # Calls of partial_fit go on with one optimiser as long as the same is wanted.
+        rate, make_new = net.lr, net.optimizer
+        is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
+        if is_kept and self.net_.trains_the_same():
+            optimiser = self.net_.optimizer_
+            if had_optimiser["lr"] != rate:
+                set_rate(optimiser, rate)
+            net.optimizer = lambda parameters, lr: optimiser
+        net.initialize()
+        net.optimizer = make_new
+        if continued:
+            net.continue_history(self.net_, *forgotten)
+        return net
 
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
+        watch = [ValidationScore(score, self.tol, f"scoring={self.scoring!r}")] if score else []
+        progress = [PrintEpoch()] if self.verbose else []
         if self.solver == "lbfgs":
-            watch = ValidationScore(score, self.tol, f"scoring={self.scoring!r}")
-            validation = [] if score is None else [watch]
-            progress = [PrintEpoch()] if self.verbose else []
-            return [RaiseOnDivergence(), *validation, *progress]
-        return stochastic_callbacks(
-            score=score,
-            scoring=f"scoring={self.scoring!r}",
-            early_stopping=self.early_stopping,
-            schedule=schedule_callbacks(
-                self.learning_rate,
-                self._optimiser_["lr"],
-                solver=self.solver,
-                n_epochs=self.max_iter,
-                power_t=self.power_t,
-                n_seen=self.t_,
-                restarts=not incremental,
-            ),
-            tol=self.tol,
-            patience=self.n_iter_no_change,
-            adaptive=self.learning_rate == "adaptive" and self.solver != "adam",
-            progress=self._progress_,
-            verbose=self.verbose,
+            return [RaiseOnDivergence(), *watch, *progress]
+        schedule = schedule_callbacks(
+            self.learning_rate,
+            self._optimiser_["lr"],
+            solver=self.solver,
+            n_epochs=self.max_iter,
+            power_t=self.power_t,
+            n_seen=self.t_,
+            restarts=not incremental,
         )
+        stop = StopWithoutProgress(
+            "valid_score" if self.early_stopping else "train_loss",
+            self.tol,
+            self.n_iter_no_change,
+            self.learning_rate == "adaptive" and self.solver != "adam",
+        )
+        stop.best_, stop.n_waiting_ = self._progress_
+        keep = [KeepBestWeights()] if self.early_stopping else []
+        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *keep, stop, *progress]
+
+    def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
+        """Forget what is not comparable with what is measured now.
+
+        Returns the names of curves that begin anew, and of those whose best values do.
+        """
+        before = self._measures_
+        changed = [n for n in measures if n in before and before[n][0] != measures[n][0]]
+        comparable = [n for n in measures if n in before and measures[n][1] in (None, before[n][1])]
+        incomparable = [n for n in before if n in changed or n not in comparable]
+        if "progress" in incomparable:
+            self._progress_ = (np.inf, 0)
+        if "train_loss" in changed:
+            self.loss_curve_ = []
+        if "valid_score" in measures and "valid_score" in incomparable:
+            self.validation_scores_ = None
+        # The weights are not those of the best value of what is not measured now.
+        self._measures_ = {n: (curve, None) for n, (curve, _) in before.items()} | measures
+        return changed, incomparable
 
     def _notify_epochs(self, context, X, y, sample_weight) -> NotifyEpochs:
         """Make each epoch a task of scikit-learn's callbacks."""
@@ -705,33 +747,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
         return NotifyEpochs(begin, end)
 
-    def _start_net(self, net: Net, continued: bool, had_optimiser: dict | None) -> None:
-        """Initialise a net, with the optimiser of the last one if the same is wanted."""
-        rate, make_new = net.lr, net.optimizer
-        is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
-        if is_kept and self.net_.trains_the_same():
-            optimiser = self.net_.optimizer_
-            if had_optimiser["lr"] != rate:
-                set_rate(optimiser, rate)
-            net.optimizer = lambda parameters, lr: optimiser
-        net.initialize()
-        net.optimizer = make_new
-
-    def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
-        """Forget what is not comparable with what is measured now.
-
-        Returns the names of curves that begin anew, and of those whose best values do.
-        """
-        changed, incomparable = compare_measures(self._measures_, measures)
-        if "progress" in incomparable:
-            self._progress_ = (np.inf, 0)
-        if "train_loss" in changed:
-            self.loss_curve_ = []
-        if "valid_score" in measures and "valid_score" in incomparable:
-            self.validation_scores_ = None
-        # The weights are not those of the best value of what is not measured now.
-        self._measures_ = {n: (curve, None) for n, (curve, _) in self._measures_.items()} | measures
-        return changed, incomparable
+    # Read the results.
 
     def _read_results(self, net: Net, n_samples: int, n_known: int) -> None:
         """Set the fitted attributes from what the net has learnt since the first epochs."""
@@ -748,6 +764,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.best_loss_ = None if self.early_stopping else net.best_.get("train_loss", self.loss_)
         self._progress_ = net.progress()
         net.end_training(DTYPES[self._dtype_], self.callbacks or [])
+
+    def _check_outcome(self, target, weight: np.ndarray | None) -> None:
+        """Warn where a finished training has not led to what it should have."""
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        """Turn encoded targets back into what the user gave."""
+        return target
 
     # After a fit.
 

@@ -31,15 +31,8 @@ class NeuralPredictor(NeuralEstimator):
     """What neural classifiers and regressors share: predictions of y."""
 
     @abstractmethod
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
-        """Check y, and return what the loss expects; learn what y means if `reset`."""
-
-    @abstractmethod
     def _decode(self, output: np.ndarray) -> np.ndarray:
         """Turn activated outputs into predictions."""
-
-    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
-        return self._encode_y(y, reset, classes)
 
     def predict(self, X) -> np.ndarray:
         """Predict the targets of X.
@@ -226,14 +219,15 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             y = self.classes_[np.argmax(as_array(y), axis=1)]
         return super().score(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=False, estimator=self)
         y = y.toarray() if issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         try:
-            check_no_missing(y)
+            if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
+                raise ValueError("Input y contains missing values.")
             if reset:
                 self._learn_target(y, classes)
             if self._target_type_ == "classes":
@@ -426,7 +420,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
@@ -552,18 +546,6 @@ def check_class_weight(weights: np.ndarray, class_weight) -> None:
             "class_weight must be finite, not negative and not zero for all classes of y, "
             f"got {class_weight}."
         )
-
-
-def check_no_missing(y: np.ndarray) -> None:
-    """Check that an array of objects contains neither None nor NaN.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
-        raise ValueError("Input y contains missing values.")
 
 
 def warn_of_one_hot_rows(y: np.ndarray) -> None:
