@@ -15,8 +15,14 @@ from torch.utils.data import Dataset
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Inputs of one pass without gradients, and outputs of its largest layer: enough to keep the cores
-# busy, little enough that layers find their inputs in a cache.
+# Sizes of batches that are evaluated, not trained: here the size is a question of speed alone, not
+# of what is learnt. A pass takes some microseconds a layer however small it is, so that few large
+# batches are faster than many small ones; but a layer whose inputs are not in a cache waits for
+# memory, and a batch of a whole data set may not fit there at all. What counts are the bytes of the
+# inputs, and those of the largest output of a layer where layers blow up their inputs (filters,
+# recurrent steps, vocabularies: `largest_output`). What comes of a row does not depend on the
+# others in its batch, but for rounding; only a stateful network, whose states belong to places in a
+# batch, is evaluated in batches of the size that it was trained in.
 EVALUATION_BATCH_BYTES = 4 * 2**20
 EVALUATION_OUTPUT_BYTES = 8 * 2**20
 

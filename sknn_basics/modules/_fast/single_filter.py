@@ -20,6 +20,11 @@ class SingleFilter(torch.autograd.Function):
     weighed pixels are then moved to where they count, and added up. This takes half as long as a
     convolution of torch, whose results for several filters are computed side by side. Backwards,
     the one channel is the input of a convolution by many filters, and that is fast.
+
+    Sums are made in place, in a tensor that begins as the bias. It must be nobody else's memory,
+    for the activation that follows may overwrite it in turn: ``repeat`` copies, ``expand`` would
+    not. The incoming gradient is copied for another reason: its one channel can lie first or last
+    in memory without a difference in shape, and torch chooses its kernel by the strides alone.
     """
 
     @staticmethod

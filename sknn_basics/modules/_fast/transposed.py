@@ -19,6 +19,12 @@ class Transposed(torch.autograd.Function):
     The results of a whole batch would be written to memory and read again for the rectifier, and
     their gradients for the rectifier, bias, weight and input each; those of a few samples stay in
     the cache. Besides, a bias takes the transposed convolution of torch half as long as all others.
+
+    The rectifier is computed in place: a gradient of it needs its results only, which are positive
+    where it let values through. So the sums before it are kept nowhere, and ``backward`` saves its
+    output. The gradient that comes in is not overwritten: it may be another reader's too (a tensor
+    that is added to two branches hands the same one to both), so each part gets a new one, of the
+    size of a cache.
     """
 
     @staticmethod
