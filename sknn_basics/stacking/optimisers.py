@@ -131,14 +131,14 @@ def join_neighbours(tensors: tuple) -> tuple:
     A call takes long for every tensor that it is given.
     """
     *lists, _, steps = tensors
-    runs = []
+    rows = []
     for column in sorted(zip(*lists), key=lambda column: column[0].data_ptr()):
-        if runs and all(map(is_followed_by, runs[-1][-1], column)):
-            runs[-1].append(column)
+        if rows and all(map(is_followed_by, rows[-1][-1], column)):
+            rows[-1].append(column)
         else:
-            runs.append([column])
-    joined = [[join(own) for own in zip(*run)] for run in runs]
-    return *map(list, zip(*joined)), [], steps[: len(runs)]
+            rows.append([column])
+    joined = [[join(own) for own in zip(*row)] for row in rows]
+    return *map(list, zip(*joined)), [], steps[: len(rows)]
 
 
 def is_followed_by(first: Tensor, second: Tensor) -> bool:

@@ -21,7 +21,7 @@ from sknn_basics.stacking.optimisers import (
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import describe_loss
-from sknn_basics.training.net import Course, Net
+from sknn_basics.training.net import Fit, Net
 from sknn_basics.training.optimisers import get_rate
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
@@ -47,9 +47,9 @@ class Structure(NamedTuple):
     samples: tuple
 
 
-def structure(course: Course) -> Structure:
+def structure(fit: Fit) -> Structure:
     """Describe what a network must have in common with others to be stacked with them."""
-    net, module = course.net, course.net.module_
+    net, module = fit.net, fit.net.module_
     tensors = named_tensors(module)
     return Structure(
         layers=tuple(
@@ -62,7 +62,7 @@ def structure(course: Course) -> Structure:
         loss=describe_loss(net.criterion_),
         batch_size=net.batch_size,
         n_multiplications=count_multiplications(module),
-        samples=course.batches.dataset.describe_samples(),
+        samples=fit.batches.dataset.describe_samples(),
     )
 
 
@@ -139,7 +139,7 @@ class Stack:
         ]
         self.batch_size = nets[0].batch_size
         self.has_penalty = any(net.alpha for net in nets)
-        self.runs = {}
+        self.known = {}
         self.n_epochs = 0
 
     def holds(self) -> bool:
@@ -216,23 +216,23 @@ class Stack:
             lay_moments_side_by_side([net.optimizer_ for net in self.nets])
         records, current = [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
-            run = self.run(start, stop)
-            if run is not current:
+            members = self.neighbours(start, stop)
+            if members is not current:
                 if current is not None:
                     current.optimiser.separate()
-                run.begin()
-                current = run
-            records.append((run.start, run.step(*batches)))
+                members.begin()
+                current = members
+            records.append((members.start, members.step(*batches)))
         current.optimiser.separate()
         self.n_epochs += 1
         losses, observed = self.read_losses(records)
         return list(zip(losses, self.sources.counts(self.batch_size), observed))
 
-    def run(self, start: int, stop: int) -> "Run":
-        """Make the part of the stack that takes its steps from some of the sources."""
-        if (start, stop) not in self.runs:
-            self.runs[start, stop] = Run(self, start, stop)
-        return self.runs[start, stop]
+    def neighbours(self, start: int, stop: int) -> "Neighbours":
+        """Give those of the stack that take their steps from the sources start to stop."""
+        if (start, stop) not in self.known:
+            self.known[start, stop] = Neighbours(self, start, stop)
+        return self.known[start, stop]
 
     def read_losses(self, records: list[tuple[int, Tensor]]) -> tuple[list, list]:
         """Move losses, penalties and what is observed of all steps from the device.
@@ -256,7 +256,7 @@ class Stack:
         return np.split(losses, ends), observed
 
 
-class Run:
+class Neighbours:
     """Neighbours in a stack, which take a step together: those of the sources start to stop."""
 
     def __init__(self, stack: Stack, start: int, stop: int):

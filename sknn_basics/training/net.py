@@ -32,7 +32,7 @@ from sknn_basics.training.losses import Loss
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
-# Who makes the steps where it is not the net itself: called with the `Course` of a training.
+# Who makes the steps where it is not the net itself: called with the `Fit` of a training.
 TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 
 
@@ -213,8 +213,8 @@ class Net(NeuralNet):
 
     def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
-        train_all = TRAINER.get() or Course.train
-        train_all(Course(self, self.around_steps(train, valid, epochs)))
+        train_all = TRAINER.get() or Fit.train
+        train_all(Fit(self, self.around_steps(train, valid, epochs)))
 
     def around_steps(
         self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int
@@ -496,8 +496,14 @@ class Net(NeuralNet):
 
 
 @dataclass(eq=False)
-class Course:
-    """A training, whose steps somebody has to make.
+class Fit:
+    """A fit under way: a training, whose steps somebody has to make.
+
+    The training is a generator (`Net.around_steps`) that stands still wherever steps are to be
+    made. `advance` runs it to the next such place: it records the epoch that has ended, lets the
+    callbacks decide, begins the next one, and leaves its batches in `batches`. Whoever makes the
+    steps, the net itself (`train`) or a stack of many nets, leaves what came of them in `result`.
+    So decisions are the same code in both cases, and need no thread that waits for them.
 
     Attributes
     ----------
