@@ -287,7 +287,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         continued = self.warm_start and hasattr(self, "module_")
         with self._all_or_nothing(continued):
-            self._fit(X, y, sample_weight, validation, continued=continued)
+            self._fit(X, y, sample_weight, validation, continued=continued, n_epochs=self.max_iter)
         if self.n_iter_ == self.max_iter and self.solver != "lbfgs":
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -321,7 +321,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Train for one epoch on the given data."""
         continued = hasattr(self, "module_")
         with self._all_or_nothing(continued):
-            self._fit(X, y, sample_weight, continued=continued, incremental=True, classes=classes)
+            options = {"incremental": True, "classes": classes, "n_epochs": 1}
+            self._fit(X, y, sample_weight, continued=continued, **options)
         return self
 
     def _has_partial_fit(self) -> bool:
@@ -357,17 +358,14 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         continued: bool,
         incremental: bool = False,
         classes=None,
-        n_epochs: int | None = None,
+        n_epochs: int,
     ) -> None:
         """Check, encode, build, split, train, read results: the parts follow in this order."""
         X, y = as_array(X), as_array(y)
-        if n_epochs is None:
-            n_epochs = 1 if incremental else self.max_iter
+        told = {"estimator": self, "X": X, "y": y}
         context = begin_callbacks(self, n_epochs)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        inputs, target, weight = self._check_data(
-            X, y, sample_weight, continued, incremental, classes
-        )
+        context.call_on_fit_task_begin(**told)
+        inputs, target, weight = self._check(X, y, sample_weight, continued, incremental, classes)
         rng = check_random_state(self.random_state)
         self._prepare_module(inputs, target, rng, continued)
         if n_epochs:
@@ -378,13 +376,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         batch_size = self._clip_batch_size(len(train) if n_epochs else sys.maxsize)
         if not continued and not self._takes_output():
             self._begin_output(target, weight, train.rows)
-        watching = [] if validation is None else [WarnOfOtherScale()]
+        others = [] if validation is None else [WarnOfOtherScale()]
         if has_callbacks(self):
-            watching.append(self._notify_epochs(context, X, y, sample_weight))
-        watching += self.callbacks or []
-        net = self._prepare_net(
-            train, valid, score, watching, batch_size, rng, continued, incremental
-        )
+            others.append(self._notify_epochs(context, told, sample_weight))
+        others += self.callbacks or []
+        net = self._start_net(train, valid, score, others, batch_size, rng, continued, incremental)
         self.net_, n_known = net, len(net.history)
         self._as_fitted_ = plain_parameters(self)
         net.max_epochs = n_epochs
@@ -392,17 +388,12 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self._read_results(net, len(train), n_known)
         if n_epochs and not incremental:
             self._check_outcome(target, weight)
-        context.call_on_fit_task_end(
-            estimator=self,
-            X=X,
-            y=y,
-            metadata=None if sample_weight is None else {"sample_weight": sample_weight},
-            reconstruction_attributes={},
-        )
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        context.call_on_fit_task_end(**told, metadata=metadata, reconstruction_attributes={})
 
     # Check and encode.
 
-    def _check_data(self, X, y, sample_weight, continued: bool, incremental: bool, classes):
+    def _check(self, X, y, sample_weight, continued: bool, incremental: bool, classes):
         """Check parameters and data; return inputs, encoded targets and weights of samples."""
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
@@ -663,15 +654,15 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             return partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
         return Net
 
-    def _prepare_net(
-        self, train, valid, score, watching, batch_size, rng, continued: bool, incremental: bool
+    def _start_net(
+        self, train, valid, score, others, batch_size, rng, continued: bool, incremental: bool
     ) -> Net:
         """Make the net with its callbacks, its optimiser, and the history that it goes on with."""
         had_optimiser = self._optimiser_ if continued and incremental else None
         self._optimiser_ = self._describe_optimiser()
         net = self._make_net(batch_size=batch_size, rng=rng)
         forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
-        net.callbacks = [*self._choose_callbacks(score, incremental), *watching]
+        net.callbacks = [*self._choose_callbacks(score, incremental), *others]
         # Calls of partial_fit go on with one optimiser as long as the same is wanted.
         rate, make_new = net.lr, net.optimizer
         is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
@@ -730,9 +721,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self._measures_ = {n: (curve, None) for n, (curve, _) in before.items()} | measures
         return changed, incomparable
 
-    def _notify_epochs(self, context, X, y, sample_weight) -> NotifyEpochs:
-        """Make each epoch a task of scikit-learn's callbacks."""
-        data = {"estimator": self, "X": X, "y": y}
+    def _notify_epochs(self, context, told: dict, sample_weight) -> NotifyEpochs:
+        """Make each epoch a task of scikit-learn's callbacks, told of estimator and data."""
+        data = dict(told)
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         tasks = []
