@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
@@ -96,8 +96,8 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Give what each method that a scorer may call returns, from activated outputs."""
 
     @abstractmethod
-    def _loss_of(self, prediction: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
-        """Compute the mean loss of activated outputs."""
+    def _loss_of(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        """Compute the mean loss of outputs."""
 
     def _calibrate(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
         """Learn from outputs for rows that their networks did not learn from."""
@@ -378,8 +378,8 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         counts = np.bincount(settings)
         self.ensemble_weights_ = chosen[settings] / counts[settings]
         if not is_given:
-            predictions = self._activate(np.stack(outputs))
-            self.out_of_fold_prediction_ = np.tensordot(chosen, predictions, 1)
+            mean = np.tensordot(chosen, np.stack(outputs), 1)
+            self.out_of_fold_prediction_ = self._activate(mean)
 
     def _pick(self, outputs, settings, has_stayed, target, weight) -> np.ndarray:
         """Choose how much each setting counts, by rows that its networks did not learn from."""
@@ -392,14 +392,14 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             if counts[n] == counts[0] and has_stayed[settings == n].any()
         ] or [0]
         is_known = ~np.isnan(outputs[0][:, 0])
-        predictions = self._activate(np.stack([outputs[n][is_known] for n in candidates]))
+        known = np.stack([outputs[n][is_known] for n in candidates])
         score = partial(self._loss_of, target=target[is_known], weight=weight[is_known])
-        chosen[candidates] = pick_greedily(predictions, score) if len(candidates) > 1 else 1
+        chosen[candidates] = pick_greedily(known, score) if len(candidates) > 1 else 1
         return chosen
 
     @torch.no_grad()
     def _predict_outputs(self, X) -> np.ndarray:
-        """Compute the activated outputs, averaged over the networks."""
+        """Average the outputs of all networks, and activate the mean."""
         check_is_fitted(self)
         X = check_table(X, self)
         validate_data(self, X, reset=False, skip_check_array=True)
@@ -419,8 +419,8 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 for part in (encoded.numbers, encoded.codes)
             )
             output = networks(inputs, codes).numpy(force=True).astype(np.float64)
-            pieces.append(np.tensordot(weights, self._activate(output), 1))
-        return np.concatenate(pieces)
+            pieces.append(np.tensordot(weights, output, 1))
+        return self._activate(np.concatenate(pieces))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -473,8 +473,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     The first model to try on a table. Columns are taken as they are, see
     `sknn_basics.preprocessing.TableEncoder`; numbers get learnt periodic embeddings, categories of
     many levels learnt ones. The networks differ in their initial weights and in the rows that they
-    are validated on, so that together they see all rows. Probabilities are the mean of all
-    networks', with one temperature that is learnt from rows which a network did not see.
+    are validated on, so that together they see all rows. Their logits are averaged, and divided by
+    one temperature that is learnt from rows which a network did not see.
 
     Parameters
     ----------
@@ -673,7 +673,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
 
     def _encode_y(self, y, reset: bool) -> np.ndarray:
         y = check_y(y, multi_output=True, estimator=self)
-        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         check_no_missing(y)
         if reset:
             check_classification_targets(y)
@@ -726,7 +726,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         if not self._is_multilabel_ and len(self.classes_) > 1 and weight.any():
             self.temperature_ = find_temperature(output, target, weight)
 
-    def _loss_of(self, prediction, target, weight) -> float:
+    def _loss_of(self, output, target, weight) -> float:
+        prediction = self._activate(output)
         if self._is_multilabel_:
             right = np.where(target > 0.5, prediction, 1 - prediction)
             return np.average(-np.log(np.maximum(right, 1e-12)).mean(1), weights=weight)
@@ -933,9 +934,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     def _activate(self, output: np.ndarray) -> np.ndarray:
         return output * self._scale_ + self._centre_
 
-    def _loss_of(self, prediction, target, weight) -> float:
-        standardised = torch.from_numpy((prediction - self._centre_) / self._scale_)
-        rows = self._make_loss()(standardised[None], torch.from_numpy(target)[None])
+    def _loss_of(self, output, target, weight) -> float:
+        rows = self._make_loss()(torch.from_numpy(output)[None], torch.from_numpy(target)[None])
         return float(np.average(rows[0].numpy(), weights=weight))
 
     def __sklearn_tags__(self):
