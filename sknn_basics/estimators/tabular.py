@@ -29,6 +29,16 @@ from sknn_basics._compat import (
 )
 from sknn_basics.estimators._base.checks import hidden_sizes, unchanged_by_failure
 from sknn_basics.estimators._base.targets import check_class_weight, check_given, check_no_missing
+from sknn_basics.estimators._base.types import (
+    ClassWeight,
+    Columns,
+    Device,
+    Float,
+    Int,
+    Ints,
+    RandomState,
+    Scoring,
+)
 from sknn_basics.modules.tabular import TabularNetworks
 from sknn_basics.preprocessing.tables import TableEncoder, check_table
 from sknn_basics.training import tabular as training
@@ -243,13 +253,14 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         train, train_share = fill_up(rows, members["fold"])
         valid, valid_share = fill_up(folds, members["fold"])
         described = Members(
-            *(torch.from_numpy(array).to(device) for array in (train, train_share)),
-            *(torch.from_numpy(array).to(device) for array in (valid, valid_share)),
-            *(
-                torch.from_numpy(members[name]).float().to(device)
-                for name in ("learning_rate_init", "alpha", "dropout")
-            ),
-            torch.from_numpy(members["setting"]).to(device),
+            train=torch.from_numpy(train).to(device),
+            train_share=torch.from_numpy(train_share).to(device),
+            valid=torch.from_numpy(valid).to(device),
+            valid_share=torch.from_numpy(valid_share).to(device),
+            rate=torch.from_numpy(members["learning_rate_init"]).float().to(device),
+            decay=torch.from_numpy(members["alpha"]).float().to(device),
+            dropout=torch.from_numpy(members["dropout"]).float().to(device),
+            setting=torch.from_numpy(members["setting"]).to(device),
         )
         codes = encoded.codes
         table = Table(
@@ -581,24 +592,24 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
 
     def __init__(
         self,
-        n_networks=8,
+        n_networks: Int = 8,
         *,
-        hidden_layer_sizes=(128, 128, 128),
-        categorical_features="from_dtype",
-        learning_rate_init=0.04,
-        alpha=0.02,
-        dropout=0.15,
-        embedding_scale=0.1,
-        label_smoothing="auto",
-        batch_size=256,
-        max_iter="auto",
-        n_iter_no_change=None,
-        scoring=None,
-        max_time=None,
-        class_weight=None,
-        random_state=None,
-        verbose=False,
-        device="auto",
+        hidden_layer_sizes: Ints = (128, 128, 128),
+        categorical_features: Columns = "from_dtype",
+        learning_rate_init: Float = 0.04,
+        alpha: Float = 0.02,
+        dropout: Float = 0.15,
+        embedding_scale: Float = 0.1,
+        label_smoothing: Float | str = "auto",
+        batch_size: Int = 256,
+        max_iter: Int | str = "auto",
+        n_iter_no_change: Int | None = None,
+        scoring: Scoring = None,
+        max_time: Float | None = None,
+        class_weight: ClassWeight = None,
+        random_state: RandomState = None,
+        verbose: bool | Int = False,
+        device: Device = "auto",
     ):
         self.n_networks = n_networks
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -849,24 +860,24 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
 
     def __init__(
         self,
-        n_networks=8,
+        n_networks: Int = 8,
         *,
-        hidden_layer_sizes=(128, 128, 128),
-        categorical_features="from_dtype",
-        loss="squared_error",
-        quantile=0.5,
-        learning_rate_init=0.04,
-        alpha=0.02,
-        dropout=0.15,
-        embedding_scale=0.1,
-        batch_size=256,
-        max_iter="auto",
-        n_iter_no_change=None,
-        scoring=None,
-        max_time=None,
-        random_state=None,
-        verbose=False,
-        device="auto",
+        hidden_layer_sizes: Ints = (128, 128, 128),
+        categorical_features: Columns = "from_dtype",
+        loss: str = "squared_error",
+        quantile: Float = 0.5,
+        learning_rate_init: Float = 0.04,
+        alpha: Float = 0.02,
+        dropout: Float = 0.15,
+        embedding_scale: Float = 0.1,
+        batch_size: Int = 256,
+        max_iter: Int | str = "auto",
+        n_iter_no_change: Int | None = None,
+        scoring: Scoring = None,
+        max_time: Float | None = None,
+        random_state: RandomState = None,
+        verbose: bool | Int = False,
+        device: Device = "auto",
     ):
         self.n_networks = n_networks
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -11,8 +11,9 @@ from torch.nn import functional
 from sknn_basics.modules.tabular import TabularNetworks
 
 BETAS, EPSILON = (0.9, 0.95), 1e-8
-# Shares of the steps at which the schedule has come down to 0 and begins anew.
-RESTARTS = 1 / 15, 3 / 15, 7 / 15
+# Share of the steps at which the schedule comes down to 0 for the last time but one, where the
+# worse half of the settings leaves: at the bottom of a cycle, networks are compared fairly.
+LEAVING = 7 / 15
 # A member's error decides which epoch is its best, and of equal ones the loss.
 SHARE_OF_LOSS = 0.05
 ELEMENTS_OF_EVALUATION = 2**24
@@ -279,11 +280,10 @@ class Training:
         curve.append(everyone)
 
     def _leave(self, epoch: int) -> None:
-        """Let members go that have waited too long, and at restarts the worse half of settings."""
+        """Let members go that have waited too long, and once the worse half of settings."""
         outcome, plan = self.outcome, self.plan
         stays = epoch - outcome.best_epoch[self.left] < plan.patience
-        shares = epoch / plan.n_epochs, (epoch + 1) / plan.n_epochs
-        if any(shares[0] < restart <= shares[1] for restart in RESTARTS[1:]):
+        if epoch < LEAVING * plan.n_epochs <= epoch + 1:
             stays &= self._settings_that_stay()
         if bool(stays.all()):
             return
