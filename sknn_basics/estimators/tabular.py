@@ -56,6 +56,8 @@ LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 256
 # Columns of more levels have a learnt embedding in place of indicators.
 MOST_INDICATORS = 12
 LARGEST_SEED = np.iinfo(np.int32).max
+# Hyper-parameters that differ from setting to setting.
+DRAWN = "learning_rate_init", "alpha", "dropout", "embedding_scale"
 
 
 class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
@@ -159,37 +161,24 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         rng = check_random_state(self.random_state)
         X = check_table(X, self)
         validate_data(self, X, skip_check_array=True)
-        encoder = TableEncoder(
+        self.encoder_ = TableEncoder(
             self.categorical_features, max_categories=MOST_INDICATORS, many_categories="codes"
         ).fit(X)
-        encoded, target = encoder.encode(X), self._encode_y(y, reset=True)
+        encoded, target = self.encoder_.encode(X), self._encode_y(y, reset=True)
         check_consistent_length(encoded.numbers, target)
         weight = self._weigh(sample_weight, encoded.numbers, y)
         if validation is None:
-            folds = self._deal(target, groups, rng)
+            splits = self._deal(target, groups, rng)
         else:
-            encoded, target, weight, folds = self._append(
-                encoder, validation, encoded, target, weight
-            )
-        members = self._make_members(folds, rng)
-        structure = {
-            "n_numbers": encoder.n_numbers_,
-            "n_inputs": encoded.numbers.shape[1],
-            "n_levels": encoder.n_levels_,
-            "hidden_layer_sizes": hidden_sizes(self.hidden_layer_sizes),
-            "n_outputs": self._count_outputs(),
-        }
-        self.encoder_, self._structure_ = encoder, structure
-        networks = TabularNetworks(self.n_networks, **structure)
-        scales = torch.from_numpy(members["embedding_scale"]).float()
-        networks.draw(new_generator(rng.randint(LARGEST_SEED), torch.device("cpu")), scales)
+            encoded, target, weight, splits = self._append(*validation, encoded, target, weight)
+        self.networks_ = self._describe_networks(len(splits), rng)
+        plan = self._plan(max(len(train) for train, _ in splits), sample_weight is not None)
+        course = self._start(encoded, target, weight, splits, plan, rng)
         data = {"estimator": self, "X": X, "y": y}
-        if sample_weight is not None:
-            data["metadata"] = {"sample_weight": sample_weight}
-        outcome = self._train(
-            networks, encoded, target, weight, members, folds, rng, sample_weight is not None, data
-        )
-        self._read(outcome, folds, members, target, weight, validation is not None)
+        data["metadata"] = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._train(course, new_generator(rng.randint(LARGEST_SEED), course.left.device), data)
+        held_out = [valid for _, valid in splits]
+        self._read(course.outcome, held_out, target, weight, has_own=validation is None)
 
     def _weigh(self, sample_weight, X, y) -> np.ndarray:
         """Check the weights of samples, and make their mean 1."""
@@ -199,89 +188,88 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return weight / weight.mean()
 
     def _deal(self, target, groups, rng) -> list[np.ndarray]:
-        """Deal the rows out to folds, class by class: list the rows that each validates on."""
+        """Deal the rows out to folds, class by class: list rows to train and to validate on."""
         n_samples = len(target)
         if groups is not None:
-            check_consistent_length(target, groups)
-            n_folds = min(N_FOLDS, len(np.unique(groups)))
-            if n_folds < 2:
-                raise ValueError("groups needs two different values at least.")
-            splitter = GroupKFold if target.ndim > 1 else StratifiedGroupKFold
-            splits = splitter(n_folds, shuffle=True, random_state=rng.randint(LARGEST_SEED))
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "The least populated class")
-                return [held_out for _, held_out in splits.split(target, target, groups)]
+            return split_by_groups(target, groups, rng)
+        if n_samples == 1:
+            return [(np.zeros(1, int), np.zeros(1, int))]
         order = rng.permutation(n_samples)
         if target.ndim == 1:
             order = order[np.argsort(target[order], kind="stable")]
-        return [np.sort(order[k::N_FOLDS]) for k in range(min(N_FOLDS, n_samples))]
+        folds = [np.sort(order[k::N_FOLDS]) for k in range(min(N_FOLDS, n_samples))]
+        return [(np.setdiff1d(order, fold), fold) for fold in folds]
 
-    def _append(self, encoder, validation, encoded, target, weight) -> tuple:
-        """Put the validation rows behind the others, as the only fold."""
-        X_val, y_val = check_table(validation[0], self), validation[1]
+    def _append(self, X_val, y_val, encoded, target, weight) -> tuple:
+        """Put the validation rows behind the others, for the only split."""
+        X_val = check_table(X_val, self)
         validate_data(self, X_val, reset=False, skip_check_array=True)
-        encoded_val, target_val = encoder.encode(X_val), self._encode_y(y_val, reset=False)
+        encoded_val, target_val = self.encoder_.encode(X_val), self._encode_y(y_val, reset=False)
         check_consistent_length(encoded_val.numbers, target_val)
         n_train, n_val = len(target), len(target_val)
         return (
             encoded.append(encoded_val),
             np.concatenate([target, target_val]),
             np.concatenate([weight, np.ones(n_val)]),
-            [np.arange(n_train, n_train + n_val)],
+            [(np.arange(n_train), np.arange(n_train, n_train + n_val))],
         )
 
-    def _make_members(self, folds, rng) -> dict[str, np.ndarray]:
+    def _describe_networks(self, n_folds: int, rng) -> dict[str, np.ndarray]:
         """Say what each network differs in: its fold, and from the second round on its setting."""
         number = np.arange(self.n_networks)
-        setting = number // len(folds)
+        setting = number // n_folds
         # A factor from 1/2 to 2 for each but the first, on a logarithmic scale.
-        factors = 2 ** rng.uniform(-1, 1, size=(setting[-1] + 1, 4))
+        factors = 2 ** rng.uniform(-1, 1, size=(setting[-1] + 1, len(DRAWN)))
         factors[0] = 1
-        names = "learning_rate_init", "alpha", "dropout", "embedding_scale"
-        drawn = {n: getattr(self, n) * factors[setting, i] for i, n in enumerate(names)}
+        drawn = {n: getattr(self, n) * factors[setting, i] for i, n in enumerate(DRAWN)}
         drawn["dropout"] = np.minimum(drawn["dropout"], max(0.5, self.dropout))
-        return {"fold": number % len(folds), "setting": setting, **drawn}
+        return {"fold": number % n_folds, "setting": setting, **drawn}
 
-    def _train(
-        self, networks, encoded, target, weight, members, folds, rng, is_weighted, data
-    ) -> training.Outcome:
-        """Train all networks, and tell scikit-learn's callbacks of every epoch."""
+    def _start(self, encoded, target, weight, splits, plan: Plan, rng) -> Training:
+        """Put data and new networks on the device."""
         device = resolve_device(self.device)
-        n_fitted = int(folds[0][0]) if len(folds) == 1 and folds[0][0] else len(target)
-        rows = [np.setdiff1d(np.arange(n_fitted), fold) for fold in folds]
-        rows = [train if len(train) else fold for train, fold in zip(rows, folds)]
-        train, train_share = fill_up(rows, members["fold"])
-        valid, valid_share = fill_up(folds, members["fold"])
-        described = Members(
-            train=torch.from_numpy(train).to(device),
-            train_share=torch.from_numpy(train_share).to(device),
-            valid=torch.from_numpy(valid).to(device),
-            valid_share=torch.from_numpy(valid_share).to(device),
-            rate=torch.from_numpy(members["learning_rate_init"]).float().to(device),
-            decay=torch.from_numpy(members["alpha"]).float().to(device),
-            dropout=torch.from_numpy(members["dropout"]).float().to(device),
-            setting=torch.from_numpy(members["setting"]).to(device),
-        )
-        codes = encoded.codes
+        self._structure_ = {
+            "n_numbers": self.encoder_.n_numbers_,
+            "n_inputs": encoded.numbers.shape[1],
+            "n_levels": self.encoder_.n_levels_,
+            "hidden_layer_sizes": hidden_sizes(self.hidden_layer_sizes),
+            "n_outputs": self._count_outputs(),
+        }
+        networks = TabularNetworks(self.n_networks, **self._structure_)
+        scales = torch.from_numpy(self.networks_["embedding_scale"]).float()
+        networks.draw(new_generator(rng.randint(LARGEST_SEED), torch.device("cpu")), scales)
         table = Table(
             torch.from_numpy(encoded.numbers).to(device),
-            torch.from_numpy(codes).to(device) if codes.shape[1] else None,
+            torch.from_numpy(encoded.codes).to(device) if self.encoder_.n_levels_ else None,
             torch.from_numpy(target).to(device),
             torch.from_numpy(weight.astype(np.float32)).to(device),
         )
-        plan = self._plan(train.shape[1], is_weighted)
-        generator = new_generator(rng.randint(LARGEST_SEED), device)
-        course = Training(networks.to(device), table, described, plan)
-        context = begin_callbacks(self, plan.n_epochs)
-        context.call_on_fit_task_begin(**data)
-        work = networks.rows.shape[1] * len(train) * plan.batch_size
-        with threads_for_step(work):
-            self._run(course, generator, context, data)
-        context.call_on_fit_task_end(**{"metadata": None, **data}, reconstruction_attributes={})
-        return course.outcome
+        train, train_share = fill_up([rows for rows, _ in splits], self.networks_["fold"])
+        valid, valid_share = fill_up([rows for _, rows in splits], self.networks_["fold"])
+        members = {
+            "train": train,
+            "train_share": train_share,
+            "valid": valid,
+            "valid_share": valid_share,
+            "rate": self.networks_["learning_rate_init"].astype(np.float32),
+            "decay": self.networks_["alpha"].astype(np.float32),
+            "dropout": self.networks_["dropout"].astype(np.float32),
+            "setting": self.networks_["setting"],
+        }
+        members = {name: torch.from_numpy(array).to(device) for name, array in members.items()}
+        return Training(networks.to(device), table, Members(**members), plan)
 
-    def _run(self, course: Training, generator, context, data) -> None:
-        """Go through the epochs; an interrupt ends them with the best ones so far."""
+    def _train(self, course: Training, generator: torch.Generator, data: dict) -> None:
+        """Go through the epochs, each a task of scikit-learn's callbacks."""
+        context = begin_callbacks(self, course.plan.n_epochs)
+        context.call_on_fit_task_begin(**data)
+        n_multiplications = course.networks.rows.numel() * course.plan.batch_size
+        with threads_for_step(n_multiplications):
+            self._run(course, generator, context, data)
+        context.call_on_fit_task_end(**data, reconstruction_attributes={})
+
+    def _run(self, course: Training, generator: torch.Generator, context, data: dict) -> None:
+        """Train until all is done, or somebody stops it: what is best so far is then used."""
         begin = time.monotonic()
         most = np.inf if self.max_time is None else self.max_time
         for epoch in range(course.plan.n_epochs):
@@ -365,7 +353,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     # Reading the results.
 
-    def _read(self, outcome, folds, members, target, weight, is_given: bool) -> None:
+    def _read(self, outcome, folds, target, weight, has_own: bool) -> None:
         """Keep what predicts, and learn from the rows that networks were validated on."""
         stack = [
             torch.stack(curve).numpy(force=True)
@@ -374,13 +362,12 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.history_ = dict(zip(("train_loss", "valid_loss"), stack))
         self.n_iter_ = len(stack[0])
         self.best_epoch_ = outcome.best_epoch.numpy(force=True)
-        self.networks_ = members
         self._rows_ = outcome.rows.numpy(force=True)
         has_stayed = np.isfinite(stack[1][-1])
-        settings = members["setting"]
+        settings = self.networks_["setting"]
         held_out = outcome.held_out.numpy(force=True).astype(np.float64)
         outputs = [
-            read_held_out(held_out, folds, members["fold"], settings == number, len(target))
+            read_held_out(held_out, folds, self.networks_["fold"], settings == number, len(target))
             for number in range(settings[-1] + 1)
         ]
         is_known = ~np.isnan(outputs[0][:, 0])
@@ -388,7 +375,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         chosen = self._pick(outputs, settings, has_stayed, target, weight)
         counts = np.bincount(settings)
         self.ensemble_weights_ = chosen[settings] / counts[settings]
-        if not is_given:
+        if has_own:
             mean = np.tensordot(chosen, np.stack(outputs), 1)
             self.out_of_fold_prediction_ = self._activate(mean)
 
@@ -467,6 +454,25 @@ def fill_up(rows: list[np.ndarray], of_member: np.ndarray) -> tuple[np.ndarray, 
     index = np.stack([np.resize(listed, longest) for listed in rows])
     share = np.arange(longest) < np.array([[len(listed)] for listed in rows])
     return index[of_member], share[of_member].astype(np.float32)
+
+
+def split_by_groups(target: np.ndarray, groups, rng) -> list[tuple[np.ndarray, np.ndarray]]:
+    """List rows to train and to validate on, with every group on one side.
+
+    Raises
+    ------
+    ValueError
+        If there is one group only.
+    """
+    check_consistent_length(target, groups)
+    n_folds = min(N_FOLDS, len(np.unique(groups)))
+    if n_folds < 2:
+        raise ValueError("groups must have two different values at least.")
+    splitter = GroupKFold if target.ndim > 1 else StratifiedGroupKFold
+    splits = splitter(n_folds, shuffle=True, random_state=rng.randint(LARGEST_SEED))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        return list(splits.split(target, target, groups))
 
 
 def read_held_out(held_out, folds, fold_of, is_of_setting, n_samples: int) -> np.ndarray:
