@@ -3,6 +3,7 @@
 import time
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 
@@ -172,7 +173,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         else:
             encoded, target, weight, splits = self._append(*validation, encoded, target, weight)
         self.networks_ = self._describe_networks(len(splits), rng)
-        plan = self._plan(max(len(train) for train, _ in splits), sample_weight is not None)
+        plan = self._plan(max(len(split.train) for split in splits), sample_weight is not None)
         course = self._start(encoded, target, weight, splits, plan, rng)
         data = {"estimator": self, "X": X, "y": y}
         data["metadata"] = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -181,8 +182,13 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         context.call_on_fit_task_begin(**data)
         with threads_for_step(course.networks.rows.numel() * plan.batch_size):
             self._train(course, generator, context, data)
-        held_out = [valid for _, valid in splits]
-        self._read(course.outcome, held_out, target, weight, has_own=validation is None)
+        self._read(
+            course.outcome,
+            [split.valid for split in splits],
+            target,
+            weight,
+            has_own=validation is None,
+        )
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
     def _weigh(self, sample_weight, X, y) -> np.ndarray:
@@ -192,18 +198,18 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError("sample_weight must not be zero for all samples.")
         return weight / weight.mean()
 
-    def _deal(self, target, groups, rng) -> list[np.ndarray]:
+    def _deal(self, target, groups, rng) -> list["Split"]:
         """Deal the rows out to folds, class by class: list rows to train and to validate on."""
         n_samples = len(target)
         if groups is not None:
             return split_by_groups(target, groups, rng)
         if n_samples == 1:
-            return [(np.zeros(1, int), np.zeros(1, int))]
+            return [Split(np.zeros(1, int), np.zeros(1, int))]
         order = rng.permutation(n_samples)
         if target.ndim == 1:
             order = order[np.argsort(target[order], kind="stable")]
-        folds = [np.sort(order[k::N_FOLDS]) for k in range(min(N_FOLDS, n_samples))]
-        return [(np.setdiff1d(order, fold), fold) for fold in folds]
+        folds = [order[k::N_FOLDS] for k in range(min(N_FOLDS, n_samples))]
+        return [Split(np.setdiff1d(order, fold), fold) for fold in folds]
 
     def _append(self, X_val, y_val, encoded, target, weight) -> tuple:
         """Put the validation rows behind the others, for the only split."""
@@ -216,7 +222,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             encoded.append(encoded_val),
             np.concatenate([target, target_val]),
             np.concatenate([weight, np.ones(n_val)]),
-            [(np.arange(n_train), np.arange(n_train, n_train + n_val))],
+            [Split(np.arange(n_train), np.arange(n_train, n_train + n_val))],
         )
 
     def _describe_networks(self, n_folds: int, rng) -> dict[str, np.ndarray]:
@@ -249,13 +255,16 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             torch.from_numpy(target).to(device),
             torch.from_numpy(weight.astype(np.float32)).to(device),
         )
-        train, train_share = fill_up([rows for rows, _ in splits], self.networks_["fold"])
-        valid, valid_share = fill_up([rows for _, rows in splits], self.networks_["fold"])
+        fold = self.networks_["fold"]
+        train, train_share = fill_up([split.train for split in splits], fold)
+        valid, valid_share = fill_up([split.valid for split in splits], fold)
+        half, _ = fill_up([split.half for split in splits], fold)
         members = {
             "train": train,
             "train_share": train_share,
             "valid": valid,
             "valid_share": valid_share,
+            "half": half,
             "rate": self.networks_["learning_rate_init"].astype(np.float32),
             "decay": self.networks_["alpha"].astype(np.float32),
             "dropout": self.networks_["dropout"].astype(np.float32),
@@ -332,6 +341,9 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         arrays = (tensor.numpy(force=True) for tensor in (output, target, weight))
         for member_output, member_target, member_weight in zip(*arrays):
             rows = member_weight > 0
+            if not rows.any():
+                values.append(0.0)
+                continue
             prediction = self._activate(member_output[None, rows].astype(np.float64))[0]
             given = Given(self, self._predictions_of(prediction))
             weights = {"sample_weight": member_weight[rows]} if is_weighted else {}
@@ -424,6 +436,22 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return tags
 
 
+@dataclass
+class Split:
+    """Numbers of rows to train and to validate on, and to which half each of the latter belongs.
+
+    An epoch that one half has chosen tells honestly of the other.
+    """
+
+    train: np.ndarray
+    valid: np.ndarray
+    half: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.half is None:
+            self.half = np.arange(len(self.valid)) % 2
+
+
 class Given:
     """What a scorer takes for an estimator: predictions that were made already."""
 
@@ -462,8 +490,8 @@ def fill_up(rows: list[np.ndarray], of_member: np.ndarray) -> tuple[np.ndarray, 
     return index[of_member], share[of_member].astype(np.float32)
 
 
-def split_by_groups(target: np.ndarray, groups, rng) -> list[tuple[np.ndarray, np.ndarray]]:
-    """List rows to train and to validate on, with every group on one side.
+def split_by_groups(target: np.ndarray, groups, rng) -> list["Split"]:
+    """Split rows for training and validation, with every group on one side.
 
     Raises
     ------
@@ -471,14 +499,18 @@ def split_by_groups(target: np.ndarray, groups, rng) -> list[tuple[np.ndarray, n
         If there is one group only.
     """
     check_consistent_length(target, groups)
-    n_folds = min(N_FOLDS, len(np.unique(groups)))
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    n_folds = min(N_FOLDS, codes.max() + 1)
     if n_folds < 2:
         raise ValueError("groups must have two different values at least.")
     splitter = GroupKFold if target.ndim > 1 else StratifiedGroupKFold
     splits = splitter(n_folds, shuffle=True, random_state=rng.randint(LARGEST_SEED))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
-        return list(splits.split(target, target, groups))
+        return [
+            Split(train, valid, np.unique(codes[valid], return_inverse=True)[1] % 2)
+            for train, valid in splits.split(target, target, codes)
+        ]
 
 
 def read_held_out(held_out, folds, fold_of, is_of_setting, n_samples: int) -> np.ndarray:

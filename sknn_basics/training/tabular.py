@@ -43,6 +43,8 @@ class Members:
         Row numbers; a member that has fewer than others has some again, with a weight of 0.
     train_share, valid_share : Tensor of shape (n_members, n_rows)
         1, or 0 for a row that only fills up.
+    half : Tensor of shape (n_members, n_rows)
+        Half of the validation rows that each belongs to, 0 or 1.
     rate, decay, dropout : Tensor of shape (n_members,)
         Largest learning rate, decay, share of units that are left out.
     setting : Tensor of shape (n_members,)
@@ -53,6 +55,7 @@ class Members:
     train_share: Tensor
     valid: Tensor
     valid_share: Tensor
+    half: Tensor
     rate: Tensor
     decay: Tensor
     dropout: Tensor
@@ -206,8 +209,6 @@ class Training:
             held_out=torch.zeros(*members.valid.shape, n_outputs, device=device),
         )
         # Each half of the validation rows has its own best epoch, for the outputs of the other.
-        is_odd = torch.arange(members.valid.shape[1], device=device) % 2 == 1
-        self.halves = is_odd, ~is_odd
         self.best_of_half = torch.full((2, n_members), math.inf, device=device)
 
     def advance(self, epoch: int, generator: torch.Generator) -> None:
@@ -254,14 +255,15 @@ class Training:
         target = self.table.target[members.valid]
         value = self.plan.judge(output, target, weight)
         self._record(outcome.valid_loss, value)
-        for half, best in zip(self.halves, self.best_of_half):
-            of_half = self.plan.judge(output[:, half], target[:, half], weight[:, half])
+        for half, best in enumerate(self.best_of_half):
+            is_judging = members.half == half
+            of_half = self.plan.judge(output, target, weight * is_judging)
             better = (of_half <= best[self.left]).nonzero()[:, 0]
             improved = self.left[better]
             best[improved] = of_half[better]
-            rows = outcome.held_out[improved]
-            rows[:, ~half] = output[better][:, ~half]
-            outcome.held_out[improved] = rows
+            outcome.held_out[improved] = torch.where(
+                is_judging[better].unsqueeze(2), outcome.held_out[improved], output[better]
+            )
         better = (value <= outcome.best[self.left]).nonzero()[:, 0]
         improved = self.left[better]
         outcome.best[improved] = value[better]
