@@ -53,7 +53,7 @@ from sknn_basics.training.devices import (
 from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
-LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 256
+LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 512
 # Columns of more levels have a learnt embedding in place of indicators.
 MOST_INDICATORS = 12
 LARGEST_SEED = np.iinfo(np.int32).max
@@ -371,7 +371,6 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.n_iter_ = len(stack[0])
         self.best_epoch_ = outcome.best_epoch.numpy(force=True)
         self._rows_ = outcome.rows.numpy(force=True)
-        has_stayed = np.isfinite(stack[1][-1])
         settings = self.networks_["setting"]
         held_out = outcome.held_out.numpy(force=True).astype(np.float64)
         outputs = [
@@ -380,23 +379,19 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         ]
         is_known = ~np.isnan(outputs[0][:, 0])
         self._calibrate(outputs[0][is_known], target[is_known], weight[is_known])
-        chosen = self._pick(outputs, settings, has_stayed, target, weight)
+        chosen = self._pick(outputs, settings, target, weight)
         counts = np.bincount(settings)
         self.ensemble_weights_ = chosen[settings] / counts[settings]
         if has_own:
             mean = np.tensordot(chosen, np.stack(outputs), 1)
             self.out_of_fold_prediction_ = self._activate(mean)
 
-    def _pick(self, outputs, settings, has_stayed, target, weight) -> np.ndarray:
+    def _pick(self, outputs, settings, target, weight) -> np.ndarray:
         """Choose how much each setting counts, by rows that its networks did not learn from."""
         chosen = np.zeros(len(outputs))
         # The last round of folds may not be complete.
         counts = np.bincount(settings)
-        candidates = [
-            n
-            for n in range(len(outputs))
-            if counts[n] == counts[0] and has_stayed[settings == n].any()
-        ] or [0]
+        candidates = np.flatnonzero(counts == counts[0])
         is_known = ~np.isnan(outputs[0][:, 0])
         known = np.stack([outputs[n][is_known] for n in candidates])
         score = partial(self._loss_of, target=target[is_known], weight=weight[is_known])
@@ -557,7 +552,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     batch_size : int, default=256
         Rows of each network in a step.
     max_iter : int or 'auto', default='auto'
-        Number of epochs; 'auto' makes at least some 1,200 steps, in 32 to 256 epochs.
+        Number of epochs; 'auto' makes at least some 1,200 steps, in 32 to 512 epochs.
     n_iter_no_change : int or None, default=None
         Number of epochs without a better one after which a network leaves the training.
     scoring : str, callable or None, default=None
@@ -831,7 +826,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     batch_size : int, default=256
         Rows of each network in a step.
     max_iter : int or 'auto', default='auto'
-        Number of epochs; 'auto' makes at least some 1,200 steps, in 32 to 256 epochs.
+        Number of epochs; 'auto' makes at least some 1,200 steps, in 32 to 512 epochs.
     n_iter_no_change : int or None, default=None
         Number of epochs without a better one after which a network leaves the training.
     scoring : str, callable or None, default=None

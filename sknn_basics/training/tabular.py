@@ -11,9 +11,10 @@ from torch.nn import functional
 from sknn_basics.modules.tabular import TabularNetworks
 
 BETAS, EPSILON = (0.9, 0.95), 1e-8
-# Share of the steps at which the schedule comes down to 0 for the last time but one, where the
-# worse half of the settings leaves: at the bottom of a cycle, networks are compared fairly.
-LEAVING = 7 / 15
+# Shares of the steps at which the schedule has come down to 0 and rises again. At the last one,
+# where networks can be compared fairly, those leave that the cycle before has brought nothing, and
+# the worse half of the settings.
+RESTARTS = 3 / 15, 7 / 15
 # A member's error decides which epoch is its best, and of equal ones the loss.
 SHARE_OF_LOSS = 0.05
 ELEMENTS_OF_EVALUATION = 2**24
@@ -282,11 +283,13 @@ class Training:
         curve.append(everyone)
 
     def _leave(self, epoch: int) -> None:
-        """Let members go that have waited too long, and once the worse half of settings."""
+        """Let members go that have waited too long, or that are not worth a last cycle."""
         outcome, plan = self.outcome, self.plan
-        stays = epoch - outcome.best_epoch[self.left] < plan.patience
-        if epoch < LEAVING * plan.n_epochs <= epoch + 1:
-            stays &= self._settings_that_stay()
+        best_epoch = outcome.best_epoch[self.left]
+        stays = epoch - best_epoch < plan.patience
+        before, last = (share * plan.n_epochs for share in RESTARTS)
+        if epoch < last <= epoch + 1:
+            stays &= (best_epoch >= before) & self._settings_that_stay()
         if bool(stays.all()):
             return
         self.left, self.members = self.left[stays], self.members.take(stays)
