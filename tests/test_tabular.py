@@ -279,7 +279,8 @@ def test_networks_that_do_not_improve_leave(iris):
 
 def test_networks_that_a_cycle_has_brought_nothing_leave():
     rng = np.random.RandomState(0)
-    X, y = rng.randn(200, 3), rng.randint(2, size=200)
+    X = rng.randn(400, 3)
+    y = (X[:, 0] > 0) ^ (rng.uniform(size=400) < 0.3)
     model = TabularClassifier(**{**SMALL, "n_networks": 8, "max_iter": 150}).fit(X, y)
     left = np.isnan(model.history_["valid_loss"][-1])
     assert left.any()
