@@ -111,6 +111,14 @@ def tanh_gradient(gradient: Tensor, output: Tensor) -> Tensor:
     return gradient.mul_(1 - output**2)
 
 
+def selu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
+    """Compute the gradient of SELU's inputs from that of its outputs."""
+    alpha, scale = 1.6732632423543772848, 1.0507009873554804934
+    if (operator := getattr(torch.ops.aten, "elu_backward", None)) is not None:
+        return operator(gradient, alpha, scale, 1.0, True, output)
+    return gradient * torch.where(output > 0, scale, output + scale * alpha)
+
+
 def _operator(name: str):
     """Find an operator of torch that writes its result where it is told, if there is one."""
     return getattr(getattr(torch.ops.aten, name, None), "grad_input", None)
