@@ -112,10 +112,11 @@ def tanh_gradient(gradient: Tensor, output: Tensor) -> Tensor:
 
 
 def selu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
-    """Compute the gradient of SELU's inputs from that of its outputs."""
+    """Compute the gradient of SELU's inputs from that of its outputs, into a new tensor."""
     alpha, scale = 1.6732632423543772848, 1.0507009873554804934
-    if (operator := getattr(torch.ops.aten, "elu_backward", None)) is not None:
-        return operator(gradient, alpha, scale, 1.0, True, output)
+    if (operator := _operator("elu_backward")) is not None:
+        target = torch.empty_like(gradient)
+        return operator(gradient, alpha, scale, 1.0, True, output, grad_input=target)
     return gradient * torch.where(output > 0, scale, output + scale * alpha)
 
 

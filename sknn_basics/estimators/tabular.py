@@ -29,7 +29,7 @@ from sknn_basics._compat import (
     has_callbacks,
 )
 from sknn_basics.estimators._base.checks import hidden_sizes, unchanged_by_failure
-from sknn_basics.estimators._base.targets import check_class_weight, check_given, check_no_missing
+from sknn_basics.estimators._base.targets import check_class_weight, check_given
 from sknn_basics.estimators._base.types import (
     ClassWeight,
     Columns,
@@ -724,7 +724,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     def _encode_y(self, y, reset: bool) -> np.ndarray:
         y = check_y(y, multi_output=True, estimator=self)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-        check_no_missing(y)
+        if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
+            raise ValueError("Input y contains missing values.")
         if reset:
             check_classification_targets(y)
             if type_of_target(y) == "multiclass-multioutput":
