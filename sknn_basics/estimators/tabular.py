@@ -16,13 +16,14 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from sknn_basics._compat import (
     Interval,
     StrOptions,
     begin_callbacks,
+    check_classification_targets,
     check_sample_weight,
     check_y,
     fit_context,

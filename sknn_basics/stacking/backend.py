@@ -1,6 +1,5 @@
 """The joblib backend "stacked", under which parallel fits of scikit-learn train as one network."""
 
-import inspect
 import reprlib
 import sys
 import threading
@@ -18,10 +17,13 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
-from joblib.memory import MemorizedFunc
-from joblib.parallel import FallbackToBackend, SequentialBackend
 
-from sknn_basics._compat import ParallelBackendBase, calls_of
+from sknn_basics._compat import (
+    ParallelBackendBase,
+    calls_of,
+    code_that_keeps_results,
+    run_one_by_one,
+)
 from sknn_basics.stacking.report import Report
 from sknn_basics.stacking.rounds import Background, Rounds, bytes_of_fit
 from sknn_basics.stacking.stack import why_unstackable
@@ -42,7 +44,7 @@ PATIENCE, IMPATIENCE = 5.0, 0.1
 IDLE = 0.02
 
 # What runs while a joblib.Memory computes a result to keep.
-KEEPING = {f.__code__ for f in vars(MemorizedFunc).values() if inspect.isfunction(f)}
+KEEPING = code_that_keeps_results()
 
 HERE = threading.local()
 
@@ -420,7 +422,7 @@ class StackedBackend(ParallelBackendBase):
     def configure(self, n_jobs=1, parallel=None, **kwargs):
         if self.outer_turns is not None and is_kept():
             # In the thread of the task, so that what is fitted there is found to be kept too.
-            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+            raise run_one_by_one(self)
         self.n_jobs = super().configure(n_jobs, parallel)
         return self.n_jobs
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from sknn_basics._compat import is_lazy
 from sknn_basics.modules.layers import below
 
 

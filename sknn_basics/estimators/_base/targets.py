@@ -12,10 +12,16 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics._compat import Interval, StrOptions, check_y, fit_context
+from sknn_basics._compat import (
+    Interval,
+    StrOptions,
+    check_classification_targets,
+    check_y,
+    fit_context,
+)
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.training.devices import DTYPES, as_array, in_double

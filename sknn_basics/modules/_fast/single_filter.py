@@ -6,9 +6,8 @@ from itertools import product
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.grad import conv2d_weight
 
-from sknn_basics._compat import once_differentiable
+from sknn_basics._compat import once_differentiable, weight_gradient
 
 Place = tuple[slice, ...]
 
@@ -52,7 +51,7 @@ class SingleFilter(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = functional.conv2d(images, mirrored, padding=padding)
         if ctx.needs_input_grad[1]:
-            of_mirrored = conv2d_weight(images, mirrored.shape, x, padding=padding)
+            of_mirrored = weight_gradient(2)(images, mirrored.shape, x, padding=padding)
             of_weight = of_mirrored.movedim(1, 0).flip(2, 3)
         return of_x, of_weight, grad.sum().view(1)
 

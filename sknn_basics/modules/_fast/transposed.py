@@ -5,9 +5,9 @@ from itertools import repeat
 
 import torch
 from torch import Tensor
-from torch.nn import functional, grad
+from torch.nn import functional
 
-from sknn_basics._compat import once_differentiable, relu_gradient
+from sknn_basics._compat import once_differentiable, relu_gradient, weight_gradient
 
 # Bytes of results for each thread: as much as its cache holds for what is computed of them.
 CACHED = 2**21
@@ -88,7 +88,7 @@ def gradients(
     of_x = convolve(gradient, weight, None, stride, padding, dilation, groups) if needs_x else None
     of_weight = None
     if needs_weight:
-        gradient_of_weight = getattr(grad, f"conv{x.ndim - 2}d_weight")
+        gradient_of_weight = weight_gradient(x.ndim - 2)
         of_weight = gradient_of_weight(gradient, weight.shape, x, stride, padding, dilation, groups)
     of_bias = gradient.sum((0, *range(2, gradient.ndim))) if needs_bias else None
     return of_x, of_weight, of_bias
