@@ -363,7 +363,7 @@ class Net(NeuralNet):
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
         for _, callback in self.callbacks_:
-            if _overrides(callback, "on_grad_computed"):
+            if type(callback).on_grad_computed is not Callback.on_grad_computed:
                 parameters = self.module_.named_parameters()
                 callback.on_grad_computed(
                     self, named_parameters=parameters, batch=batch[:2], training=True
