@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from sknn_basics import agents, architectures, inspection, parallel
 from sknn_basics.estimators._base.saving import from_json
+from sknn_basics.estimators.adversarial import GAN
 from sknn_basics.estimators.autoencoders.convolutional import (
     ConvAutoencoder,
     VariationalConvAutoencoder,
@@ -17,8 +18,10 @@ from sknn_basics.estimators.dense import MLPClassifier, MLPRegressor
 from sknn_basics.estimators.forecasting import Forecaster
 from sknn_basics.estimators.recurrent import RNNClassifier, RNNRegressor
 from sknn_basics.estimators.text import TextGenerator
+from sknn_basics.training.adversarial import ModeCollapseWarning
 
 __all__ = [
+    "GAN",
     "Autoencoder",
     "ConvAutoencoder",
     "ConvNetClassifier",
@@ -27,6 +30,7 @@ __all__ = [
     "Forecaster",
     "MLPClassifier",
     "MLPRegressor",
+    "ModeCollapseWarning",
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNRegressor",

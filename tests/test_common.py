@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sknn_basics
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
     ConvNetClassifier,
@@ -75,6 +76,11 @@ ESTIMATORS = {
     ],
     VariationalConvAutoencoder: [CONVOLUTIONAL],
     RNNAutoencoder: [{"hidden_layer_sizes": (4,), "n_components": 2}],
+    GAN: [
+        {},
+        {"loss": "wasserstein", "out_activation": "tanh"},
+        {"batch_variety": True, "average_decay": 0.9, "normalization": "batch"},
+    ],
     # Of texts, scikit-learn checks little.
     TextGenerator: [{}, {"level": "word"}],
 }
