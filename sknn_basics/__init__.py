@@ -4,7 +4,7 @@ __version__ = "0.1.0"
 
 from sknn_basics import agents, architectures, inspection, parallel
 from sknn_basics.estimators._base.saving import from_json
-from sknn_basics.estimators.adversarial import GAN
+from sknn_basics.estimators.adversarial import GAN, ConvGAN
 from sknn_basics.estimators.autoencoders.convolutional import (
     ConvAutoencoder,
     VariationalConvAutoencoder,
@@ -24,6 +24,7 @@ __all__ = [
     "GAN",
     "Autoencoder",
     "ConvAutoencoder",
+    "ConvGAN",
     "ConvNetClassifier",
     "ConvNetRegressor",
     "Decoder",

@@ -16,34 +16,43 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sknn_basics._compat import Interval, StrOptions, fit_context
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
+    check_choice,
     check_samples,
     hidden_sizes,
+    one_a_block,
     one_a_layer,
     value_range,
 )
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.types import (
     Activation,
+    Activations,
     Callbacks,
+    Choices,
     Device,
     Float,
     Floats,
     Int,
     Ints,
     RandomState,
+    Sizes,
     Solver,
     WeightInit,
 )
+from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
+from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
 from sknn_basics.modules.adversarial import LATENTS, AdversarialNetwork, dense_gan, one_hot
+from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.images import read_preprocessing
-from sknn_basics.modules.layers import ACTIVATIONS
+from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS
 from sknn_basics.modules.summary import Layer, count_parameters, describe_layers
 from sknn_basics.training.adversarial import (
     ADVERSARIAL_LOSSES,
     AdversarialNet,
     GivenLoss,
+    GrowNetworks,
     LogLoss,
     WarnOfCollapse,
     make_optimiser_of_players,
@@ -822,3 +831,213 @@ class GAN(AdversarialEstimator):
 
     def _make_module(self, structure: dict) -> AdversarialNetwork:
         return dense_gan(**structure)
+
+
+class ConvGAN(AdversarialEstimator, ImageEstimator):
+    """Generative adversarial network of convolutional networks, for images.
+
+    The generator makes small images of random latents by dense layers, and each of its blocks makes
+    them larger; the discriminator has the same blocks the other way round.
+
+    Parameters
+    ----------
+    filters : int or sequence of int, default=(32, 64)
+        Number of filters of the convolution of each block of the discriminator, which the generator
+        mirrors.
+
+    Attributes
+    ----------
+    generator_ : nn.Module
+        The network that makes samples.
+
+    See Also
+    --------
+    GAN : The same of dense networks.
+    sknn_basics.architectures : Parameters of well-known networks.
+
+    References
+    ----------
+    Radford, Metz and Chintala. "Unsupervised representation learning with deep convolutional
+    generative adversarial networks." ICLR 2016.
+
+    Karras, Aila, Laine and Lehtinen. "Progressive growing of GANs for improved quality, stability,
+    and variation." ICLR 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sknn_basics import ConvGAN
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = ConvGAN((8, 16), n_components=8, max_iter=2, random_state=0).fit(X[:300])
+    >>> model.sample(5, random_state=0).shape
+    (5, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **AdversarialEstimator._parameter_constraints,
+        **{
+            name: ConvNetEstimator._parameter_constraints[name]
+            for name in (
+                *("filters", "hidden_layer_sizes", "kernel_size", "downsample", "normalization"),
+                *("activation", "image_shape", "data_format"),
+            )
+        },
+        "upsample": [StrOptions({"repeat", "stride"})],
+        "generator_normalization": ["array-like", StrOptions({"auto", "batch", "layer"}), None],
+        "grow": ["array-like", None],
+    }
+
+    _generator_kind = "convolutional generator"
+
+    # Only the blocks of both networks change the size of images.
+    strides, padding, max_norm, pool_size = 1, "same", None, 2
+
+    def __init__(
+        self,
+        filters: Ints = (32, 64),
+        hidden_layer_sizes: Ints = (),
+        n_components: Int = 100,
+        *,
+        kernel_size: Sizes = 5,
+        upsample: str = "stride",
+        downsample: Choices = "stride",
+        grow: Ints | None = None,
+        image_shape: str | Sequence[Int] = "auto",
+        data_format: str = "auto",
+        latent: str | Callable = "normal",
+        activation: Activations = "leaky_relu",
+        negative_slope: Float = 0.2,
+        generator_activation: Activation | None = "relu",
+        out_activation: str = "auto",
+        generator: torch.nn.Module | None = None,
+        discriminator: torch.nn.Module | None = None,
+        loss: str | Sequence[Callable] = "log_loss",
+        round: str = "joint",
+        generator_steps: Int = 1,
+        discriminator_steps: Int = 1,
+        solver: Solver = "adam",
+        alpha: Float = 0.0,
+        batch_size: Int = 64,
+        learning_rate_init: Float | str = 0.001,
+        discriminator_learning_rate_init: Float | str | None = 0.0001,
+        max_iter: Int = 40,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: Float = 0.5,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        gradient_penalty: Float | str = "auto",
+        label_smoothing: Float = 0.0,
+        batch_variety: bool = False,
+        spectral_normalization: bool = False,
+        average_decay: Float | None = None,
+        dropout: Floats = 0.0,
+        normalization: Choices = "batch",
+        generator_normalization: Choices = "auto",
+        weight_init: WeightInit = "auto",
+        clip_grad_norm: Float | None = None,
+        callbacks: Callbacks = None,
+        device: Device = "auto",
+        dtype: str = "auto",
+    ):
+        self._store(locals())
+
+    def _choose_out_activation(self) -> str:
+        return "tanh" if self.out_activation == "auto" else self.out_activation
+
+    def _count_epochs(self) -> int:
+        return self.max_iter * (1 if self.grow is None else len(self.grow))
+
+    def _choose_callbacks(self, score, incremental: bool) -> list:
+        callbacks = super()._choose_callbacks(score, incremental)
+        if self.grow is None:
+            return callbacks
+        return [GrowNetworks(len(self.grow), self.max_iter), *callbacks]
+
+    def _describe_module(self, n_outputs: int) -> dict:
+        shape, channel_axis = self._describe_images()
+        hidden_sizes(self.filters, "filters")  # one convolution a block
+        size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
+        blocks = self._describe_blocks(len(size))
+        if self.normalization is None or isinstance(self.normalization, str):
+            # What the first convolution sees are the samples themselves.
+            blocks[0]["normalization"] = None
+        sizes = halved_sizes(size, blocks) if self.grow is None else self._growing_sizes(size)
+        hidden = hidden_sizes(self.hidden_layer_sizes)
+        common = super()._describe_module(n_outputs)
+        activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        if self.grow is not None and len(set(map(str, activations))) > 1:
+            raise ValueError(
+                f"activation must be one for all blocks of networks that grow, got {activations}."
+            )
+        if self.generator_activation is None:
+            common["generator_activation"] = activations[-1]
+        return {
+            **common,
+            "image_shape": shape,
+            "channel_axis": channel_axis,
+            "first_shape": [blocks[-1]["filters"][0], *sizes[-1]],
+            "generator_hidden": hidden,
+            "generator_blocks": self._describe_generator(blocks, sizes, shape, channel_axis),
+            "generator_normalization": self._describe_normalization(),
+            "blocks": blocks,
+            "discriminator_hidden": hidden[::-1],
+            "hidden_activation": activations[-1],
+            "grow": None if self.grow is None else sizes[::-1],
+        }
+
+    def _describe_generator(
+        self, blocks: list[dict], sizes: list[tuple], shape: list[int], channel_axis: int | None
+    ) -> list[dict]:
+        """Collect the arguments of the generator's blocks, each of which undoes one."""
+        n_channels = 1 if channel_axis is None else shape[channel_axis]
+        widths = [n_channels, *(block["filters"][0] for block in blocks)]
+        grown = []
+        for number in reversed(range(len(blocks))):
+            block = blocks[number]
+            is_kept = block["downsample"] is None
+            grown.append(
+                {
+                    "filters": widths[number],
+                    "kernel_size": block["kernel_size"][0],
+                    "upsample": self.upsample,
+                    "pool_size": (1,) * len(sizes[0]) if is_kept else block["pool_size"],
+                    "size": sizes[min(number, len(sizes) - 1)],
+                }
+            )
+        return grown
+
+    def _describe_normalization(self) -> list[str | None]:
+        """List the normalizations of the generator: of its first images, then of its blocks."""
+        n_blocks, own = self._n_blocks(), self.generator_normalization
+        if isinstance(own, str) and own == "auto":
+            own = self.normalization
+            own = own[::-1] if isinstance(own, list | tuple) else own
+        values = one_a_block(own, n_blocks, "generator_normalization")
+        for value in values:
+            check_choice(value, (*NORMALIZATIONS, None), "generator_normalization")
+        return values
+
+    def _growing_sizes(self, size) -> list[tuple]:
+        """List the sizes of images, from the largest, that the networks grow to."""
+        wanted = hidden_sizes(self.grow, "grow")
+        sides = [side for side in reversed(wanted)]
+        is_doubled = all(2 * small == large for large, small in zip(sides, sides[1:]))
+        if not is_doubled or any(n != sides[0] for n in size):
+            raise ValueError(
+                "grow must list the sides of square images, each twice as long as the one before, "
+                f"up to that of the images, {tuple(size)}, got {tuple(wanted)}."
+            )
+        if self._n_blocks() != len(sides):
+            raise ValueError(
+                f"filters must have one number for each of the {len(sides)} sizes of grow, "
+                f"got {self.filters}."
+            )
+        return [(side,) * len(size) for side in sides]
+
+    def _make_module(self, structure: dict) -> AdversarialNetwork:
+        return conv_gan(**structure)

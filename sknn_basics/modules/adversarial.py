@@ -326,4 +326,19 @@ def dense_gan(
             batch_variety=batch_variety,
             spectral_normalization=spectral_normalization,
         )
-    return AdversarialNetwork(dense_generator(**structure), judge, n_classes, is_averaged)
+    return measured(AdversarialNetwork(dense_generator(**structure), judge, n_classes, is_averaged))
+
+
+def measured(network: AdversarialNetwork) -> AdversarialNetwork:
+    """Tell a network what its passes take."""
+    halves = network.generator, network.discriminator
+    # The outermost part of a half that knows it counts its own parts too.
+    network.n_multiplications = sum(
+        max(getattr(part, "n_multiplications", 0) for part in half.modules())
+        or sum(p.numel() for p in half.parameters())
+        for half in halves
+    )
+    network.largest_output = max(
+        getattr(part, "largest_output", 0) for half in halves for part in half.modules()
+    )
+    return network

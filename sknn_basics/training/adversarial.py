@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from sknn_basics.modules.adversarial import draw_latents, one_hot
+from sknn_basics.modules.conv_adversarial import Growing
 from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.devices import new_generator
 from sknn_basics.training.losses import Loss
@@ -365,6 +366,36 @@ def unchanged(layers: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.track_running_stats = True
+
+
+class GrowNetworks(Callback):
+    """Let networks grow to the next size of images after every so many epochs.
+
+    The layers of a new size are faded in over the first half of its epochs. The optimiser begins
+    anew: it has no moments of these layers.
+
+    Parameters
+    ----------
+    n_sizes : int
+        Number of sizes.
+    n_epochs : int
+        Number of epochs for each.
+    """
+
+    def __init__(self, n_sizes: int, n_epochs: int):
+        self.n_sizes, self.n_epochs = n_sizes, n_epochs
+
+    def on_epoch_begin(self, net, **kwargs):
+        stage, epoch = divmod(len(net.history) - 1, self.n_epochs)
+        if stage >= self.n_sizes:
+            stage, epoch = self.n_sizes - 1, self.n_epochs - 1
+        elif stage and epoch == 0:
+            net.initialize_optimizer()
+        share = min(1.0, 2 * (epoch + 1) / self.n_epochs) if stage else 1.0
+        for part in net.module_.modules():
+            if isinstance(part, Growing):
+                part.growth.fill_(stage - 1 + share)
+        net.history.record("growth", stage - 1 + share)
 
 
 class WarnOfCollapse(Callback):

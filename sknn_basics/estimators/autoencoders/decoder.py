@@ -10,6 +10,7 @@ from sknn_basics.estimators._base.checks import check_latents
 from sknn_basics.estimators._base.saving import check_version, package_version
 from sknn_basics.modules.adversarial import dense_generator, draw_latents
 from sknn_basics.modules.autoencoder import dense_decoder
+from sknn_basics.modules.conv_adversarial import conv_generator
 from sknn_basics.modules.conv_autoencoder import ConvDecoder
 from sknn_basics.modules.images import undo_preprocessing
 from sknn_basics.modules.recurrent_autoencoder import recurrent_decoder
@@ -24,6 +25,7 @@ DECODERS = {
     "convolutional": ConvDecoder,
     "recurrent": recurrent_decoder,
     "dense generator": dense_generator,
+    "convolutional generator": conv_generator,
 }
 
 
