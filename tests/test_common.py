@@ -11,6 +11,7 @@ from sknn_basics import (
     GAN,
     Autoencoder,
     ConvAutoencoder,
+    ConvGAN,
     ConvNetClassifier,
     ConvNetRegressor,
     Forecaster,
@@ -81,6 +82,7 @@ ESTIMATORS = {
         {"loss": "wasserstein", "out_activation": "tanh"},
         {"batch_variety": True, "average_decay": 0.9, "normalization": "batch"},
     ],
+    ConvGAN: [{"filters": (4, 4), "n_components": 3, "max_iter": 5}],
     # Of texts, scikit-learn checks little.
     TextGenerator: [{}, {"level": "word"}],
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from math import prod
 from numbers import Integral, Real
 
@@ -43,8 +44,8 @@ from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
 from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
 from sknn_basics.modules.adversarial import LATENTS, AdversarialNetwork, dense_gan, one_hot
-from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
+from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.images import read_preprocessing
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS
 from sknn_basics.modules.summary import Layer, count_parameters, describe_layers
@@ -545,7 +546,7 @@ class AdversarialEstimator(NeuralEstimator):
         y = np.asarray(as_array(y))
         y = np.full(n_samples, y) if y.ndim == 0 else column_or_1d(y)
         if len(y) != n_samples:
-            raise ValueError(f"y must have one class for each of {n_samples} samples, got {len(y)}.")
+            raise ValueError(f"y must have {n_samples} classes, one a sample, got {len(y)}.")
         return self._number_classes(y)
 
     # What the discriminator says, and the score.
@@ -704,7 +705,11 @@ def squared_discrepancy(X: np.ndarray, Y: np.ndarray) -> float:
     among_X = euclidean_distances(X, squared=True)
     positive = among_X[among_X > 0]
     width = 2 * (np.median(positive) if positive.size else 1.0)
-    kernels = [among_X, euclidean_distances(X, Y, squared=True), euclidean_distances(Y, squared=True)]
+    kernels = [
+        among_X,
+        euclidean_distances(X, Y, squared=True),
+        euclidean_distances(Y, squared=True),
+    ]
     real, between, made = (float(np.exp(-distances / width).mean()) for distances in kernels)
     return max(0.0, real + made - 2 * between)
 
@@ -723,10 +728,190 @@ class GAN(AdversarialEstimator):
     discriminator_layer_sizes : array-like of int, default=(16, 16)
         Number of units of each hidden layer of the discriminator.
 
+    n_components : int, default=4
+        Number of latents of a sample.
+
+    latent : {'uniform', 'symmetric', 'normal'} or callable, default='uniform'
+        What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a function
+        ``(n_samples, n_components, generator)`` of a `torch.Generator` makes.
+
+    activation : str or nn.Module class, default='leaky_relu'
+        Activation of the discriminator's hidden layers, as in `MLPClassifier`.
+
+    negative_slope : float, default=0.1
+        Slope of 'leaky_relu' below zero.
+
+    generator_activation : str, nn.Module class or None, default=None
+        Activation of the generator's hidden layers; None is `activation`.
+
+    out_activation : {'auto', 'identity', 'tanh', 'logistic'}, default='auto'
+        Activation of the generator's output, 'auto' is 'identity' for rows and 'tanh' for
+        images. For a bounded one, X is scaled inside, and samples are scaled back: from 0 to
+        255 where X holds bytes, from [0, 1] or [-1, 1] where it lies there, else from the range
+        of X.
+
+    generator : nn.Module or None, default=None
+        What makes samples in place of the layers that are described here, of latents (and of
+        zeros and a one for the class). It is copied, keeps its weights as they come, and ends
+        in `out_activation`.
+
+    discriminator : nn.Module or None, default=None
+        What makes a logit of each sample in place of the layers that are described here;
+        classes come as further features or channels. It is copied, and keeps its weights as
+        they come.
+
+    loss : {'log_loss', 'hinge', 'wasserstein'} or pair of functions, default='log_loss'
+        Cross-entropy, where the generator maximises the confidence in its samples; hinge loss;
+        or the difference of mean logits, which needs `gradient_penalty` or
+        `spectral_normalization`. Two functions ``(logits, is_real)`` and ``(logits)`` give the
+        losses of the discriminator, for samples that are all real or all made, and of the
+        generator, one a sample.
+
+    round : {'joint', 'alternate'}, default='joint'
+        What happens with each batch: the discriminator makes a step on real and made samples
+        together, and then the generator; or the discriminator on real ones, the generator, the
+        discriminator on made ones, and the generator again.
+
+    generator_steps : int, default=1
+        How many steps the generator makes in its turn.
+
+    discriminator_steps : int, default=1
+        On how many batches the discriminator is trained before it is the generator's turn.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', or
+        a class or function that is called with the parameters and the rate as ``lr``, and keeps
+        its own defaults.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on weights, as in `MLPClassifier`.
+
+    batch_size : int, default=32
+        Number of real samples a batch.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Rate of the generator, and of the discriminator where it has none of its own; 'auto' is
+        the solver's own usual rate.
+
+    discriminator_learning_rate_init : float, 'auto' or None, default=None
+        Rate of the discriminator; None is `learning_rate_init`.
+
+    max_iter : int, default=15
+        Number of epochs.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, order of samples, latents and dropout. With an int, the same
+        data give the same bits on the same device. Only where a step is large (batch size times
+        parameters above 2**22), the last bits depend on the number of threads too.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the networks of the last fit.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    beta_1 : float in [0, 1), default=0.5
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    gradient_penalty : float or 'auto', default='auto'
+        Strength of a penalty on the discriminator's gradient with respect to samples: where the
+        loss is 'wasserstein', on its distance from norm 1 between real and made samples, else
+        on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein' without
+        `spectral_normalization`, else 0.
+
+    label_smoothing : float in [0, 1), default=0.0
+        By how much less than 1 the discriminator should be confident in real samples.
+
+    batch_variety : bool, default=False
+        Whether the discriminator's last layer is told how much its features vary within the
+        batch, which works against samples that are all alike.
+
+    spectral_normalization : bool, default=False
+        Whether each of the discriminator's weight matrices is divided by its largest singular
+        value.
+
+    average_decay : float in [0, 1) or None, default=None
+        What remains, at each of the generator's steps, of a running average of its weights that
+        samples are made with; None makes them with the weights themselves.
+
+    dropout : float in [0, 1) or array-like of float, default=0.0
+        Probability of dropping the output of a discriminator's unit in training; one value, or
+        one a hidden layer.
+
+    normalization : {'batch', 'layer'} or None, default=None
+        Normalization between the linear part and the activation of each hidden layer.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the networks. 'auto' is float32, but float64 on a CPU for small samples: up
+        to 32 values, and up to 2**19 multiplications by both networks for each.
+
     Attributes
     ----------
     generator_ : nn.Module
         The network that makes samples.
+
+    discriminator_ : nn.Module
+        The network that tells them from real ones.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes, where there are any.
+
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    out_activation_ : str
+        Activation of the outputs.
 
     See Also
     --------
@@ -842,13 +1027,234 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
     Parameters
     ----------
     filters : int or sequence of int, default=(32, 64)
-        Number of filters of the convolution of each block of the discriminator, which the generator
-        mirrors.
+        Number of filters of the convolution of each block of the discriminator, which the
+        generator mirrors.
+
+    hidden_layer_sizes : array-like of int, default=()
+        Number of units of each dense layer between latents and the first images of the
+        generator, and, in the opposite order, behind the blocks of the discriminator.
+
+    n_components : int, default=100
+        Number of latents of a sample.
+
+    kernel_size : int or sequence, default=5
+        Size of the kernels: one value for all blocks, or one a block, which the generator
+        mirrors. A block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images
+        keep their size.
+
+    upsample : {'repeat', 'stride'}, default='stride'
+        How a block of the generator makes its images twice as large: by repeated pixels before
+        its convolution, or by a transposed convolution.
+
+    downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
+        How a block of the discriminator halves its images: by a pool, or by the stride of its
+        convolution. None leaves them, and so does the generator's. One value for all blocks, or
+        one a block.
+
+    grow : array-like of int or None, default=None
+        Sides of square images, from the smallest to that of X, each twice as long as the one
+        before: networks of one number of `filters` for each, that of the largest first, are
+        trained for `max_iter` epochs on each size, and the layers of a new size are faded in
+        over the first half of its epochs. Images then grow by repeated pixels and shrink by
+        averages. None trains on the full size alone.
+
+    image_shape : tuple of int or 'auto', default='auto'
+        Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
+        reads rows of a square number of features as square grey images, others as
+        one-dimensional strips.
+
+    data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
+        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
+        those of more as channels last. 'channels_last' with samples of shape (length,
+        n_channels) is a signal of several channels.
+
+    latent : {'uniform', 'symmetric', 'normal'} or callable, default='normal'
+        What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a function
+        ``(n_samples, n_components, generator)`` of a `torch.Generator` makes.
+
+    activation : str, nn.Module class or sequence of them, default='leaky_relu'
+        Activation of the discriminator, one for all blocks or one a block; as in
+        `MLPClassifier`.
+
+    negative_slope : float, default=0.2
+        Slope of 'leaky_relu' below zero.
+
+    generator_activation : str, nn.Module class or None, default='relu'
+        Activation of the generator; None is that of the discriminator.
+
+    out_activation : {'auto', 'identity', 'tanh', 'logistic'}, default='auto'
+        Activation of the generator's output, 'auto' is 'identity' for rows and 'tanh' for
+        images. For a bounded one, X is scaled inside, and samples are scaled back: from 0 to
+        255 where X holds bytes, from [0, 1] or [-1, 1] where it lies there, else from the range
+        of X.
+
+    generator : nn.Module or None, default=None
+        What makes samples in place of the layers that are described here, of latents (and of
+        zeros and a one for the class). It is copied, keeps its weights as they come, and ends
+        in `out_activation`.
+
+    discriminator : nn.Module or None, default=None
+        What makes a logit of each sample in place of the layers that are described here;
+        classes come as further features or channels. It is copied, and keeps its weights as
+        they come.
+
+    loss : {'log_loss', 'hinge', 'wasserstein'} or pair of functions, default='log_loss'
+        Cross-entropy, where the generator maximises the confidence in its samples; hinge loss;
+        or the difference of mean logits, which needs `gradient_penalty` or
+        `spectral_normalization`. Two functions ``(logits, is_real)`` and ``(logits)`` give the
+        losses of the discriminator, for samples that are all real or all made, and of the
+        generator, one a sample.
+
+    round : {'joint', 'alternate'}, default='joint'
+        What happens with each batch: the discriminator makes a step on real and made samples
+        together, and then the generator; or the discriminator on real ones, the generator, the
+        discriminator on made ones, and the generator again.
+
+    generator_steps : int, default=1
+        How many steps the generator makes in its turn.
+
+    discriminator_steps : int, default=1
+        On how many batches the discriminator is trained before it is the generator's turn.
+
+    solver : str or torch.optim class, default='adam'
+        'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', or
+        a class or function that is called with the parameters and the rate as ``lr``, and keeps
+        its own defaults.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on weights, as in `MLPClassifier`.
+
+    batch_size : int, default=64
+        Number of real samples a batch.
+
+    learning_rate_init : float or 'auto', default=0.001
+        Rate of the generator, and of the discriminator where it has none of its own; 'auto' is
+        the solver's own usual rate.
+
+    discriminator_learning_rate_init : float, 'auto' or None, default=0.0001
+        Rate of the discriminator; None is `learning_rate_init`.
+
+    max_iter : int, default=40
+        Number of epochs.
+
+    shuffle : bool, default=True
+        Whether the samples get a new order every epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, order of samples, latents and dropout. With an int, the same
+        data give the same bits on the same device. Only where a step is large (batch size times
+        parameters above 2**22), the last bits depend on the number of threads too.
+
+    verbose : bool or int, default=False
+        Whether to print one line an epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues with the networks of the last fit.
+
+    momentum : float in [0, 1], default=0.9
+        Momentum of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    beta_1 : float in [0, 1), default=0.5
+        Decay rate of the first moment, of Adam and its variants.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay rate of the second moment, of Adam and its variants.
+
+    epsilon : float, default=1e-8
+        Stabilises the division, of Adam, its variants and 'rmsprop'.
+
+    gradient_penalty : float or 'auto', default='auto'
+        Strength of a penalty on the discriminator's gradient with respect to samples: where the
+        loss is 'wasserstein', on its distance from norm 1 between real and made samples, else
+        on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein' without
+        `spectral_normalization`, else 0.
+
+    label_smoothing : float in [0, 1), default=0.0
+        By how much less than 1 the discriminator should be confident in real samples.
+
+    batch_variety : bool, default=False
+        Whether the discriminator's last layer is told how much its features vary within the
+        batch, which works against samples that are all alike.
+
+    spectral_normalization : bool, default=False
+        Whether each of the discriminator's weight matrices is divided by its largest singular
+        value.
+
+    average_decay : float in [0, 1) or None, default=None
+        What remains, at each of the generator's steps, of a running average of its weights that
+        samples are made with; None makes them with the weights themselves.
+
+    dropout : float in [0, 1) or sequence of float, default=0.0
+        Probability of dropping a value at the end of a block of the discriminator; one for all
+        blocks, or one a block.
+
+    normalization : {'batch', 'layer'}, None or sequence of them, default='batch'
+        Normalization between each convolution of the discriminator and its activation: one
+        value for all blocks but the first, or one a block.
+
+    generator_normalization : str, None or sequence of them, default='auto'
+        Normalization in the generator, 'batch', 'layer' or None: one value for its first images
+        and all blocks but the last, or one each. 'auto' mirrors `normalization`.
+
+    weight_init : str or callable, default='auto'
+        'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
+        (0.05), 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
+        'lecun_normal', 'orthogonal' set biases to zero, and so does a function ``(weight, *,
+        generator)`` as in `torch.nn.init`.
+
+    clip_grad_norm : float or None, default=None
+        Largest norm of the gradient of all parameters together.
+
+    callbacks : list of skorch callbacks or None, default=None
+        Called during the training, after the estimator's own.
+
+    device : str or torch.device, default='auto'
+        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Data type of the networks. 'auto' is float32, but float64 on a CPU for small samples: up
+        to 32 values, and up to 2**19 multiplications by both networks for each.
 
     Attributes
     ----------
     generator_ : nn.Module
         The network that makes samples.
+
+    discriminator_ : nn.Module
+        The network that tells them from real ones.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes, where there are any.
+
+    module_ : nn.Module
+        The network.
+
+    net_ : skorch.NeuralNet
+        The net that has trained it.
+
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
+        with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
+        'train_noise_variance'.
+
+    n_iter_ : int
+        Number of epochs of the last fit.
+
+    n_parameters_ : int
+        Number of parameters of the network.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    out_activation_ : str
+        Activation of the outputs.
 
     See Also
     --------
@@ -1025,8 +1431,8 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
     def _growing_sizes(self, size) -> list[tuple]:
         """List the sizes of images, from the largest, that the networks grow to."""
         wanted = hidden_sizes(self.grow, "grow")
-        sides = [side for side in reversed(wanted)]
-        is_doubled = all(2 * small == large for large, small in zip(sides, sides[1:]))
+        sides = wanted[::-1]
+        is_doubled = all(2 * small == large for large, small in pairwise(sides))
         if not is_doubled or any(n != sides[0] for n in size):
             raise ValueError(
                 "grow must list the sides of square images, each twice as long as the one before, "

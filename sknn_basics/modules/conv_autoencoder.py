@@ -232,9 +232,7 @@ class ConvDecoder(ConvStack):
             self.add_module(f"{name}_dropout", Dropout(dropout))
 
 
-def add_transposed(
-    stack: ConvStack, name: str, n_filters: int, kernel: Size, stride: Size
-) -> None:
+def add_transposed(stack: ConvStack, name: str, n_filters: int, kernel: Size, stride: Size) -> None:
     """Add a transposed convolution, whose images are exactly `stride` times as large."""
     padding = tuple(max(0, -((s - k) // 2)) for k, s in zip(kernel, stride))
     extra = tuple(s - k + 2 * p for k, s, p in zip(kernel, stride, padding))

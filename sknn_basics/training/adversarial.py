@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -204,10 +205,11 @@ class AdversarialNet(Net):
         counts, watched = [], self.watches_batches()
         for number, batch in enumerate(batches, 1):
             has_turn = number % self.discriminator_steps == 0 or number == len(batches)
+            play = partial(self.play_round, has_turn=has_turn)
             if watched:
-                self._observed_step(batch, lambda b: self.play_round(b, has_turn), "train")
+                self._observed_step(batch, play, "train")
             else:
-                self.play_round(batch, has_turn)
+                play(batch)
             counts.append(len(batch[0]))
         observed = self.read_records(counts)
         observed["variety"] = self.measure_variety(batches.dataset)

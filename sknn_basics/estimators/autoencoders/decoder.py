@@ -32,9 +32,9 @@ DECODERS = {
 class Decoder:
     """Decoder of a fitted autoencoder, or generator of a GAN, which needs nothing else of them.
 
-    `extract_decoder` of an autoencoder makes it, and `extract_generator` of a GAN. It is saved and loaded as any object, by pickle,
-    joblib or skops, with half of the weights of the whole, and computes on the device that its
-    autoencoder was given.
+    `extract_decoder` of an autoencoder makes it, and `extract_generator` of a GAN. It is saved and
+    loaded as any object, by pickle, joblib or skops, with half of the weights of the whole, and
+    computes on the device that its estimator was given.
 
     Parameters
     ----------
