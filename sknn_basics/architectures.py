@@ -12,11 +12,7 @@ References
 ----------
 Chollet. "Deep learning with Python." Manning, 2017, chapter 5.
 
-Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapters 16 and 17.
-
-Radford, Metz and Chintala. "Unsupervised representation learning with deep convolutional generative
-adversarial networks." ICLR 2016.
-"""
+Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapters 16 and 17."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -145,14 +141,16 @@ class ScaledArchitecture(Mapping):
 
     Parameters
     ----------
+    text : str
+        Its own docstring.
     widths : tuple of str
         Names of the parameters that are such numbers.
     **parameters
         All parameters, at width 1.
     """
 
-    def __init__(self, widths: tuple[str, ...], **parameters):
-        self._widths, self._parameters = widths, parameters
+    def __init__(self, text: str, widths: tuple[str, ...], **parameters):
+        self.__doc__, self._widths, self._parameters = text, widths, parameters
 
     def __getitem__(self, name: str):
         return self._parameters[name]
@@ -187,8 +185,29 @@ def scaled(sizes: tuple[int, ...], width: float) -> tuple[int, ...]:
     return tuple(max(1, round(size * width)) for size in sizes)
 
 
-#: Points in a plane: a generator of 114 and a discriminator of 337 parameters.
 GAUSSIAN_GAN = ScaledArchitecture(
+    """Points in a plane: a generator of 114 and a discriminator of 337 parameters.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of units.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `GAN`.
+
+    References
+    ----------
+    Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapter 22.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import GAUSSIAN_GAN
+    >>> GAUSSIAN_GAN(width=2)["discriminator_layer_sizes"]
+    (32, 32)
+    """,
     ("generator_layer_sizes", "discriminator_layer_sizes"),
     generator_layer_sizes=(16,),
     discriminator_layer_sizes=(16, 16),
@@ -199,9 +218,31 @@ GAUSSIAN_GAN = ScaledArchitecture(
     batch_size=32,
     max_iter=15,
 )
-#: Images by repeated pixels and pools of averages, with tanh alone: of 28 x 28 pixels, a generator
-#: of 6,751,233 and a discriminator of 6,631,169 parameters.
 POOLED_GAN = ScaledArchitecture(
+    """Images by repeated pixels and pools of averages, with tanh alone.
+
+    Of 28 x 28 pixels, the generator has 6,751,233 parameters and the discriminator 6,631,169.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of filters and units.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `ConvGAN`.
+
+    References
+    ----------
+    Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapter 22.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import POOLED_GAN
+    >>> POOLED_GAN(width=0.125)["filters"]
+    (8, 16)
+    """,
     ("filters", "hidden_layer_sizes"),
     filters=(64, 128),
     hidden_layer_sizes=(1024,),
@@ -222,8 +263,30 @@ POOLED_GAN = ScaledArchitecture(
     batch_size=128,
     max_iter=100,
 )
-#: Images by strided and transposed convolutions, normalised by batches, as Radford et al. advise.
 STRIDED_GAN = ScaledArchitecture(
+    """Images by strided and transposed convolutions, normalised by batches.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of filters.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `ConvGAN`.
+
+    References
+    ----------
+    Radford, Metz and Chintala. "Unsupervised representation learning with deep convolutional
+    generative adversarial networks." ICLR 2016.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import STRIDED_GAN
+    >>> STRIDED_GAN(width=0.25)["filters"]
+    (16, 32)
+    """,
     ("filters",),
     filters=(64, 128),
     hidden_layer_sizes=(),

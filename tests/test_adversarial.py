@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -15,6 +16,7 @@ from sknn_basics import GAN, ConvGAN, ModeCollapseWarning, from_json
 from sknn_basics.architectures import GAUSSIAN_GAN, POOLED_GAN, STRIDED_GAN
 from sknn_basics.modules.adversarial import SpectralNorm
 from sknn_basics.modules.layers import Linear
+from sknn_basics.parallel import stacked
 
 
 def gaussian(n_samples: int = 10_000) -> np.ndarray:
@@ -494,6 +496,7 @@ def test_a_new_size_is_faded_in():
         ({"grow": (3, 8)}, "grow must list"),
         ({"grow": (2, 4)}, "grow must list"),
         ({"grow": (2, 4, 8)}, "filters must have one number for each"),
+        ({"grow": (4, 8), "generator": nn.Linear(100, 64)}, "grow=.* own"),
         ({"generator_normalization": ("batch",) * 3}, "generator_normalization"),
         ({"filters": (4, 4, 4, 4, 4), "downsample": "max"}, "cannot be divided"),
     ],
@@ -541,6 +544,18 @@ def test_a_warm_start_goes_on_with_both_networks(small):
     assert len(model.history_["generator_loss"]) == 4
     with pytest.raises(ValueError, match="generator_layer_sizes"):
         model.set_params(generator_layer_sizes=(3,)).fit(small)
+
+
+def test_gans_are_trained_alone_where_others_are_stacked_and_the_report_says_why(small):
+    models = [GAN(max_iter=1, random_state=seed) for seed in range(2)]
+    alone = [clone(model).fit(small).sample(3, random_state=0) for model in models]
+    with stacked() as report:
+        fitted = Parallel()(delayed(model.fit)(small) for model in models)
+    for model, samples in zip(fitted, alone):
+        assert np.array_equal(model.sample(3, random_state=0), samples)
+    assert {training.way for training in report.trainings} == {
+        "alone: two networks take turns in its steps"
+    }
 
 
 def test_global_random_state_is_left_alone(small):

@@ -115,7 +115,7 @@ class AdversarialEstimator(NeuralEstimator):
     }
 
     # There is no loss or score that a training should follow, nor a layer that could be its last.
-    early_stopping, scoring, tol = False, None, 0.0
+    early_stopping, scoring, tol, learning_rate = False, None, 0.0, "constant"
     init_from = init_layers = frozen_layers = None
     compile = False
 
@@ -482,6 +482,11 @@ class AdversarialEstimator(NeuralEstimator):
         -------
         X : ndarray of shape (n_samples, ...)
             Samples of the shape of those that were fitted to.
+
+        Raises
+        ------
+        ValueError
+            If there are no such classes, or `dtype` is another.
         """
         if dtype not in (None, "uint8"):
             raise ValueError(f"dtype must be None or 'uint8', got {dtype!r}.")
@@ -1354,6 +1359,14 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
 
     def _choose_out_activation(self) -> str:
         return "tanh" if self.out_activation == "auto" else self.out_activation
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.grow is not None and not self.generator is self.discriminator is None:
+            raise ValueError(
+                f"grow={self.grow!r} is of layers that are made here: it must be None with a "
+                "generator or discriminator of your own."
+            )
 
     def _count_epochs(self) -> int:
         return self.max_iter * (1 if self.grow is None else len(self.grow))

@@ -23,12 +23,26 @@ from sknn_basics.training.optimisers import make_optimiser
 PLAYERS = GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 # Samples whose distances are measured after every epoch, and the share of the distances of real
-# samples below which they have no variety.
-N_PROBED, LITTLE_VARIETY = 128, 0.1
+# samples below which they have little variety, and none.
+N_PROBED, LITTLE_VARIETY, NO_VARIETY = 128, 0.1, 0.01
+
+# Number of batches before which a generator needs no variety, unless it has none at all.
+FIRST_BATCHES = 50
 
 
 class ModeCollapseWarning(UserWarning):
-    """A generator makes samples that hardly differ, whatever latents it is given."""
+    """A generator makes samples that hardly differ, whatever latents it is given.
+
+    References
+    ----------
+    Goodfellow. "NIPS 2016 tutorial: generative adversarial networks." arXiv:1701.00160.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sknn_basics import ModeCollapseWarning
+    >>> warnings.simplefilter("error", ModeCollapseWarning)  # end a training that collapses
+    """
 
 
 class LogLoss(Loss):
@@ -138,6 +152,8 @@ class AdversarialNet(Net):
         Parameters of `Net`; `optimizer` makes the optimiser of both players.
     """
 
+    why_alone = "two networks take turns in its steps"
+
     def __init__(
         self,
         *args,
@@ -159,6 +175,8 @@ class AdversarialNet(Net):
         self.noise = noise
 
     def list_parameters(self) -> None:
+        if hasattr(self.module_, "average"):
+            self.module_.average.requires_grad_(False)
         super().list_parameters()
         self.parameters_of_ = {
             name: [p for p in getattr(self.module_, name).parameters() if p.requires_grad]
@@ -177,10 +195,6 @@ class AdversarialNet(Net):
         self.list_parameters()
         self.optimizer_ = self.optimizer([self.parameters_of_[n] for n in PLAYERS], lr=self.lr)
         return self
-
-    def describe_reason_alone(self) -> str:
-        """Tell why such nets are not trained together with others."""
-        return "two networks take turns in its steps"
 
     # Epochs.
 
@@ -242,7 +256,7 @@ class AdversarialNet(Net):
         rows = np.linspace(0, len(dataset) - 1, n_probed).astype(np.int64)
         real, y, _ = dataset[rows]
         noise = new_generator(0, real.device)
-        self._set_training(False)
+        self.module_.eval()
         with torch.no_grad():
             latents = draw_latents(self.latent, n_probed, self.n_components, noise)
             made = self.module_.sampler(self.with_classes(latents.to(real.dtype), y))
@@ -391,32 +405,37 @@ class GrowNetworks(Callback):
         stage, epoch = divmod(len(net.history) - 1, self.n_epochs)
         if stage >= self.n_sizes:
             stage, epoch = self.n_sizes - 1, self.n_epochs - 1
-        elif stage and epoch == 0:
-            net.initialize_optimizer()
         share = min(1.0, 2 * (epoch + 1) / self.n_epochs) if stage else 1.0
-        for part in net.module_.modules():
-            if isinstance(part, Growing):
-                part.growth.fill_(stage - 1 + share)
-        net.history.record("growth", stage - 1 + share)
+        parts = [part for part in net.module_.modules() if isinstance(part, Growing)]
+        # The history of networks from a text is empty.
+        growth = max(stage - 1 + share, *(float(part.growth) for part in parts))
+        if parts[0].stage()[0] < stage:
+            net.initialize_optimizer()
+        for part in parts:
+            part.growth.fill_(growth)
+        net.history.record("growth", growth)
 
 
 class WarnOfCollapse(Callback):
     """Warn when the variety of samples falls below a share of that of real ones, or stays there.
 
-    A generator begins with little variety: what has never had any is told at the end.
+    A generator begins with little variety: where it has not gained any, that is told at the end.
     """
 
     def __init__(self):
-        self.has_warned = False
+        self.has_warned, self.n_batches = False, 0
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
         recent = [row.get("variety", np.nan) for row in net.history[-2:]]
         if len(recent) == 2 and recent[0] >= LITTLE_VARIETY > recent[1]:
             self.warn(net, f"has fallen to {recent[1]:.2g} in epoch {len(net.history)}")
 
+        self.n_batches = len(net.history) * -(-len(dataset_train) // net.batch_size)
+
     def on_train_end(self, net, **kwargs):
         varieties = [row.get("variety", np.nan) for row in net.history]
-        if varieties and varieties[-1] < LITTLE_VARIETY:
+        least = NO_VARIETY if self.n_batches < FIRST_BATCHES else LITTLE_VARIETY
+        if varieties and varieties[-1] < least:
             self.warn(net, f"is {varieties[-1]:.2g} after epoch {len(varieties)}, the last one")
 
     def warn(self, net, what: str) -> None:
