@@ -198,7 +198,7 @@ class AdversarialNet(Net):
 
     # Epochs.
 
-    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int], dict[str, float]]:
+    def train_epoch(self, batches: Batches) -> tuple:
         """Play a round with every batch.
 
         Returns
@@ -426,9 +426,11 @@ class WarnOfCollapse(Callback):
         self.has_warned, self.n_batches = False, 0
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
-        recent = [row.get("variety", np.nan) for row in net.history[-2:]]
-        if len(recent) == 2 and recent[0] >= LITTLE_VARIETY > recent[1]:
-            self.warn(net, f"has fallen to {recent[1]:.2g} in epoch {len(net.history)}")
+        recent = [(row.get("growth"), row.get("variety", np.nan)) for row in net.history[-2:]]
+        if len(recent) == 2:
+            (growth, before), (has_grown_to, now) = recent
+            if growth == has_grown_to and before >= LITTLE_VARIETY > now:
+                self.warn(net, f"has fallen to {now:.2g} in epoch {len(net.history)}")
 
         self.n_batches = len(net.history) * -(-len(dataset_train) // net.batch_size)
 
