@@ -77,8 +77,8 @@ def gan_row(name: str, title: str, network: str, ours, bare) -> Row:
     return Row(
         name=name,
         title=title,
-        detail=f"{network} The bare loop makes the same steps with torch's layers, its fused Adam and "
-        "slices of a random permutation, but records neither losses nor confidences.",
+        detail=f"{network} The bare loop makes the same steps with torch's layers, its fused Adam "
+        "and slices of a random permutation, but records neither losses nor confidences.",
         measure=measure.warm_runs,
         peers={OURS: ours, "bare torch loop": bare},
         requirements={"bare torch loop": ratio_of_at_least(0.91)},

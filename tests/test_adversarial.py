@@ -14,9 +14,16 @@ from torch import nn
 
 from sknn_basics import GAN, ConvGAN, ModeCollapseWarning, from_json
 from sknn_basics.architectures import GAUSSIAN_GAN, POOLED_GAN, STRIDED_GAN
+from sknn_basics.displays import (
+    GeneratedSamplesDisplay,
+    SampleHistoryDisplay,
+    TrainingCurveDisplay,
+)
+from sknn_basics.inspection import blend, interpolate, latent_path, perturb
 from sknn_basics.modules.adversarial import SpectralNorm
 from sknn_basics.modules.layers import Linear
 from sknn_basics.parallel import stacked
+from sknn_basics.training.adversarial import RecordSamples
 
 
 def gaussian(n_samples: int = 10_000) -> np.ndarray:
@@ -563,3 +570,78 @@ def test_global_random_state_is_left_alone(small):
     before = torch.get_rng_state()
     GAN(max_iter=1, dropout=0.5).fit(small).sample(3)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# Pictures and latents.
+
+
+def test_latents_are_blended_without_an_encoder(fitted):
+    Z = fitted.sample_latents(4, random_state=0)
+    path = interpolate(fitted, Z[:2], Z[2:], n_steps=3, space="latent")
+    ends = fitted.inverse_transform(Z)
+    assert np.allclose(path[:, 0], ends[:2], rtol=1e-12)
+    assert np.allclose(path[:, -1], ends[2:], rtol=1e-12)
+    half = blend(fitted.extract_generator(), Z[:2], Z[2:], space="latent")
+    assert np.allclose(half, path[:, 1], rtol=1e-12)
+    assert latent_path(fitted, Z, n_steps=2).shape == (7, 2)
+    assert np.array_equal(perturb(fitted, Z, 0.0, space="latent"), ends)
+    with pytest.raises(ValueError, match="space='latent'"):
+        interpolate(fitted, ends[:2], ends[2:])
+
+
+def test_samples_are_recorded_of_the_same_latents(small):
+    record = RecordSamples(n_samples=5, every=2)
+    model = GAN(max_iter=4, callbacks=[record], random_state=0, out_activation="tanh").fit(small)
+    assert record.epochs_ == [2, 4]
+    assert not np.array_equal(*record.samples_)
+    noise = torch.Generator().manual_seed(0)
+    Z = torch.rand(5, 4, generator=noise).numpy()
+    assert np.allclose(record.samples_[-1], model.inverse_transform(Z), rtol=1e-12)
+    corner = [[record.extent_[0], record.extent_[2]]]
+    assert np.allclose(record.confidences_[-1][0, 0], model.discriminate(corner), rtol=1e-12)
+
+
+def test_recording_changes_nothing(small):
+    plain, recorded = (
+        GAN(max_iter=2, callbacks=callbacks, dropout=0.1, random_state=0).fit(small)
+        for callbacks in (None, [RecordSamples()])
+    )
+    assert np.array_equal(plain.sample(3, random_state=0), recorded.sample(3, random_state=0))
+
+
+def test_the_curves_of_a_gan_have_a_line_of_indifference(fitted):
+    display = TrainingCurveDisplay.from_estimator(fitted)
+    names = {name for _, name in display.lines_}
+    assert names == {
+        *("generator_loss", "discriminator_loss", "real_confidence", "made_confidence")
+    }
+    lines = [ax.get_lines()[-1].get_ydata()[0] for ax in display.axes_]
+    assert lines == [np.log(2), 0.5]
+
+
+def test_real_images_are_drawn_before_made_ones(digits):
+    X = digits[0][:100]
+    model = ConvGAN((4, 8), n_components=4, max_iter=1, random_state=0).fit(X)
+    display = GeneratedSamplesDisplay.from_estimator(model, X, n_samples=6, n_columns=3)
+    assert len(display.images_) == 12
+    labels = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert labels == ["real", "", "made", ""]
+    assert np.array_equal(display.made.reshape(6, 64), model.sample(6, random_state=0))
+
+
+def test_the_history_of_images_has_a_row_for_each_epoch(digits):
+    X = digits[0][:100]
+    record = RecordSamples(n_samples=3)
+    ConvGAN((4, 8), n_components=4, max_iter=2, callbacks=[record], random_state=0).fit(X)
+    display = SampleHistoryDisplay.from_callback(record)
+    assert len(display.images_) == 6
+    labels = [text.get_text() for text in display.axes_[0].get_yticklabels()]
+    assert labels == ["Epoch 1", "Epoch 2"]
+
+
+def test_the_film_of_a_game_shows_points_and_confidences(small):
+    record = RecordSamples(n_samples=7)
+    GAN(max_iter=2, callbacks=[record], random_state=0).fit(small)
+    display = SampleHistoryDisplay.from_callback(record, small)
+    assert [len(points.get_offsets()) for points in display.points_] == [7, 7]
+    assert np.array_equal(display.images_[1].get_array(), record.confidences_[1])

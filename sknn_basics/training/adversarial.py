@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,11 +21,17 @@ from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import make_optimiser
 
+# The others are made by parameters of estimators.
+__all__ = ["RecordSamples"]
+
 PLAYERS = GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 # Samples whose distances are measured after every epoch, and the share of the distances of real
 # samples below which they have little variety, and none.
 N_PROBED, LITTLE_VARIETY, NO_VARIETY = 128, 0.1, 0.01
+
+# Rows and columns of the grid over a plane on which confidences are recorded.
+GRID_SIZE = 40
 
 # Number of batches before which a generator needs no variety, unless it has none at all.
 FIRST_BATCHES = 50
@@ -382,6 +389,83 @@ def unchanged(layers: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.track_running_stats = True
+
+
+class RecordSamples(Callback):
+    """Record what a GAN makes of the same latents after every so many epochs.
+
+    A fit with `warm_start`, or `partial_fit`, goes on with what was recorded.
+
+    Parameters
+    ----------
+    n_samples : int, default=8
+        Number of samples.
+    every : int, default=1
+        Number of epochs from one record to the next.
+    random_state : int, default=0
+        Source of the latents and, of a conditional GAN, the classes.
+
+    Attributes
+    ----------
+    epochs_ : list of int
+        Epochs, counted from 1, after which samples were recorded.
+    samples_ : list of ndarray of shape (n_samples, ...)
+        The samples.
+    confidences_ : list of ndarray of shape (n_rows, n_columns)
+        Where samples have two features: the discriminator's confidence over a grid of the range of
+        the data, for each record.
+    extent_ : tuple of float
+        That range: of the first feature, and of the second.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknn_basics import GAN
+    >>> from sknn_basics.training.adversarial import RecordSamples
+    >>> record = RecordSamples(n_samples=3, every=2)
+    >>> X = np.random.RandomState(0).normal(size=(100, 2))
+    >>> model = GAN(max_iter=4, callbacks=[record], random_state=0).fit(X)
+    >>> record.epochs_, record.samples_[0].shape
+    ([2, 4], (3, 2))
+    """
+
+    def __init__(self, n_samples: int = 8, *, every: int = 1, random_state: int = 0):
+        self.n_samples, self.every, self.random_state = n_samples, every, random_state
+
+    def on_train_begin(self, net, **kwargs):
+        if not len(net.history) or not hasattr(self, "epochs_"):
+            self.epochs_, self.samples_, self.confidences_ = [], [], []
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        if len(net.history) % self.every:
+            return
+        module, parameter = net.module_.eval(), net.parameters_[0]
+        noise = new_generator(self.random_state, parameter.device)
+        latents = draw_latents(net.latent, self.n_samples, net.n_components, noise)
+        y = torch.arange(self.n_samples, device=parameter.device) % max(1, module.n_classes)
+        with torch.no_grad():
+            made = module.sampler(net.with_classes(latents.to(parameter.dtype), y))
+        if dataset_train.preprocess is not None:
+            made = dataset_train.preprocess.inverse(made)
+        shape = dataset_train.X.shape[1:]
+        self.epochs_.append(len(net.history))
+        self.samples_.append(made.numpy(force=True).reshape(-1, *shape))
+        if tuple(shape) == (2,):
+            self.judge_plane(net, dataset_train)
+
+    def judge_plane(self, net, dataset: ArrayDataset) -> None:
+        """Record the discriminator's confidence over the range of two features."""
+        X = dataset.X.toarray() if issparse(dataset.X) else dataset.X
+        low, high = X.min(axis=0), X.max(axis=0)
+        self.extent_ = tuple(float(end) for pair in zip(low, high) for end in pair)
+        x, y = (np.linspace(a, b, GRID_SIZE) for a, b in zip(low, high))
+        points = torch.from_numpy(np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2))
+        points = points.to(net.parameters_[0])
+        if dataset.preprocess is not None:
+            points = dataset.preprocess(points)
+        with torch.no_grad():
+            confidence = net.module_(points).sigmoid().numpy(force=True)
+        self.confidences_.append(confidence.reshape(GRID_SIZE, GRID_SIZE))
 
 
 class GrowNetworks(Callback):
