@@ -1,7 +1,6 @@
 """Samples that GANs make: beside real ones, and epoch by epoch."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sknn_basics._compat import safe_indexing
 from sknn_basics.displays._axes import TileGrid, choose_ax, choose_axes, draw_tiles
@@ -245,8 +244,7 @@ class SampleHistoryDisplay:
         ValueError
             If nothing was recorded, or samples are neither points of a plane nor images.
         """
-        check_is_fitted(callback, "epochs_")
-        if not callback.epochs_:
+        if not getattr(callback, "epochs_", None):
             raise ValueError("There is nothing to draw: no epoch was recorded.")
         samples = np.stack(callback.samples_)
         if samples.shape[2:] == (2,):
