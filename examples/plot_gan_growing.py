@@ -3,8 +3,8 @@
 Networks that grow
 ==================
 
-A GAN first learns digits of 2 x 2 pixels, then of 4 x 4, then of 8 x 8. Each time, both networks get
-layers for the new size, which are faded in; the layers that they have go on learning.
+A GAN first learns digits of 2 x 2 pixels, then of 4 x 4, then of 8 x 8. Each time, both networks
+get layers for the new size, which are faded in, while the layers that they have go on learning.
 
     python examples/plot_gan_growing.py
 """
@@ -27,13 +27,12 @@ from sknn_basics.training.adversarial import RecordSamples
 
 
 def make_model():
-    record = RecordSamples(n_samples=10, every=5)
+    record = RecordSamples(n_samples=10, every=4)
     model = ConvGAN(
         (16, 32, 32),
         n_components=16,
         grow=(2, 4, 8),
-        kernel_size=3,
-        max_iter=10,
+        max_iter=8,
         callbacks=[record],
         random_state=0,
     )

@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from sknn_basics import ConvGAN
-from sknn_basics.architectures import STRIDED_GAN
 from sknn_basics.datasets import load_fashion_mnist
 from sknn_basics.displays import (
     ClassSamplesDisplay,
@@ -34,7 +33,7 @@ from sknn_basics.training.adversarial import RecordSamples
 
 def make_digits():
     record = RecordSamples(n_samples=10, every=5)
-    model = ConvGAN((16, 32), n_components=16, max_iter=25, callbacks=[record], random_state=0)
+    model = ConvGAN((16, 32), n_components=16, max_iter=15, callbacks=[record], random_state=0)
     return model, record
 
 
@@ -46,7 +45,7 @@ def make_digits():
 
 def make_clothes():
     X, y = load_fashion_mnist(split="train", return_X_y=True)
-    model = ConvGAN(**{**STRIDED_GAN(width=0.125), "max_iter": 6, "batch_size": 64}, random_state=0)
+    model = ConvGAN((16, 32), n_components=32, max_iter=6, batch_size=32, random_state=0)
     return model.fit(X[:2000], y[:2000])
 
 

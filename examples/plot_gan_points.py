@@ -3,9 +3,9 @@
 Two networks that play for a plane
 ==================================
 
-A generator turns four random numbers into a point, and a discriminator tells such points from real
-ones, which lie around (5, 5). At first the generator makes points near (0, 0). It overshoots, makes long
-ellipses, and after some thirteen epochs its points lie where the real ones do.
+A generator turns four random numbers into a point, and a discriminator tells such points from
+real ones, which lie around (5, 5). The points start near (0, 0), move too far, form long ellipses,
+and lie where the real ones do after some thirteen epochs.
 
     python examples/plot_gan_points.py
 """
@@ -24,7 +24,8 @@ from sknn_basics.training.adversarial import RecordSamples
 # The game
 # --------
 # The callback keeps what the generator makes of the same latents after every third epoch, and what
-# the discriminator is confident of over the plane: blue is real, red is made.
+# the discriminator is confident of over the plane: blue stands for real, red for
+# made.
 
 
 def play(X):

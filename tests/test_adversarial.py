@@ -452,10 +452,18 @@ def test_samples_have_the_shape_of_the_images(name, upsample):
 def test_digits_are_of_all_classes_after_40_epochs():
     X, y = load_digits(return_X_y=True)
     classifier = SVC().fit(X, y)
-    model = ConvGAN(n_components=16, max_iter=40, random_state=0).fit(X)
+    parameters = {"n_components": 16, "batch_size": 64, "max_iter": 40, "random_state": 0}
+    model = ConvGAN(**{**STRIDED_GAN(width=0.5), **parameters}).fit(X)
     predicted = classifier.predict(model.sample(1000, random_state=1))
     assert np.count_nonzero(np.bincount(predicted, minlength=10) > 20) >= 9
     assert -model.score(X) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_defaults_are_near_to_digits_after_15_epochs(digits, seed):
+    model = ConvGAN((16, 32), n_components=16, max_iter=15, random_state=seed).fit(digits[0])
+    assert -model.score(digits[0]) < 0.03
 
 
 def test_networks_that_grow_keep_their_layers_and_the_shape_of_samples(digits):

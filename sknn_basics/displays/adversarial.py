@@ -292,10 +292,9 @@ class SampleHistoryDisplay:
 
     def _draw_points(self, ax) -> None:
         self.axes_ = choose_axes(self, ax, len(self.epochs), (2.4, 2.6))
-        shown = np.concatenate(
-            [self.samples.reshape(-1, 2), *([] if self.real is None else [self.real])]
-        )
-        (left, bottom), (right, top) = shown.min(axis=0), shown.max(axis=0)
+        shown = self.samples.reshape(-1, 2) if self.real is None else self.real
+        margin = 0.2 * np.ptp(shown, axis=0)
+        (left, bottom), (right, top) = shown.min(axis=0) - margin, shown.max(axis=0) + margin
         for number, (axes, points) in enumerate(zip(self.axes_, self.samples)):
             if self.confidences is not None:
                 style = {"cmap": "RdBu", "vmin": 0, "vmax": 1, "alpha": 0.5}

@@ -1042,12 +1042,12 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
     n_components : int, default=100
         Number of latents of a sample.
 
-    kernel_size : int or sequence, default=5
+    kernel_size : int or sequence, default=3
         Size of the kernels: one value for all blocks, or one a block, which the generator
         mirrors. A block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images
         keep their size.
 
-    upsample : {'repeat', 'stride'}, default='stride'
+    upsample : {'repeat', 'stride'}, default='repeat'
         How a block of the generator makes its images twice as large: by repeated pixels before
         its convolution, or by a transposed convolution.
 
@@ -1136,10 +1136,10 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         Rate of the generator, and of the discriminator where it has none of its own; 'auto' is
         the solver's own usual rate.
 
-    discriminator_learning_rate_init : float, 'auto' or None, default=0.0001
+    discriminator_learning_rate_init : float, 'auto' or None, default=None
         Rate of the discriminator; None is `learning_rate_init`.
 
-    max_iter : int, default=40
+    max_iter : int, default=30
         Number of epochs.
 
     shuffle : bool, default=True
@@ -1309,8 +1309,8 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         hidden_layer_sizes: Ints = (),
         n_components: Int = 100,
         *,
-        kernel_size: Sizes = 5,
-        upsample: str = "stride",
+        kernel_size: Sizes = 3,
+        upsample: str = "repeat",
         downsample: Choices = "stride",
         grow: Ints | None = None,
         image_shape: str | Sequence[Int] = "auto",
@@ -1330,8 +1330,8 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         alpha: Float = 0.0,
         batch_size: Int = 64,
         learning_rate_init: Float | str = 0.001,
-        discriminator_learning_rate_init: Float | str | None = 0.0001,
-        max_iter: Int = 40,
+        discriminator_learning_rate_init: Float | str | None = None,
+        max_iter: Int = 30,
         shuffle: bool = True,
         random_state: RandomState = None,
         verbose: bool | int = False,
