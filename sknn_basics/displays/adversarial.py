@@ -175,7 +175,7 @@ class SampleHistoryDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes
+    axes_ : ndarray of matplotlib Axes of shape (n_axes,)
         Where it was drawn: one for images, and one for each epoch for points.
     figure_ : matplotlib Figure
         What holds the axes.
@@ -231,7 +231,7 @@ class SampleHistoryDisplay:
             Shape of an image that is made as a row of pixels; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
             Where images have their channels; 'auto' is last, if an image has three dimensions.
-        ax : matplotlib Axes or array-like of them, default=None
+        ax : matplotlib Axes or array-like of matplotlib Axes, default=None
             One for images, one for each epoch for points; None makes a new figure.
 
         Returns
@@ -265,7 +265,7 @@ class SampleHistoryDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array-like of them, default=None
+        ax : matplotlib Axes or array-like of matplotlib Axes, default=None
             One for images, one for each epoch for points; None makes a new figure.
 
         Returns

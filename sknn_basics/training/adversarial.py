@@ -433,10 +433,30 @@ class RecordSamples(Callback):
         self.n_samples, self.every, self.random_state = n_samples, every, random_state
 
     def on_train_begin(self, net, **kwargs):
+        """Begin anew, unless the training goes on.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        **kwargs
+            What skorch tells callbacks besides.
+        """
         if not len(net.history) or not hasattr(self, "epochs_"):
             self.epochs_, self.samples_, self.confidences_ = [], [], []
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        """Record samples, if it is the epoch for some.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        dataset_train : Dataset, default=None
+            Real samples.
+        **kwargs
+            What skorch tells callbacks besides.
+        """
         if len(net.history) % self.every:
             return
         module, parameter = net.module_.eval(), net.parameters_[0]
@@ -451,9 +471,9 @@ class RecordSamples(Callback):
         self.epochs_.append(len(net.history))
         self.samples_.append(made.numpy(force=True).reshape(-1, *shape))
         if tuple(shape) == (2,):
-            self.judge_plane(net, dataset_train)
+            self._judge_plane(net, dataset_train)
 
-    def judge_plane(self, net, dataset: ArrayDataset) -> None:
+    def _judge_plane(self, net, dataset: ArrayDataset) -> None:
         """Record the discriminator's confidence over the range of two features."""
         X = dataset.X.toarray() if issparse(dataset.X) else dataset.X
         low, high = X.min(axis=0), X.max(axis=0)
