@@ -11,10 +11,9 @@ import torch
 from scipy.sparse import issparse
 from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state, check_scalar, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sknn_basics._compat import Interval, StrOptions, fit_context
+from sknn_basics._compat import Interval, StrOptions, check_classification_targets, fit_context
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
     check_choice,
@@ -25,6 +24,13 @@ from sknn_basics.estimators._base.checks import (
     value_range,
 )
 from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.images import (
+    BLOCK_PARAMETERS,
+    check_images,
+    count_blocks,
+    describe_blocks,
+    describe_images,
+)
 from sknn_basics.estimators._base.types import (
     Activation,
     Activations,
@@ -42,7 +48,7 @@ from sknn_basics.estimators._base.types import (
 )
 from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
-from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
+from sknn_basics.estimators.convolutional import ConvNetEstimator
 from sknn_basics.modules.adversarial import LATENTS, AdversarialNetwork, dense_gan, one_hot
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.conv_adversarial import conv_gan
@@ -119,6 +125,7 @@ class AdversarialEstimator(NeuralEstimator):
     init_from = init_layers = frozen_layers = None
     compile = False
 
+    _architecture = ("classes_", "_input_range_")
     _generator_kind: str
 
     # Fitting.
@@ -1023,7 +1030,7 @@ class GAN(AdversarialEstimator):
         return dense_gan(**structure)
 
 
-class ConvGAN(AdversarialEstimator, ImageEstimator):
+class ConvGAN(AdversarialEstimator):
     """Generative adversarial network of convolutional networks, for images.
 
     The generator makes small images of random latents by dense layers, and each of its blocks makes
@@ -1300,9 +1307,6 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
 
     _generator_kind = "convolutional generator"
 
-    # Only the blocks of both networks change the size of images.
-    strides, padding, max_norm, pool_size = 1, "same", None, 2
-
     def __init__(
         self,
         filters: Ints = (32, 64),
@@ -1357,6 +1361,9 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
     ):
         self._store(locals())
 
+    def _check_X(self, X, reset: bool):
+        return check_images(self, X, reset)
+
     def _choose_out_activation(self) -> str:
         return "tanh" if self.out_activation == "auto" else self.out_activation
 
@@ -1378,17 +1385,22 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         return [GrowNetworks(len(self.grow), self.max_iter), *callbacks]
 
     def _describe_module(self, n_outputs: int) -> dict:
-        shape, channel_axis = self._describe_images()
+        shape, channel_axis = describe_images(
+            self._sample_shape_, self.image_shape, self.data_format
+        )
         hidden_sizes(self.filters, "filters")  # one convolution a block
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
-        blocks = self._describe_blocks(len(size))
+        # Only the blocks of both networks change the size of images.
+        fixed = {"strides": 1, "padding": "same", "max_norm": None, "pool_size": 2}
+        own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
+        blocks = describe_blocks(len(size), **own, **fixed)
         if self.normalization is None or isinstance(self.normalization, str):
             # What the first convolution sees are the samples themselves.
             blocks[0]["normalization"] = None
         sizes = halved_sizes(size, blocks) if self.grow is None else self._growing_sizes(size)
         hidden = hidden_sizes(self.hidden_layer_sizes)
         common = super()._describe_module(n_outputs)
-        activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        activations = one_a_block(self.activation, count_blocks(self.filters), "activation")
         if self.grow is not None and len(set(map(str, activations))) > 1:
             raise ValueError(
                 f"activation must be one for all blocks of networks that grow, got {activations}."
@@ -1432,7 +1444,7 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
 
     def _describe_normalization(self) -> list[str | None]:
         """List the normalizations of the generator: of its first images, then of its blocks."""
-        n_blocks, own = self._n_blocks(), self.generator_normalization
+        n_blocks, own = count_blocks(self.filters), self.generator_normalization
         if isinstance(own, str) and own == "auto":
             own = self.normalization
             own = own[::-1] if isinstance(own, list | tuple) else own
@@ -1451,7 +1463,7 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
                 "grow must list the sides of square images, each twice as long as the one before, "
                 f"up to that of the images, {tuple(size)}, got {tuple(wanted)}."
             )
-        if self._n_blocks() != len(sides):
+        if count_blocks(self.filters) != len(sides):
             raise ValueError(
                 f"filters must have one number for each of the {len(sides)} sizes of grow, "
                 f"got {self.filters}."

@@ -205,7 +205,7 @@ class AdversarialNet(Net):
 
     # Epochs.
 
-    def train_epoch(self, batches: Batches) -> tuple:
+    def pass_over(self, batches: Batches, prefix: str) -> tuple:
         """Play a round with every batch.
 
         Returns
@@ -238,7 +238,7 @@ class AdversarialNet(Net):
         return losses, counts, observed
 
     def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
-        self.record_mean(f"{prefix}_loss", losses, counts)
+        self.record_with_best(f"{prefix}_loss", float(np.average(losses, weights=counts)))
         for name, value in observed.items():
             self.history.record(name, value)
 
