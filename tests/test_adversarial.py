@@ -318,6 +318,11 @@ def test_modules_of_the_user_play_and_are_saved(small):
     assert clone(model).set_params(discriminator=Judge()).fit(small).n_iter_ == 2
 
 
+def test_a_loss_that_is_no_tensor_is_refused_by_name(small):
+    with pytest.raises(TypeError, match="loss must be functions of logits"):
+        GAN(loss=(lambda logits, is_real: 0.0, lambda logits: 0.0)).fit(small)
+
+
 # Classes.
 
 
@@ -373,7 +378,16 @@ def test_classes_that_were_not_fitted_to_are_refused(fitted, small):
         ({"loss": "wasserstein", "round": "alternate"}, np.eye(4), "round='joint'"),
         ({"loss": "hinge", "label_smoothing": 0.1}, np.eye(4), "label_smoothing"),
         ({"loss": (len,)}, np.eye(4), "pair of functions"),
-        ({"latent": lambda n, k, g: np.zeros((n, 1))}, np.eye(4), "latent must make latents"),
+        (
+            {"latent": lambda n, k, g: np.zeros((n, 1))},
+            np.eye(4),
+            "latent must make finite latents of shape",
+        ),
+        ({"latent": lambda n, k, g: np.full((n, k), np.nan)}, np.eye(4), "finite latents"),
+        ({"generator": nn.Linear(4, 3)}, np.eye(4), "generator must map 4 latents to 4 values"),
+        ({"generator": nn.Linear(5, 4)}, np.eye(4), "generator must map 4 latents to 4 values"),
+        ({"discriminator": nn.Linear(4, 2)}, np.eye(4), "discriminator must map samples"),
+        ({"discriminator": nn.Linear(3, 1)}, np.eye(4), "discriminator must map samples"),
         (
             {"discriminator": nn.Linear(4, 1), "batch_variety": True},
             np.eye(4),
@@ -546,6 +560,14 @@ def test_the_score_is_minus_the_squared_discrepancy_and_the_same_each_time(fitte
         for pair in [(small, small), (made, made), (small, made)]
     ]
     assert score == pytest.approx(-(terms[0] + terms[1] - 2 * terms[2]), rel=1e-9)
+
+
+def test_the_score_does_not_depend_on_the_scale_of_the_data(small):
+    scores = [
+        GAN(max_iter=1, out_activation="tanh", random_state=0).fit(X).score(X)
+        for X in (small, 1e200 * small)
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-9)
 
 
 def test_weights_and_text_make_the_same_estimator(fitted, tmp_path):

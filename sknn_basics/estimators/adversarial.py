@@ -43,7 +43,13 @@ from sknn_basics.estimators._base.types import (
 from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
 from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
-from sknn_basics.modules.adversarial import LATENTS, AdversarialNetwork, dense_gan, one_hot
+from sknn_basics.modules.adversarial import (
+    LATENTS,
+    AdversarialNetwork,
+    check_given,
+    dense_gan,
+    one_hot,
+)
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.images import read_preprocessing
@@ -91,7 +97,7 @@ class AdversarialEstimator(NeuralEstimator):
         },
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "latent": [StrOptions(set(LATENTS)), callable],
-        "negative_slope": [Interval(Real, 0, None, closed="left")],
+        "negative_slope": [Interval(Real, 0, 1, closed="both")],
         "generator_activation": [StrOptions(set(ACTIVATIONS)), callable, None],
         "out_activation": [StrOptions({"auto", "identity", "tanh", "logistic"})],
         "loss": [StrOptions(set(ADVERSARIAL_LOSSES)), tuple, list],
@@ -321,6 +327,13 @@ class AdversarialEstimator(NeuralEstimator):
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
+
+    def _check_given(self, network: AdversarialNetwork, structure: dict) -> AdversarialNetwork:
+        """Check the modules of the user, if there are any, in a network."""
+        if structure["generator"] is not None or structure["discriminator"] is not None:
+            n_inputs = structure["n_components"] + structure["n_classes"]
+            check_given(network, n_inputs, self._sample_shape_)
+        return network
 
     def _draw_weights(self, rng) -> None:
         super()._draw_weights(rng)
@@ -707,6 +720,9 @@ def squared_discrepancy(X: np.ndarray, Y: np.ndarray) -> float:
         The samples. The kernel is as wide as the median distance between those of X, so that
         results for the same X compare.
     """
+    # Nothing changes with the scale, but squares of large numbers may overflow.
+    scale = max(np.abs(X).max(), np.abs(Y).max()) or 1.0
+    X, Y = X / scale, Y / scale
     among_X = euclidean_distances(X, squared=True)
     positive = among_X[among_X > 0]
     width = 2 * (np.median(positive) if positive.size else 1.0)
@@ -743,7 +759,7 @@ class GAN(AdversarialEstimator):
     activation : str or nn.Module class, default='leaky_relu'
         Activation of the discriminator's hidden layers, as in `MLPClassifier`.
 
-    negative_slope : float, default=0.1
+    negative_slope : float in [0, 1], default=0.1
         Slope of 'leaky_relu' below zero.
 
     generator_activation : str, nn.Module class or None, default=None
@@ -1020,7 +1036,7 @@ class GAN(AdversarialEstimator):
         }
 
     def _make_module(self, structure: dict) -> AdversarialNetwork:
-        return dense_gan(**structure)
+        return self._check_given(dense_gan(**structure), structure)
 
 
 class ConvGAN(AdversarialEstimator, ImageEstimator):
@@ -1081,7 +1097,7 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         Activation of the discriminator, one for all blocks or one a block; as in
         `MLPClassifier`.
 
-    negative_slope : float, default=0.2
+    negative_slope : float in [0, 1], default=0.2
         Slope of 'leaky_relu' below zero.
 
     generator_activation : str, nn.Module class or None, default='relu'
@@ -1423,7 +1439,7 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
                 {
                     "filters": widths[number],
                     "kernel_size": block["kernel_size"][0],
-                    "upsample": self.upsample,
+                    "upsample": "repeat" if is_kept else self.upsample,
                     "pool_size": (1,) * len(sizes[0]) if is_kept else block["pool_size"],
                     "size": sizes[min(number, len(sizes) - 1)],
                 }
@@ -1459,4 +1475,4 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         return [(side,) * len(size) for side in sides]
 
     def _make_module(self, structure: dict) -> AdversarialNetwork:
-        return conv_gan(**structure)
+        return self._check_given(conv_gan(**structure), structure)
