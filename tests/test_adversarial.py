@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
+from skorch.callbacks import Callback
 from torch import nn
 
 from sknn_basics import GAN, ConvGAN, ModeCollapseWarning, from_json
@@ -593,6 +594,49 @@ def test_gans_are_trained_alone_where_others_are_stacked_and_the_report_says_why
     assert {training.way for training in report.trainings} == {
         "alone: two networks take turns in its steps"
     }
+
+
+def test_callbacks_see_batches_and_gradients_of_both_players_and_change_nothing(small):
+    class Watch(Callback):
+        n_batches = n_gradients = 0
+
+        def on_batch_end(self, net, **kwargs):
+            self.n_batches += 1
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            self.n_gradients += 1
+
+    watch = Watch()
+    watched = GAN(max_iter=2, callbacks=[watch], random_state=0).fit(small)
+    assert (watch.n_batches, watch.n_gradients) == (14, 28)
+    plain = GAN(max_iter=2, random_state=0).fit(small)
+    assert np.array_equal(watched.sample(3, random_state=0), plain.sample(3, random_state=0))
+
+
+def test_an_interrupted_training_keeps_its_whole_epochs_and_goes_on(small):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    model = GAN(max_iter=5, callbacks=[Interrupt()], normalization="batch", random_state=0)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(small)
+    assert len(model.history_["generator_loss"]) == model.n_iter_ == 2
+    assert not model.module_.training
+    assert model.set_params(callbacks=None).partial_fit(small).n_iter_ == 1
+
+
+def test_a_training_that_fails_brings_both_networks_back(small):
+    class Fail(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise RuntimeError("no")
+
+    model = GAN(max_iter=1, average_decay=0.9, normalization="batch", random_state=0).fit(small)
+    before = state_of(model.module_)
+    with pytest.raises(RuntimeError, match="no"):
+        model.set_params(callbacks=[Fail()]).partial_fit(small)
+    assert are_same(before, model.module_.state_dict())
 
 
 def test_global_random_state_is_left_alone(small):
