@@ -25,6 +25,14 @@ from sknn_basics.estimators._base.checks import (
     value_range,
 )
 from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.images import (
+    BLOCK_PARAMETERS,
+    NORMALIZATIONS,
+    check_images,
+    count_blocks,
+    describe_blocks,
+    describe_images,
+)
 from sknn_basics.estimators._base.types import (
     Activation,
     Activations,
@@ -42,7 +50,7 @@ from sknn_basics.estimators._base.types import (
 )
 from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
-from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
+from sknn_basics.estimators.convolutional import ConvNetEstimator
 from sknn_basics.modules.adversarial import (
     LATENTS,
     AdversarialNetwork,
@@ -53,7 +61,7 @@ from sknn_basics.modules.adversarial import (
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.images import read_preprocessing
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS
+from sknn_basics.modules.layers import ACTIVATIONS
 from sknn_basics.modules.summary import Layer, count_parameters, describe_layers
 from sknn_basics.training.adversarial import (
     ADVERSARIAL_LOSSES,
@@ -119,6 +127,8 @@ class AdversarialEstimator(NeuralEstimator):
         "discriminator": [torch.nn.Module, None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
+
+    _architecture = ("_input_range_", "classes_")
 
     # There is no loss or score that a training should follow, nor a layer that could be its last.
     early_stopping, scoring, tol, learning_rate = False, None, 0.0, "constant"
@@ -1039,7 +1049,7 @@ class GAN(AdversarialEstimator):
         return self._check_given(dense_gan(**structure), structure)
 
 
-class ConvGAN(AdversarialEstimator, ImageEstimator):
+class ConvGAN(AdversarialEstimator):
     """Generative adversarial network of convolutional networks, for images.
 
     The generator makes small images of random latents by dense layers, and each of its blocks makes
@@ -1316,9 +1326,6 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
 
     _generator_kind = "convolutional generator"
 
-    # Only the blocks of both networks change the size of images.
-    strides, padding, max_norm, pool_size = 1, "same", None, 2
-
     def __init__(
         self,
         filters: Ints = (32, 64),
@@ -1373,6 +1380,9 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
     ):
         self._store(locals())
 
+    def _check_X(self, X, reset: bool):
+        return check_images(self, X, reset)
+
     def _choose_out_activation(self) -> str:
         return "tanh" if self.out_activation == "auto" else self.out_activation
 
@@ -1394,17 +1404,22 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
         return [GrowNetworks(len(self.grow), self.max_iter), *callbacks]
 
     def _describe_module(self, n_outputs: int) -> dict:
-        shape, channel_axis = self._describe_images()
+        shape, channel_axis = describe_images(
+            self._sample_shape_, self.image_shape, self.data_format
+        )
         hidden_sizes(self.filters, "filters")  # one convolution a block
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
-        blocks = self._describe_blocks(len(size))
+        # Both networks halve or double images, or leave their size.
+        fixed = {"strides": 1, "padding": "same", "max_norm": None, "pool_size": 2}
+        own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
+        blocks = describe_blocks(len(size), **own, **fixed)
         if self.normalization is None or isinstance(self.normalization, str):
             # What the first convolution sees are the samples themselves.
             blocks[0]["normalization"] = None
         sizes = halved_sizes(size, blocks) if self.grow is None else self._growing_sizes(size)
         hidden = hidden_sizes(self.hidden_layer_sizes)
         common = super()._describe_module(n_outputs)
-        activations = one_a_block(self.activation, self._n_blocks(), "activation")
+        activations = one_a_block(self.activation, count_blocks(self.filters), "activation")
         if self.grow is not None and len(set(map(str, activations))) > 1:
             raise ValueError(
                 f"activation must be one for all blocks of networks that grow, got {activations}."
@@ -1448,13 +1463,13 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
 
     def _describe_normalization(self) -> list[str | None]:
         """List the normalizations of the generator: of its first images, then of its blocks."""
-        n_blocks, own = self._n_blocks(), self.generator_normalization
+        n_blocks, own = count_blocks(self.filters), self.generator_normalization
         if isinstance(own, str) and own == "auto":
             own = self.normalization
             own = own[::-1] if isinstance(own, list | tuple) else own
         values = one_a_block(own, n_blocks, "generator_normalization")
         for value in values:
-            check_choice(value, (*NORMALIZATIONS, None), "generator_normalization")
+            check_choice(value, NORMALIZATIONS, "generator_normalization")
         return values
 
     def _growing_sizes(self, size) -> list[tuple]:
@@ -1467,7 +1482,7 @@ class ConvGAN(AdversarialEstimator, ImageEstimator):
                 "grow must list the sides of square images, each twice as long as the one before, "
                 f"up to that of the images, {tuple(size)}, got {tuple(wanted)}."
             )
-        if self._n_blocks() != len(sides):
+        if count_blocks(self.filters) != len(sides):
             raise ValueError(
                 f"filters must have one number for each of the {len(sides)} sizes of grow, "
                 f"got {self.filters}."

@@ -226,7 +226,7 @@ class AdversarialNet(Net):
 
     # Epochs.
 
-    def train_epoch(self, batches: Batches) -> tuple:
+    def pass_over(self, batches: Batches, prefix: str = "train") -> tuple:
         """Play a round with every batch.
 
         Returns
@@ -259,7 +259,7 @@ class AdversarialNet(Net):
         return losses, counts, observed
 
     def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
-        self.record_mean(f"{prefix}_loss", losses, counts)
+        self.record_with_best(f"{prefix}_loss", float(losses.mean()))
         for name, value in observed.items():
             self.history.record(name, value)
 

@@ -363,6 +363,14 @@ class Net(NeuralNet):
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
+        self.adjust_gradient(batch)
+        self.optimizer_.step()
+        for layer in self.constrained_:
+            layer.weight.detach().renorm_(2, 0, layer.max_norm)
+        return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
+
+    def adjust_gradient(self, batch) -> None:
+        """Clip the gradient, and show it to the callbacks that want it."""
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
         for _, callback in self.callbacks_:
@@ -371,10 +379,6 @@ class Net(NeuralNet):
                 callback.on_grad_computed(
                     self, named_parameters=parameters, batch=batch[:2], training=True
                 )
-        self.optimizer_.step()
-        for layer in self.constrained_:
-            layer.weight.detach().renorm_(2, 0, layer.max_norm)
-        return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""
