@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
+from skorch.callbacks import Callback
 from torch import nn
 
 from sknn_basics import GAN, ConvGAN, ModeCollapseWarning, from_json
@@ -318,6 +319,11 @@ def test_modules_of_the_user_play_and_are_saved(small):
     assert clone(model).set_params(discriminator=Judge()).fit(small).n_iter_ == 2
 
 
+def test_a_loss_that_is_no_tensor_is_refused_by_name(small):
+    with pytest.raises(TypeError, match="loss must be functions of logits"):
+        GAN(loss=(lambda logits, is_real: 0.0, lambda logits: 0.0)).fit(small)
+
+
 # Classes.
 
 
@@ -373,7 +379,16 @@ def test_classes_that_were_not_fitted_to_are_refused(fitted, small):
         ({"loss": "wasserstein", "round": "alternate"}, np.eye(4), "round='joint'"),
         ({"loss": "hinge", "label_smoothing": 0.1}, np.eye(4), "label_smoothing"),
         ({"loss": (len,)}, np.eye(4), "pair of functions"),
-        ({"latent": lambda n, k, g: np.zeros((n, 1))}, np.eye(4), "latent must make latents"),
+        (
+            {"latent": lambda n, k, g: np.zeros((n, 1))},
+            np.eye(4),
+            "latent must make finite latents of shape",
+        ),
+        ({"latent": lambda n, k, g: np.full((n, k), np.nan)}, np.eye(4), "finite latents"),
+        ({"generator": nn.Linear(4, 3)}, np.eye(4), "generator must map 4 latents to 4 values"),
+        ({"generator": nn.Linear(5, 4)}, np.eye(4), "generator must map 4 latents to 4 values"),
+        ({"discriminator": nn.Linear(4, 2)}, np.eye(4), "discriminator must map samples"),
+        ({"discriminator": nn.Linear(3, 1)}, np.eye(4), "discriminator must map samples"),
         (
             {"discriminator": nn.Linear(4, 1), "batch_variety": True},
             np.eye(4),
@@ -548,6 +563,14 @@ def test_the_score_is_minus_the_squared_discrepancy_and_the_same_each_time(fitte
     assert score == pytest.approx(-(terms[0] + terms[1] - 2 * terms[2]), rel=1e-9)
 
 
+def test_the_score_does_not_depend_on_the_scale_of_the_data(small):
+    scores = [
+        GAN(max_iter=1, out_activation="tanh", random_state=0).fit(X).score(X)
+        for X in (small, 1e200 * small)
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-9)
+
+
 def test_weights_and_text_make_the_same_estimator(fitted, tmp_path):
     fitted.save_weights(tmp_path / "gan.npz")
     other = from_json(fitted.to_json()).load_weights(tmp_path / "gan.npz")
@@ -571,6 +594,49 @@ def test_gans_are_trained_alone_where_others_are_stacked_and_the_report_says_why
     assert {training.way for training in report.trainings} == {
         "alone: two networks take turns in its steps"
     }
+
+
+def test_callbacks_see_batches_and_gradients_of_both_players_and_change_nothing(small):
+    class Watch(Callback):
+        n_batches = n_gradients = 0
+
+        def on_batch_end(self, net, **kwargs):
+            self.n_batches += 1
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            self.n_gradients += 1
+
+    watch = Watch()
+    watched = GAN(max_iter=2, callbacks=[watch], random_state=0).fit(small)
+    assert (watch.n_batches, watch.n_gradients) == (14, 28)
+    plain = GAN(max_iter=2, random_state=0).fit(small)
+    assert np.array_equal(watched.sample(3, random_state=0), plain.sample(3, random_state=0))
+
+
+def test_an_interrupted_training_keeps_its_whole_epochs_and_goes_on(small):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    model = GAN(max_iter=5, callbacks=[Interrupt()], normalization="batch", random_state=0)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(small)
+    assert len(model.history_["generator_loss"]) == model.n_iter_ == 2
+    assert not model.module_.training
+    assert model.set_params(callbacks=None).partial_fit(small).n_iter_ == 1
+
+
+def test_a_training_that_fails_brings_both_networks_back(small):
+    class Fail(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise RuntimeError("no")
+
+    model = GAN(max_iter=1, average_decay=0.9, normalization="batch", random_state=0).fit(small)
+    before = state_of(model.module_)
+    with pytest.raises(RuntimeError, match="no"):
+        model.set_params(callbacks=[Fail()]).partial_fit(small)
+    assert are_same(before, model.module_.state_dict())
 
 
 def test_global_random_state_is_left_alone(small):

@@ -26,6 +26,7 @@ from sknn_basics.estimators._base.checks import (
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.images import (
     BLOCK_PARAMETERS,
+    NORMALIZATIONS,
     check_images,
     count_blocks,
     describe_blocks,
@@ -49,11 +50,17 @@ from sknn_basics.estimators._base.types import (
 from sknn_basics.estimators.autoencoders.convolutional import halved_sizes
 from sknn_basics.estimators.autoencoders.decoder import Decoder, latents_as_array
 from sknn_basics.estimators.convolutional import ConvNetEstimator
-from sknn_basics.modules.adversarial import LATENTS, AdversarialNetwork, dense_gan, one_hot
+from sknn_basics.modules.adversarial import (
+    LATENTS,
+    AdversarialNetwork,
+    check_given,
+    dense_gan,
+    one_hot,
+)
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.conv_adversarial import conv_gan
 from sknn_basics.modules.images import read_preprocessing
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS
+from sknn_basics.modules.layers import ACTIVATIONS
 from sknn_basics.modules.summary import Layer, count_parameters, describe_layers
 from sknn_basics.training.adversarial import (
     ADVERSARIAL_LOSSES,
@@ -97,7 +104,7 @@ class AdversarialEstimator(NeuralEstimator):
         },
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "latent": [StrOptions(set(LATENTS)), callable],
-        "negative_slope": [Interval(Real, 0, None, closed="left")],
+        "negative_slope": [Interval(Real, 0, 1, closed="both")],
         "generator_activation": [StrOptions(set(ACTIVATIONS)), callable, None],
         "out_activation": [StrOptions({"auto", "identity", "tanh", "logistic"})],
         "loss": [StrOptions(set(ADVERSARIAL_LOSSES)), tuple, list],
@@ -120,12 +127,13 @@ class AdversarialEstimator(NeuralEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _architecture = ("_input_range_", "classes_")
+
     # There is no loss or score that a training should follow, nor a layer that could be its last.
     early_stopping, scoring, tol, learning_rate = False, None, 0.0, "constant"
     init_from = init_layers = frozen_layers = None
     compile = False
 
-    _architecture = ("classes_", "_input_range_")
     _generator_kind: str
 
     # Fitting.
@@ -328,6 +336,13 @@ class AdversarialEstimator(NeuralEstimator):
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
+
+    def _check_given(self, network: AdversarialNetwork, structure: dict) -> AdversarialNetwork:
+        """Check the modules of the user, if there are any, in a network."""
+        if structure["generator"] is not None or structure["discriminator"] is not None:
+            n_inputs = structure["n_components"] + structure["n_classes"]
+            check_given(network, n_inputs, self._sample_shape_)
+        return network
 
     def _draw_weights(self, rng) -> None:
         super()._draw_weights(rng)
@@ -714,6 +729,9 @@ def squared_discrepancy(X: np.ndarray, Y: np.ndarray) -> float:
         The samples. The kernel is as wide as the median distance between those of X, so that
         results for the same X compare.
     """
+    # Nothing changes with the scale, but squares of large numbers may overflow.
+    scale = max(np.abs(X).max(), np.abs(Y).max()) or 1.0
+    X, Y = X / scale, Y / scale
     among_X = euclidean_distances(X, squared=True)
     positive = among_X[among_X > 0]
     width = 2 * (np.median(positive) if positive.size else 1.0)
@@ -750,7 +768,7 @@ class GAN(AdversarialEstimator):
     activation : str or nn.Module class, default='leaky_relu'
         Activation of the discriminator's hidden layers, as in `MLPClassifier`.
 
-    negative_slope : float, default=0.1
+    negative_slope : float in [0, 1], default=0.1
         Slope of 'leaky_relu' below zero.
 
     generator_activation : str, nn.Module class or None, default=None
@@ -1027,7 +1045,7 @@ class GAN(AdversarialEstimator):
         }
 
     def _make_module(self, structure: dict) -> AdversarialNetwork:
-        return dense_gan(**structure)
+        return self._check_given(dense_gan(**structure), structure)
 
 
 class ConvGAN(AdversarialEstimator):
@@ -1088,7 +1106,7 @@ class ConvGAN(AdversarialEstimator):
         Activation of the discriminator, one for all blocks or one a block; as in
         `MLPClassifier`.
 
-    negative_slope : float, default=0.2
+    negative_slope : float in [0, 1], default=0.2
         Slope of 'leaky_relu' below zero.
 
     generator_activation : str, nn.Module class or None, default='relu'
@@ -1390,7 +1408,7 @@ class ConvGAN(AdversarialEstimator):
         )
         hidden_sizes(self.filters, "filters")  # one convolution a block
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
-        # Only the blocks of both networks change the size of images.
+        # Both networks halve or double images, or leave their size.
         fixed = {"strides": 1, "padding": "same", "max_norm": None, "pool_size": 2}
         own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
         blocks = describe_blocks(len(size), **own, **fixed)
@@ -1435,7 +1453,7 @@ class ConvGAN(AdversarialEstimator):
                 {
                     "filters": widths[number],
                     "kernel_size": block["kernel_size"][0],
-                    "upsample": self.upsample,
+                    "upsample": "repeat" if is_kept else self.upsample,
                     "pool_size": (1,) * len(sizes[0]) if is_kept else block["pool_size"],
                     "size": sizes[min(number, len(sizes) - 1)],
                 }
@@ -1450,7 +1468,7 @@ class ConvGAN(AdversarialEstimator):
             own = own[::-1] if isinstance(own, list | tuple) else own
         values = one_a_block(own, n_blocks, "generator_normalization")
         for value in values:
-            check_choice(value, (*NORMALIZATIONS, None), "generator_normalization")
+            check_choice(value, NORMALIZATIONS, "generator_normalization")
         return values
 
     def _growing_sizes(self, size) -> list[tuple]:
@@ -1471,4 +1489,4 @@ class ConvGAN(AdversarialEstimator):
         return [(side,) * len(size) for side in sides]
 
     def _make_module(self, structure: dict) -> AdversarialNetwork:
-        return conv_gan(**structure)
+        return self._check_given(conv_gan(**structure), structure)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ def draw_latents(
     Raises
     ------
     ValueError
-        If the function makes something of another shape.
+        If the function makes something of another shape, or not finite.
     """
     shape = n_samples, n_components
     if latent == "normal":
@@ -45,8 +46,9 @@ def draw_latents(
         drawn = torch.rand(shape, generator=generator, device=generator.device)
         return drawn if latent == "uniform" else 2 * drawn - 1
     drawn = torch.as_tensor(latent(n_samples, n_components, generator), device=generator.device)
-    if tuple(drawn.shape) != shape:
-        raise ValueError(f"latent must make latents of shape {shape}, got {tuple(drawn.shape)}.")
+    if tuple(drawn.shape) != shape or not drawn.isfinite().all():
+        what = "values that are not finite" if tuple(drawn.shape) == shape else tuple(drawn.shape)
+        raise ValueError(f"latent must make finite latents of shape {shape}, got {what}.")
     return drawn
 
 
@@ -172,7 +174,8 @@ class GivenDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         x = self.layout(x) if hasattr(self, "layout") else x
-        return self.body(x if condition is None else append_condition(x, condition)).reshape(-1, 1)
+        logits = self.body(x if condition is None else append_condition(x, condition))
+        return logits.reshape(len(x), 1)
 
 
 def append_condition(x: Tensor, condition: Tensor) -> Tensor:
@@ -327,6 +330,34 @@ def dense_gan(
             spectral_normalization=spectral_normalization,
         )
     return measured(AdversarialNetwork(dense_generator(**structure), judge, n_classes, is_averaged))
+
+
+def check_given(network: AdversarialNetwork, n_inputs: int, sample_shape: Sequence[int]) -> None:
+    """Check that modules of the user make samples of latents, and logits of samples.
+
+    Raises
+    ------
+    ValueError
+        If one does not; the message names it.
+    """
+    n_features, n_classes = prod(sample_shape), network.n_classes
+    classes = f" and {n_classes} classes" if n_classes else ""
+    of_latents = f"{n_inputs - n_classes} latents{classes} to {n_features} values a sample"
+    of_samples = f"samples of shape {tuple(sample_shape)}{classes} to one logit each"
+    parameter, mode = next(network.parameters()), network.training
+    network.eval()
+    for name, module, shape, n_outputs, purpose in (
+        ("generator", network.generator, (n_inputs,), n_features, of_latents),
+        ("discriminator", network, tuple(sample_shape), 1, of_samples),
+    ):
+        try:
+            with torch.no_grad():
+                output = module(parameter.new_zeros(2, *shape))
+        except RuntimeError as error:
+            raise ValueError(f"{name} must map {purpose}: {error}") from error
+        if tuple(output.shape) != (2, n_outputs):
+            raise ValueError(f"{name} must map {purpose}, got shape {tuple(output.shape)}.")
+    network.train(mode)
 
 
 def measured(network: AdversarialNetwork) -> AdversarialNetwork:

@@ -131,7 +131,7 @@ class ConvGenerator(ConvStack):
         """
         if upsample == "stride":
             add_transposed(self, name, filters, kernel_size, pool_size)
-        else:
+        elif max(pool_size) > 1:
             self.add_module(f"{name}_repeat", nn.Upsample(scale_factor=tuple(pool_size)))
             self.size = tuple(n * s for n, s in zip(self.size, pool_size))
         if self.size != tuple(size):

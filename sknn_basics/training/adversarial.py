@@ -110,7 +110,28 @@ class GivenLoss(Loss):
 
     def __init__(self, discriminate: Callable, generate: Callable):
         super().__init__()
-        self.discriminate, self.generate = discriminate, generate
+        self.functions = discriminate, generate
+
+    def discriminate(self, logits: Tensor, is_real: bool) -> Tensor:
+        """Compute the discriminator's loss."""
+        return check_losses(self.functions[0](logits, is_real))
+
+    def generate(self, logits: Tensor) -> Tensor:
+        """Compute the generator's loss."""
+        return check_losses(self.functions[1](logits))
+
+
+def check_losses(losses) -> Tensor:
+    """Check what a function of the user has made of logits.
+
+    Raises
+    ------
+    TypeError
+        If it is no tensor that depends on them.
+    """
+    if isinstance(losses, Tensor) and losses.requires_grad and losses.is_floating_point():
+        return losses
+    raise TypeError(f"loss must be functions of logits to one loss a sample, got {losses!r}.")
 
 
 ADVERSARIAL_LOSSES = {"log_loss": LogLoss, "hinge": HingeLoss, "wasserstein": WassersteinLoss}
@@ -205,7 +226,7 @@ class AdversarialNet(Net):
 
     # Epochs.
 
-    def pass_over(self, batches: Batches, prefix: str) -> tuple:
+    def pass_over(self, batches: Batches, prefix: str = "train") -> tuple:
         """Play a round with every batch.
 
         Returns
@@ -238,7 +259,7 @@ class AdversarialNet(Net):
         return losses, counts, observed
 
     def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
-        self.record_with_best(f"{prefix}_loss", float(np.average(losses, weights=counts)))
+        self.record_with_best(f"{prefix}_loss", float(losses.mean()))
         for name, value in observed.items():
             self.history.record(name, value)
 
@@ -550,10 +571,10 @@ class WarnOfCollapse(Callback):
             return
         self.has_warned = True
         warnings.warn(
-            f"The generator's samples hardly differ: the mean distance between them, as a share of "
-            f"that between real samples, {what}. If training has not just begun, its modes have "
-            "collapsed: set batch_variety=True, lower the learning rates, give the discriminator "
-            "more steps, or take another loss.",
+            "The generator's samples hardly differ: the mean distance between them, as a share of "
+            f"that between real samples, {what}. If X is scaled, and training has not just begun, "
+            "its modes have collapsed: set batch_variety=True, lower the learning rates, give the "
+            "discriminator more steps, or take another loss.",
             ModeCollapseWarning,
             stacklevel=2,
         )

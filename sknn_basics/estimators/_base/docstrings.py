@@ -405,7 +405,7 @@ What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a functio
 n_components, generator)`` of a `torch.Generator` makes.""",
     "activation": """str or nn.Module class, default='leaky_relu'
 Activation of the discriminator's hidden layers, as in `MLPClassifier`.""",
-    "negative_slope": """float, default=0.1
+    "negative_slope": """float in [0, 1], default=0.1
 Slope of 'leaky_relu' below zero.""",
     "generator_activation": """str, nn.Module class or None, default=None
 Activation of the generator's hidden layers; None is `activation`.""",
