@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 
 from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import (
@@ -42,7 +41,7 @@ from sknn_basics.estimators._base.types import (
     Source,
     WeightInit,
 )
-from sknn_basics.modules.augmentation import as_augmentation, seeded_global_state
+from sknn_basics.modules.augmentation import as_augmentation
 from sknn_basics.modules.conv import ConvNetwork
 from sknn_basics.modules.images import PIXEL_SCALES
 from sknn_basics.modules.layers import ACTIVATIONS
@@ -82,6 +81,8 @@ class ConvNetEstimator(NeuralEstimator):
         "augmentation",
     )
 
+    _given = "features"
+
     def _check_X(self, X, reset: bool):
         return check_images(self, X, reset)
 
@@ -108,21 +109,12 @@ class ConvNetEstimator(NeuralEstimator):
         }
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
-        if not continued and self.features is not None:
-            self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
         self._reads_bytes_ = X.dtype == np.uint8
         super()._prepare_module(X, target, rng, continued)
 
     def _make_module(self, structure: dict) -> ConvNetwork:
-        if structure["features"] is None:
+        with self._seeded_given(structure):
             return ConvNetwork(**structure)
-        # A function may draw its module's weights from the global random state.
-        with seeded_global_state(self._features_seed_, torch.device("cpu")):
-            return ConvNetwork(**structure)
-
-    def _drawn_part(self) -> torch.nn.Module:
-        parts = self.module_.named_children()
-        return torch.nn.ModuleList([part for name, part in parts if name != "features"])
 
     def _renew_layers(self) -> None:
         if self.augmentation is not None:

@@ -38,6 +38,7 @@ from sknn_basics.estimators._base.types import (
     Ints,
     LearningRate,
     Names,
+    OfSamples,
     RandomState,
     Scoring,
     Solver,
@@ -59,13 +60,21 @@ def recurrent_only(constraints: dict) -> dict:
     return {name: options for name, options in constraints.items() if name not in others}
 
 
-def draw_recurrent_weights(module: torch.nn.Module, scheme, rng: np.random.RandomState) -> None:
-    """Draw the weights of a network with recurrent layers, by the estimator's `weight_init`."""
+def draw_recurrent_weights(
+    module: torch.nn.Module,
+    scheme,
+    rng: np.random.RandomState,
+    drawn: torch.nn.Module | None = None,
+) -> None:
+    """Draw the weights of a network with recurrent layers, by the estimator's `weight_init`.
+
+    Of its linear and convolutional layers, only those of `drawn`, if that is given.
+    """
     scheme = "glorot_uniform" if scheme == "auto" else scheme
     generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
     # The factorisation behind orthogonal weights has other bits with more threads.
     with openmp_pools().limit(limits=1):
-        initialise(module, scheme, generator)
+        initialise(module if drawn is None else drawn, scheme, generator)
         module.initialise(scheme, generator)
 
 
@@ -95,7 +104,10 @@ class RecurrentEstimator(NeuralPredictor):
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "strides": [Interval(Integral, 1, None, closed="left")],
         "data_format": [StrOptions({"auto", "channels_last", "channels_first"})],
+        "module": [callable, None],
     }
+
+    _given = "module"
 
     _architecture = ("_target_axes_", "_step_weights_", "_batch_size_")
     _stochastic_only = ("dropout", "recurrent_dropout", "input_noise", "clip_grad_norm", "stateful")
@@ -108,6 +120,8 @@ class RecurrentEstimator(NeuralPredictor):
                     f"stateful=True does not work with {name}={getattr(self, name)}: set "
                     f"{name}={value}."
                 )
+        if self.stateful and self.module is not None:
+            raise ValueError("stateful=True does not work with module, whose states are its own.")
 
     def _check_X(self, X, reset: bool):
         if reset:
@@ -193,7 +207,9 @@ class RecurrentEstimator(NeuralPredictor):
         sizes = hidden_sizes(self.hidden_layer_sizes)
         filters = hidden_sizes(self.filters, "filters")
         step_shape = [int(side) for side in self._sample_shape_[1:]]
-        if not sizes:
+        if self.module is not None:
+            sizes = []
+        elif not sizes:
             raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
         if filters and len(step_shape) not in (2, 3):
             raise ValueError(
@@ -201,6 +217,10 @@ class RecurrentEstimator(NeuralPredictor):
                 f"height, width) as steps, X has steps of shape {tuple(step_shape)}."
             )
         steps_out = self.n_steps_out or ("each" if self._target_axes_ else "last")
+        shares = {
+            name: one_a_layer(getattr(self, name), len(sizes), name) if sizes else []
+            for name in ("dropout", "recurrent_dropout")
+        }
         return {
             "step_shape": step_shape,
             "hidden_layer_sizes": sizes,
@@ -208,28 +228,27 @@ class RecurrentEstimator(NeuralPredictor):
             "cell": self.cell,
             "bidirectional": self.bidirectional,
             "merge_mode": self.merge_mode,
-            "dropout": one_a_layer(self.dropout, len(sizes), "dropout"),
-            "recurrent_dropout": one_a_layer(
-                self.recurrent_dropout, len(sizes), "recurrent_dropout"
-            ),
+            **shares,
             "input_noise": self.input_noise,
             "filters": filters,
             "kernel_size": int(self.kernel_size),
             "stride": int(self.strides),
             "steps_out": steps_out if isinstance(steps_out, str) else int(steps_out),
             "stateful": self.stateful,
+            "module": self.module,
         }
 
     def _make_module(self, structure: dict) -> RecurrentNetwork:
-        network = RecurrentNetwork(**structure)
         n_further = structure["steps_out"] if isinstance(structure["steps_out"], int) else 0
         n_steps = self._sample_shape_[0] + n_further
+        with self._seeded_given(structure):
+            network = RecurrentNetwork(**structure, n_steps=n_steps)
         network.n_multiplications = n_steps * network.n_multiplications_a_step
         network.largest_output = n_steps * network.largest_output_a_step
         return network
 
     def _draw_weights(self, rng) -> None:
-        draw_recurrent_weights(self.module_, self.weight_init, rng)
+        draw_recurrent_weights(self.module_, self.weight_init, rng, self._drawn_part())
 
     def _kind_of_net(self):
         return StatefulNet if self._structure_["stateful"] else super()._kind_of_net()
@@ -329,6 +348,10 @@ class RecurrentEstimator(NeuralPredictor):
             are NaN.
         """
         check_is_fitted(self)
+        if self._has_given(self._structure_):
+            raise ValueError(
+                "`states` are those of recurrent layers, in whose place module stands."
+            )
         X = self._check_X(as_array(X), reset=False)
         states = trace_states(self.net_, X)
         lengths = has_input(X).sum(axis=1, keepdims=True)
@@ -417,6 +440,16 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
         their features last and frames with their channels first, and warns where X looks as if
         it had the other layout. The shape of y does not depend on it.
+
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the recurrent layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
+        n_features)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
+        of any number of values, or one vector for each sample where y has one target for each
+        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
+        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
+        sequence. The parameters of recurrent layers are not used.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
@@ -687,6 +720,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         kernel_size: Int = 5,
         strides: Int = 2,
         data_format: str = "auto",
+        module: OfSamples = None,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",
@@ -829,6 +863,16 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
         their features last and frames with their channels first, and warns where X looks as if
         it had the other layout. The shape of y does not depend on it.
+
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the recurrent layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
+        n_features)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
+        of any number of values, or one vector for each sample where y has one target for each
+        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
+        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
+        sequence. The parameters of recurrent layers are not used.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
@@ -1084,6 +1128,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         kernel_size: Int = 5,
         strides: Int = 2,
         data_format: str = "auto",
+        module: OfSamples = None,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sknn_basics.modules._fast.single_filter import SingleFilter
 from sknn_basics.modules.dense import DenseNetwork
+from sknn_basics.modules.given import make_given, trace
 from sknn_basics.modules.images import ImageInput, check_first_batch, make_preprocessing
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
 
@@ -345,9 +346,7 @@ class ConvNetwork(ConvStack):
     def add_features(self, features: nn.Module | Callable) -> None:
         """Add a module in place of the blocks."""
         shape = (self.n_channels, *self.size)
-        module = deepcopy(features) if isinstance(features, nn.Module) else features(shape)
-        if not isinstance(module, nn.Module):
-            raise TypeError(f"features must be an nn.Module or make one, got {module!r}.")
+        module = make_given(features, shape, "features")
         self.add_module("features", module)
         self.n_channels, *size = self.trace(module, "features")
         self.size = tuple(size)
@@ -362,18 +361,7 @@ class ConvNetwork(ConvStack):
         ValueError
             If it cannot read such samples.
         """
-        parameter = next(module.parameters(), torch.empty(0))
-        example = parameter.new_zeros(1, self.n_channels, *self.size)
-        modes = {layer: layer.training for layer in module.modules()}
-        try:
-            with torch.no_grad():
-                return tuple(module.eval()(example).shape[1:])
-        except Exception as error:
-            shape = (self.n_channels, *self.size)
-            raise ValueError(f"{name} cannot read images of shape {shape}: {error}") from error
-        finally:
-            for layer, mode in modes.items():
-                layer.training = mode
+        return trace(module, (self.n_channels, *self.size), name, "images")
 
 
 def _layer_norm(n_channels: int) -> nn.GroupNorm:

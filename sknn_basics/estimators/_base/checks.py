@@ -85,6 +85,24 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
     return [float(v) for v in values]
 
 
+def one_a_hidden_layer(value, n_layers: int, name: str):
+    """Read what is given once or once a hidden layer: one value, or a list of one a layer.
+
+    Raises
+    ------
+    ValueError
+        If the number of values differs from the number of layers.
+    """
+    if not isinstance(value, list | tuple | np.ndarray):
+        return value
+    if len(value) != n_layers:
+        raise ValueError(
+            f"{name} must be one value or one for each of the {n_layers} hidden layers, "
+            f"got {len(value)}: {value}."
+        )
+    return list(value)
+
+
 def check_samples(estimator, X, reset: bool):
     """Check X, whose samples may have any number of dimensions, in its own data type.
 
@@ -201,6 +219,7 @@ def check_magnitudes(estimator, dtype: str, rate: float) -> None:
     values = {name: getattr(estimator, name, 0.0) for name in names}
     values["class_weight"] = max(getattr(estimator, "_step_weights_", None) or [0.0])
     for name, value in values.items():
+        value = np.max(value, initial=0)
         if value > limit:
             raise ValueError(f"{name}={value:g} is too large for {dtype}: its square overflows.")
     divides = isinstance(solver, str) and ("adam" in solver or solver == "rmsprop")

@@ -185,6 +185,14 @@ draw once a batch, as those of torchvision do, draw for each image.""",
 }
 
 RECURRENT_PARAMETERS = {
+    "module": """nn.Module, class, callable or None, default=None
+What stands in place of the recurrent layers: a module, which is copied and keeps its weights, or a
+class or function that is called with the shape of a sample, ``(n_steps, n_features)``, and makes
+one, whose weights come from `random_state`. It is given batches of shape (n_samples, n_steps,
+n_features) and returns the same number of steps of any number of values, or one vector for each
+sample where y has one target for each sequence; of a tuple, as torch's recurrent layers return, the
+first part is taken. Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind
+each sequence. The parameters of recurrent layers are not used.""",
     "hidden_layer_sizes": """array-like of int, default=(32,)
 Number of cells of each recurrent layer.""",
     "cell": """{'lstm', 'gru', 'rnn'}, default='lstm'
@@ -339,6 +347,25 @@ preprocessed images. Reconstructions and samples are brought back to the scale o
 and by a module with a method ``inverse``; of any other function, they stay as it has made them.""",
 }
 
+DENSE_PARAMETERS = {
+    "activation": """str, nn.Module class or list of them, default='relu'
+Activation of the hidden layers, one for all or one for each: 'identity', 'logistic', 'tanh',
+'relu', or any other elementwise activation of `torch.nn` in lower case ('elu', 'gelu',
+'leaky_relu', 'silu', ...), or a class that is called without arguments.""",
+    "normalization": """{'batch', 'layer'}, None or list of them, default=None
+Normalization between the linear part and the activation of each hidden layer, one for all or one
+for each.""",
+    "input_noise": """float or list of float, default=0.0
+Standard deviation of normal noise that is added to X in training; a list has one for each hidden
+layer, of the noise on what that layer reads.""",
+    "module": """nn.Module, class, callable or None, default=None
+What stands in place of the hidden layers: a module, which is copied and keeps its weights, or a
+class or function that is called with the shape of a sample, ``(n_features,)``, and makes one, whose
+weights come from `random_state`. It is given batches of shape (n_samples, n_features), its outputs
+are flattened, and an output layer follows. The parameters of hidden layers are not used.
+`coefs_` and `intercepts_` are those of the output layer.""",
+}
+
 DENSE_ATTRIBUTES = {
     "coefs_": """list of ndarray of shape (n_inputs, n_units)
 Weights of each layer.""",
@@ -416,8 +443,8 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "dense.py": {
-        "MLPClassifier": Family(attributes=DENSE_ATTRIBUTES),
-        "MLPRegressor": Family(attributes=DENSE_ATTRIBUTES),
+        "MLPClassifier": Family(DENSE_PARAMETERS, DENSE_ATTRIBUTES),
+        "MLPRegressor": Family(DENSE_PARAMETERS, DENSE_ATTRIBUTES),
     },
     "convolutional.py": {
         "ConvNetClassifier": Family(CONVNET_PARAMETERS),

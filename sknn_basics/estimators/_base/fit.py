@@ -4,7 +4,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from math import prod
@@ -55,6 +55,7 @@ from sknn_basics.estimators._base.saving import (
     write_json,
 )
 from sknn_basics.estimators._base.validation import score_by, split_rows
+from sknn_basics.modules.augmentation import seeded_global_state
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import (
@@ -192,6 +193,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
     _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+
+    # The parameter by which a user gives a module in place of layers, and that module's name.
+    _given: str | None = None
 
     @classmethod
     @cache
@@ -450,6 +454,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         """Make the network with its initial weights, or check that the fitted one still fits."""
+        if not continued and self._given and getattr(self, self._given) is not None:
+            self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
         n_outputs, out_activation = self._describe_output(target)
         structure = self._describe_module(n_outputs)
         device = resolve_device(self.device)
@@ -542,7 +548,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _draw_weights(self, rng) -> None:
         module = self._drawn_part()
         if self.weight_init == "auto":
-            factor = 2.0 if self.activation == "logistic" else 6.0
+            factor = 2.0 if np.all(np.asarray(self.activation) == "logistic") else 6.0
             glorot_uniform_with_bias(module, rng, factor)
             return
         generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
@@ -551,8 +557,20 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             initialise(module, self.weight_init, generator)
 
     def _drawn_part(self) -> torch.nn.Module:
-        """Give the part of the network whose weights are drawn."""
-        return self.module_
+        """Give the part of the network whose weights are drawn: all but what a user gave."""
+        if not self._has_given(self._structure_):
+            return self.module_
+        parts = self.module_.named_children()
+        return torch.nn.ModuleList([part for name, part in parts if name != self._given])
+
+    def _has_given(self, structure: dict) -> bool:
+        return self._given is not None and structure.get(self._given) is not None
+
+    def _seeded_given(self, structure: dict):
+        """Seed the global random state, where a function may draw its module's weights from it."""
+        if not self._has_given(structure):
+            return nullcontext()
+        return seeded_global_state(self._features_seed_, torch.device("cpu"))
 
     def _split(self, X, inputs, target, weight, validation, rng):
         """Make the datasets to train and to validate on, and the score of the latter."""

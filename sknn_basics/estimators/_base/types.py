@@ -37,3 +37,5 @@ Callbacks: TypeAlias = (
 Device: TypeAlias = str | torch.device
 # What is called with batches of images.
 OfImages: TypeAlias = str | nn.Module | Callable[..., Any] | None
+# What stands in place of hidden layers: a module, or what is called with the shape of a sample.
+OfSamples: TypeAlias = nn.Module | Callable[..., nn.Module] | None
