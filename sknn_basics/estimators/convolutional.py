@@ -61,6 +61,8 @@ class ConvNetEstimator(NeuralEstimator):
             Interval(Integral, 0, None, closed="left"),
         ],
         "downsample": ["array-like", StrOptions({"max", "average", "stride"}), None],
+        "pool_padding": ["array-like", StrOptions({"valid", "same"})],
+        "depthwise": ["array-like", "boolean"],
         "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "normalization": ["array-like", StrOptions({"batch", "layer"}), None],
         "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
@@ -154,7 +156,8 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Size of the kernels: one value for all blocks, or one a block. A block's value is an
         int, or one value for each of its convolutions, which is an int or a tuple of one a
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3.
+        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        each with all of the filters.
 
     strides : int or sequence, default=1
         How far the kernels move, given as `kernel_size`.
@@ -170,6 +173,15 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     pool_size : int, tuple of int or sequence of them, default=2
         By how much: one value for all blocks, or one a block, which is an int or a tuple of one
         a dimension.
+
+    pool_padding : {'valid', 'same'} or sequence of them, default='valid'
+        Whether a pool drops the last pixels where they do not fill its window, or pools them
+        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+
+    depthwise : bool or sequence of bool, default=False
+        Whether each convolution filters every channel by itself, and then mixes the channels by
+        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
+        block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
@@ -456,6 +468,8 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         padding: Sizes | str = "same",
         downsample: Choices = "stride",
         pool_size: Sizes = 2,
+        pool_padding: str | Sequence[str] = "valid",
+        depthwise: bool | Sequence[bool] = False,
         normalization: Choices = None,
         dropout: Floats = 0.0,
         max_norm: Floats | None = None,
@@ -534,7 +548,8 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Size of the kernels: one value for all blocks, or one a block. A block's value is an
         int, or one value for each of its convolutions, which is an int or a tuple of one a
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3.
+        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        each with all of the filters.
 
     strides : int or sequence, default=1
         How far the kernels move, given as `kernel_size`.
@@ -550,6 +565,15 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     pool_size : int, tuple of int or sequence of them, default=2
         By how much: one value for all blocks, or one a block, which is an int or a tuple of one
         a dimension.
+
+    pool_padding : {'valid', 'same'} or sequence of them, default='valid'
+        Whether a pool drops the last pixels where they do not fill its window, or pools them
+        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+
+    depthwise : bool or sequence of bool, default=False
+        Whether each convolution filters every channel by itself, and then mixes the channels by
+        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
+        block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
@@ -822,6 +846,8 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         padding: Sizes | str = "same",
         downsample: Choices = "stride",
         pool_size: Sizes = 2,
+        pool_padding: str | Sequence[str] = "valid",
+        depthwise: bool | Sequence[bool] = False,
         normalization: Choices = None,
         dropout: Floats = 0.0,
         max_norm: Floats | None = None,

@@ -346,6 +346,11 @@ class RecurrentEstimator(NeuralPredictor):
             each also with '_reverse' at its end, the state after reading from the end to that step.
             With `n_steps_out`, its steps are among them. Steps behind the end of a shorter sequence
             are NaN.
+
+        Raises
+        ------
+        ValueError
+            If `module` stands in place of the recurrent layers.
         """
         check_is_fitted(self)
         if self._has_given(self._structure_):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
-from sknn_basics.modules.conv import Conv2d, Pad, check_kernel, slid_size
+from sknn_basics.modules.conv import Conv2d, check_kernel, pad_evenly, slid_size
 from sknn_basics.modules.given import first_output, make_given, trace
 from sknn_basics.modules.layers import Dropout, GaussianNoise, Linear
 
@@ -94,7 +94,7 @@ class FrameFeatures(nn.Sequential):
             check_kernel(f"frames_conv{i}", (kernel_size,) * 2, tuple(size))
             size = slid_size(tuple(size), (kernel_size,) * 2, (stride,) * 2, total)
             if not is_odd:
-                self.add_module(f"conv{i}_padding", Pad(total))
+                self.add_module(f"conv{i}_padding", pad_evenly(total))
             each_side = kernel_size // 2 if is_odd else 0
             layer = Conv2d(n_channels, n_filters, kernel_size, stride, each_side)
             self.add_module(f"conv{i}", layer)

@@ -131,7 +131,8 @@ several, so that ``(32, (16, 16))`` are two blocks of three convolutions in all.
     "kernel_size": """int or sequence, default=3
 Size of the kernels: one value for all blocks, or one a block. A block's value is an int, or one
 value for each of its convolutions, which is an int or a tuple of one a dimension: ``[(5, 3)]`` are
-a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]`` is one of 5 x 3.""",
+a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]`` is one of 5 x 3. A set in place of a
+size, ``{3, 5}``, stands for kernels side by side, each with all of the filters.""",
     "strides": """int or sequence, default=1
 How far the kernels move, given as `kernel_size`.""",
     "padding": """{'same', 'valid'}, int or sequence of them, default='same'
@@ -143,6 +144,12 @@ How a block makes its images smaller: it ends in a pool, or its last convolution
     "pool_size": """int, tuple of int or sequence of them, default=2
 By how much: one value for all blocks, or one a block, which is an int or a tuple of one a
 dimension.""",
+    "pool_padding": """{'valid', 'same'} or sequence of them, default='valid'
+Whether a pool drops the last pixels where they do not fill its window, or pools them too, so that
+13 pixels become 7 rather than 6. One value for all blocks, or one a block.""",
+    "depthwise": """bool or sequence of bool, default=False
+Whether each convolution filters every channel by itself, and then mixes the channels by a
+convolution of one pixel, which has fewer weights. One value for all blocks, or one a block.""",
     "normalization": """{'batch', 'layer'}, None or sequence of them, default=None
 Normalization between each convolution and its activation; 'layer' is over all channels and
 positions of an image. One value for all blocks, or one a block.""",

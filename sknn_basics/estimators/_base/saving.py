@@ -208,7 +208,7 @@ def read_weights(source) -> dict[str, np.ndarray]:
 
 
 def as_jsonable(value):
-    """Write plain values, tuples, NumPy arrays and numbers, and dicts with any keys as JSON can.
+    """Write plain values, tuples, sets, NumPy arrays, numbers, dicts with any keys as JSON can.
 
     Raises
     ------
@@ -221,6 +221,8 @@ def as_jsonable(value):
         return value.item()
     if isinstance(value, tuple):
         return {"tuple": [as_jsonable(item) for item in value]}
+    if isinstance(value, set | frozenset):
+        return {"set": as_jsonable(sorted(value))}
     if isinstance(value, list):
         return [as_jsonable(item) for item in value]
     if isinstance(value, dict):
@@ -237,6 +239,8 @@ def from_jsonable(value: dict):
         return np.array(value["values"], dtype=value["dtype"])
     if value.keys() == {"tuple"}:
         return tuple(value["tuple"])
+    if value.keys() == {"set"}:
+        return set(value["set"])
     if value.keys() == {"keys", "values"}:
         return dict(zip(value["keys"], value["values"]))
     return value

@@ -91,8 +91,13 @@ class ConvAutoencoderEstimator(NeuralTransformer):
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
         # Only pools and strides change the size of images, so that the decoder can undo it.
         fixed = {"strides": 1, "padding": "same", "max_norm": None}
+        fixed |= {"depthwise": False, "pool_padding": "valid"}
         own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
         blocks = describe_blocks(len(size), **own, **fixed)
+        if any(isinstance(block["kernel_size"][0], list) for block in blocks):
+            raise ValueError(
+                f"kernel_size must be sizes, not sets of them, got {self.kernel_size}."
+            )
         sizes = halved_sizes(size, blocks)
         n_channels = self.latent_filters or blocks[-1]["filters"][0]
         latent_shape = [int(n_channels), *sizes[-1]]
