@@ -35,6 +35,7 @@ from sknn_basics.estimators._base.types import (
     Names,
     OfImages,
     RandomState,
+    Renamed,
     Scoring,
     Sizes,
     Solver,
@@ -339,15 +340,19 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -508,7 +513,7 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         label_smoothing: Float = 0.0,
         clip_grad_norm: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -717,15 +722,19 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -883,7 +892,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,

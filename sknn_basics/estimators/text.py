@@ -1,10 +1,11 @@
 """Text generation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -20,6 +21,7 @@ from sknn_basics.estimators._base.texts import (
     choose_tokens,
     count_tokens,
     cut_windows,
+    read_vectors,
 )
 from sknn_basics.estimators._base.types import (
     Callbacks,
@@ -31,6 +33,7 @@ from sknn_basics.estimators._base.types import (
     LearningRate,
     Names,
     RandomState,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -88,6 +91,11 @@ class TextGenerator(NeuralEstimator):
     embedding_size : int, None or 'auto', default='auto'
         Number of values that stand for a token, learnt with the rest; None for one-hot
         encoding. 'auto' is None for characters and 64 for words.
+
+    embedding : array of shape (n_tokens, n_dims), mapping of str to array or None, default=None
+        Vectors of words to begin with: a mapping, or what is indexed by words as gensim's
+        vectors are, or an array with a row for each token of `vocabulary`. Tokens without a
+        vector begin at random. ``frozen_layers="embedding"`` keeps all as they are.
 
     vocabulary : array-like of str or None, default=None
         The tokens; None takes those of the texts of the first fit.
@@ -196,15 +204,19 @@ class TextGenerator(NeuralEstimator):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -323,6 +335,7 @@ class TextGenerator(NeuralEstimator):
         "step": [Interval(Integral, 1, None, closed="left")],
         "target": [StrOptions({"each", "last"})],
         "embedding_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "embedding": ["array-like", HasMethods(["__getitem__", "__contains__"]), None],
         "vocabulary": ["array-like", None],
         "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
         "unknown_token": [str, None],
@@ -349,6 +362,7 @@ class TextGenerator(NeuralEstimator):
         hidden_layer_sizes: Ints = (128, 128),
         cell: str = "lstm",
         embedding_size: Int | str | None = "auto",
+        embedding: np.ndarray | Mapping[str, np.ndarray] | None = None,
         vocabulary: Sequence[str] | np.ndarray | None = None,
         max_tokens: Int | None = None,
         unknown_token: str | None = "auto",
@@ -377,7 +391,7 @@ class TextGenerator(NeuralEstimator):
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -510,7 +524,16 @@ class TextGenerator(NeuralEstimator):
         if not sizes:
             raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
         embedding_size = self.embedding_size
-        if embedding_size == "auto":
+        if self.embedding is not None:
+            vectors = read_vectors(self.embedding, self.tokens_, self.vocabulary)
+            width = len(next(iter(vectors.values())))
+            if embedding_size not in ("auto", width):
+                raise ValueError(
+                    f"embedding_size={embedding_size!r} is not the width of the vectors of "
+                    f"embedding, {width}: leave it 'auto'."
+                )
+            embedding_size = width
+        elif embedding_size == "auto":
             embedding_size = WORD_EMBEDDING if self.level == "word" else None
         return {
             "level": self.level,
@@ -544,6 +567,10 @@ class TextGenerator(NeuralEstimator):
 
     def _draw_weights(self, rng) -> None:
         draw_recurrent_weights(self.module_, self.weight_init, rng)
+        if self.embedding is not None:
+            vectors = read_vectors(self.embedding, self.tokens_, self.vocabulary)
+            weight = self.module_.embedding.weight.data
+            weight[list(vectors)] = torch.tensor(np.stack(list(vectors.values()))).to(weight)
 
     def _clip_batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":

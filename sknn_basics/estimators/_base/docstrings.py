@@ -97,13 +97,16 @@ the classes' frequencies in the training data, and weighs validation data the sa
 Share of each target that is spread evenly over the classes.""",
     "clip_grad_norm": """float or None, default=None
 Largest norm of the gradient of all parameters together.""",
-    "init_from": """fitted estimator, mapping, path or None, default=None
+    "init_from": """fitted estimator, skorch net, mapping, path or None, default=None
 Where the initial weights of some layers come from: another neural estimator or a pipeline that
-ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive `clone`; arrays by name; or
-a file of `save_weights`. The other layers are drawn.""",
-    "init_layers": """str, list of str or None, default=None
-Names of the layers to take from `init_from`, with wildcards as in `fnmatch` ('hidden*'). None
-takes all but the output, and raises where the networks differ otherwise.""",
+ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive `clone`; tensors or arrays by
+name, as of ``module.state_dict()``; or a file of `save_weights`, of `torch.save` (read without
+running any code), of a skorch checkpoint or of safetensors. The other layers are drawn.""",
+    "init_layers": """str, list of str, dict or None, default=None
+Names of the layers to take from `init_from`, with wildcards as in `fnmatch` ('hidden*'); or a dict
+of how names begin there and here, ``{"backbone": "features"}``, where '' is any beginning. None
+takes all but the output, and raises where the networks differ otherwise; of an autoencoder it takes
+the encoder's layers but those that make the latents.""",
     "frozen_layers": """str, list of str or None, default=None
 Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
 `warm_start`, each `fit` freezes and thaws anew.""",

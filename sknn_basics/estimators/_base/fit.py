@@ -5,7 +5,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from fnmatch import fnmatchcase
 from functools import cache, partial
 from math import prod
 from numbers import Integral, Real
@@ -19,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sknn_basics._compat import (
@@ -94,7 +94,7 @@ from sknn_basics.training.saving import (
     weights_as_arrays,
 )
 from sknn_basics.training.schedules import SCHEDULES, Schedule
-from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
+from sknn_basics.training.transfer import copy_layers, freeze_layers, share_weights, takes_output
 
 # Values of a sample, and multiplications for it, up to which dtype='auto' is double precision on a
 # CPU, which makes results independent of the order of sums: of the number of threads, of the rows
@@ -163,8 +163,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "input_noise": [Interval(Real, 0, None, closed="left")],
         "weight_init": [StrOptions({"auto", *INITIALISERS}), callable],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "init_from": [HasMethods("predict"), Mapping, str, PathLike, None],
-        "init_layers": [str, list, tuple, None],
+        "init_from": [
+            *(HasMethods("predict"), HasMethods("transform"), Mapping),
+            *(NeuralNet, str, PathLike, None),
+        ],
+        "init_layers": [str, list, tuple, Mapping, None],
         "frozen_layers": [str, list, tuple, None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [list, tuple, None],
@@ -509,10 +512,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _takes_output(self) -> bool:
         """Tell whether the output layer comes from another network."""
-        if self.init_from is None or self.init_layers is None:
-            return False
-        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
-        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+        return self.init_from is not None and takes_output(self.init_layers)
 
     def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
         """Set where the outputs of a new network begin, given targets and rows to train on."""

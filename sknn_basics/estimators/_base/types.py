@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 from torch.optim import Optimizer
@@ -20,6 +21,8 @@ Floats: TypeAlias = Float | Sequence[Float] | np.ndarray
 # One value for all blocks of a network, one a block, or one for each convolution of a block.
 Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | set[Any] | np.ndarray
 Names: TypeAlias = str | list[str] | tuple[str, ...]
+# Names, or how they begin there and here.
+Renamed: TypeAlias = Names | Mapping[str, str] | None
 Choices: TypeAlias = str | Sequence[str | None] | None
 
 RandomState: TypeAlias = Int | np.random.RandomState | None
@@ -29,7 +32,9 @@ Solver: TypeAlias = str | Callable[..., Optimizer]
 LearningRate: TypeAlias = str | Schedule | Callable[[int], float]
 WeightInit: TypeAlias = str | Callable[..., Any]
 ClassWeight: TypeAlias = Mapping[Any, Float] | list[Mapping[Any, Float]] | str | None
-Source: TypeAlias = BaseEstimator | Mapping[str, np.ndarray] | str | PathLike | None
+Source: TypeAlias = (
+    BaseEstimator | NeuralNet | Mapping[str, np.ndarray | torch.Tensor] | str | PathLike | None
+)
 Scoring: TypeAlias = str | Callable[..., float] | None
 Callbacks: TypeAlias = (
     Sequence[Callback | type[Callback] | tuple[str, Callback | type[Callback]]] | None

@@ -17,6 +17,7 @@ from sknn_basics.estimators._base.types import (
     LearningRate,
     Names,
     RandomState,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -188,15 +189,19 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -359,7 +364,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
