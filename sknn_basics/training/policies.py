@@ -13,6 +13,7 @@ from sknn_basics.training.callbacks import (
     PrintEpoch,
     RaiseOnDivergence,
     RecordRate,
+    StopAfter,
     StopWithoutProgress,
     ValidationScore,
 )
@@ -74,6 +75,7 @@ def stochastic_callbacks(
     score: Callable | None,
     scoring: str,
     early_stopping: bool,
+    max_time: float | None,
     schedule: list[Callback],
     tol: float,
     patience: float,
@@ -91,6 +93,8 @@ def stochastic_callbacks(
         What that is called in warnings.
     early_stopping : bool
         Whether the validation score ends the training, and the best weights are kept.
+    max_time : float or None
+        Seconds after which no epoch begins; the best weights are kept then too.
     schedule : list of Callback
         What `schedule_callbacks` chose.
     tol, patience : float
@@ -105,8 +109,10 @@ def stochastic_callbacks(
     callbacks = [RaiseOnDivergence(), *schedule, RecordRate()]
     if score is not None:
         callbacks.append(ValidationScore(score, tol, scoring))
-    if early_stopping:
+    if early_stopping or (max_time is not None and score is not None):
         callbacks.append(KeepBestWeights())
+    if max_time is not None:
+        callbacks.append(StopAfter(max_time))
     monitor = "valid_score" if early_stopping else "train_loss"
     stop = StopWithoutProgress(monitor, tol, patience, adaptive)
     stop.best_, stop.n_waiting_ = progress

@@ -211,8 +211,8 @@ def check_magnitudes(estimator, dtype: str, rate: float) -> None:
     Raises
     ------
     ValueError
-        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' would turn
-        weights round.
+        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' or 'muon'
+        would turn weights round.
     """
     limit, solver = float(np.finfo(dtype).max) ** 0.5, estimator.solver
     names = ("alpha", "input_noise", "noise_amount", "sparsity", "beta")
@@ -222,12 +222,12 @@ def check_magnitudes(estimator, dtype: str, rate: float) -> None:
         value = np.max(value, initial=0)
         if value > limit:
             raise ValueError(f"{name}={value:g} is too large for {dtype}: its square overflows.")
-    divides = isinstance(solver, str) and ("adam" in solver or solver == "rmsprop")
+    divides = isinstance(solver, str) and ("adam" in solver or solver in ("rmsprop", "muon"))
     if divides and estimator.epsilon < np.finfo(dtype).tiny:
         raise ValueError(f"epsilon={estimator.epsilon:g} is too small for {dtype}: it is 0 there.")
-    if solver == "adamw" and rate * estimator.alpha > 1:
+    if solver in ("adamw", "muon") and rate * estimator.alpha > 1:
         raise ValueError(
-            f"alpha={estimator.alpha:g} is too large for solver='adamw': each step multiplies "
+            f"alpha={estimator.alpha:g} is too large for solver={solver!r}: each step multiplies "
             f"weights by 1 - learning_rate_init * alpha = {1 - rate * estimator.alpha:g}."
         )
 

@@ -70,6 +70,7 @@ from sknn_basics.training.callbacks import (
     NotifyEpochs,
     PrintEpoch,
     RaiseOnDivergence,
+    StopAfter,
     ValidationScore,
     WarnOfOtherScale,
 )
@@ -85,7 +86,14 @@ from sknn_basics.training.devices import (
 from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
+from sknn_basics.training.optimisers import (
+    DECOUPLED,
+    SOLVERS,
+    group_parameters,
+    make_optimiser,
+    set_rate,
+    usual_rate,
+)
 from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
 from sknn_basics.training.saving import (
     load_weights,
@@ -163,6 +171,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "input_noise": [Interval(Real, 0, None, closed="left")],
         "weight_init": [StrOptions({"auto", *INITIALISERS}), callable],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "average_decay": [Interval(Real, 0, 1, closed="neither"), None],
+        "layer_rates": [Mapping, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "init_from": [
             *(HasMethods("predict"), HasMethods("transform"), Mapping),
             *(NeuralNet, str, PathLike, None),
@@ -195,7 +206,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     _validation_names = "X_val, y_val, sample_weight_val"
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
-    _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+    _stochastic_only: tuple[str, ...] = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
 
     # The parameter by which a user gives a module in place of layers, and that module's name.
     _given: str | None = None
@@ -436,7 +447,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 raise TypeError(f"callbacks must be skorch callbacks, got {callback!r}.")
         if self.solver != "lbfgs":
             return
-        for name in self._stochastic_only:
+        for name in (*self._stochastic_only, "average_decay", "layer_rates"):
             value = getattr(self, name)
             if value is not None and np.any(value):
                 raise ValueError(
@@ -644,19 +655,28 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             "nesterov": self.nesterovs_momentum,
             "betas": (float(self.beta_1), float(self.beta_2)),
             "epsilon": float(self.epsilon),
-            "weight_decay": float(self.alpha) if solver == "adamw" else 0.0,
+            "weight_decay": float(self.alpha) if solver in DECOUPLED else 0.0,
+            # Models of earlier versions do not know it.
+            **({"layer_rates": dict(self.layer_rates)} if self.layer_rates else {}),
         }
 
     def _make_net(self, batch_size: int = 1, rng=None) -> Net:
         """Make the net that trains and evaluates the network."""
+        options = dict(self._optimiser_)
+        layer_rates, solver = options.pop("layer_rates", None), options["solver"]
+        groups = None
+        if layer_rates or solver == "muon":
+            groups = partial(group_parameters, layer_rates=layer_rates, solver=solver)
         return self._kind_of_net()(
             self.module_,
             self._make_criterion(),
-            partial(make_optimiser, **self._optimiser_),
-            lr=self._optimiser_["lr"],
+            partial(make_optimiser, **options),
+            lr=options["lr"],
             # The optimiser decays the weights itself where that is no gradient of a penalty.
-            alpha=0.0 if self._optimiser_["solver"] == "adamw" else self.alpha,
+            alpha=0.0 if solver in DECOUPLED else self.alpha,
             clip_grad_norm=self.clip_grad_norm,
+            average_decay=self.average_decay,
+            groups=groups,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,
             predict_nonlinearity=OUTPUT_ACTIVATIONS[self.out_activation_],
@@ -684,12 +704,14 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if self.solver == "lbfgs":
             watch = ValidationScore(score, self.tol, f"scoring={self.scoring!r}")
             validation = [] if score is None else [watch]
+            limit = [] if self.max_time is None else [StopAfter(self.max_time)]
             progress = [PrintEpoch()] if self.verbose else []
-            return [RaiseOnDivergence(), *validation, *progress]
+            return [RaiseOnDivergence(), *validation, *limit, *progress]
         return stochastic_callbacks(
             score=score,
             scoring=f"scoring={self.scoring!r}",
             early_stopping=self.early_stopping,
+            max_time=self.max_time,
             schedule=schedule_callbacks(
                 self.learning_rate,
                 self._optimiser_["lr"],

@@ -35,6 +35,8 @@ ClassWeight: TypeAlias = Mapping[Any, Float] | list[Mapping[Any, Float]] | str |
 Source: TypeAlias = (
     BaseEstimator | NeuralNet | Mapping[str, np.ndarray | torch.Tensor] | str | PathLike | None
 )
+# Factors of the rate by names of layers.
+Rates: TypeAlias = Mapping[str, Float] | None
 Scoring: TypeAlias = str | Callable[..., float] | None
 Callbacks: TypeAlias = (
     Sequence[Callback | type[Callback] | tuple[str, Callback | type[Callback]]] | None
