@@ -32,6 +32,11 @@ from sknn_basics._compat import (
     has_callbacks,
     safe_indexing,
 )
+from sknn_basics.estimators._base.callbacks import (
+    PREFIX,
+    callback_parameters,
+    set_callback_parameters,
+)
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
     check_magnitudes,
@@ -220,6 +225,44 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _store(self, parameters: dict) -> None:
         """Store the parameters of ``__init__``, given as its ``locals()``."""
         vars(self).update((k, v) for k, v in parameters.items() if k not in ("self", "__class__"))
+
+    def get_params(self, deep=True) -> dict:
+        """Get parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add the parameters of callbacks, and of estimators that are parameters.
+
+        Returns
+        -------
+        params : dict
+            Values by name: ``callbacks__<name>__<parameter>`` is one of a callback, whose name is
+            that of its class if it was given none.
+        """
+        parameters = super().get_params(deep)
+        return parameters | callback_parameters(self.callbacks) if deep else parameters
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by the names that `get_params` returns; ``callbacks__<name>=None`` takes a
+            callback away.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        of_callbacks = {key: params.pop(key) for key in list(params) if key.startswith(PREFIX)}
+        super().set_params(**params)
+        if of_callbacks:
+            own = {key.removeprefix(PREFIX): value for key, value in of_callbacks.items()}
+            self.callbacks = set_callback_parameters(self.callbacks, own)
+        return self
 
     # What families define.
 
