@@ -213,7 +213,9 @@ class Stack:
             if parameter.grad is not gradient:
                 parameter.grad = gradient
         if not self.n_epochs:
-            lay_moments_side_by_side([net.optimizer_ for net in self.nets])
+            lay_moments_side_by_side(
+                [net.optimizer_ for net in self.nets], [net.trainable_ for net in self.nets]
+            )
         records, current = [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
             members = self.neighbours(start, stop)

@@ -4,6 +4,7 @@ They read and write the history, change the optimiser's rate, or set the net's `
 none looks into a batch, so that they serve one net as well as many that are trained together.
 """
 
+import time
 import warnings
 from collections.abc import Callable
 
@@ -226,6 +227,28 @@ class StopWithoutProgress(Callback):
             net.stop_reason_ = reason
 
 
+class StopAfter(Callback):
+    """Stop before an epoch that would end after some seconds, if it took as long as the longest.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for all epochs of a training, of which one is trained in any case.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds, self.longest = seconds, 0.0
+
+    def on_train_begin(self, net, **kwargs):
+        self.start = self.last = time.monotonic()
+
+    def on_epoch_end(self, net, **kwargs):
+        now = time.monotonic()
+        self.longest, self.last = max(self.longest, now - self.last), now
+        if now - self.start + self.longest > self.seconds:
+            net.stop_reason_ = f"Another epoch would end after max_time={self.seconds:g} seconds."
+
+
 class InverseScaling(Callback):
     """Divide the initial rate by a power of the number of samples seen.
 
@@ -413,6 +436,7 @@ DECISIONS = frozenset(
         ValidationScore,
         WarnOfOtherScale,
         KeepBestWeights,
+        StopAfter,
         StopWithoutProgress,
         InverseScaling,
         FollowSchedule,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, norms
 from sknn_basics.modules.summary import count_multiplications
+from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
     ArrayDataset,
     Batches,
@@ -74,6 +75,10 @@ class Net(NeuralNet):
         L2 penalty on weights, divided by the batch's total weight as in scikit-learn.
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
+    average_decay : float or None, default=None
+        Of a `RunningAverage` of the weights, which takes their place after each epoch.
+    groups : callable or None, default=None
+        Sorts the network's parameters into groups with options of their own for the optimiser.
     rng : numpy.random.RandomState or None, default=None
         Source of a new order of samples for every epoch; None keeps the order of the data.
     **kwargs
@@ -104,6 +109,8 @@ class Net(NeuralNet):
         *,
         alpha: float = 0.0,
         clip_grad_norm: float | None = None,
+        average_decay: float | None = None,
+        groups: Callable | None = None,
         rng: np.random.RandomState | None = None,
         **kwargs,
     ):
@@ -118,6 +125,7 @@ class Net(NeuralNet):
         )
         self.alpha = alpha
         self.clip_grad_norm = clip_grad_norm
+        self.average_decay, self.groups, self.average_ = average_decay, groups, None
         self.rng = rng
         self.stop_reason_ = None
         self.valid_output_ = self.observed_ = None
@@ -132,7 +140,8 @@ class Net(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly=None):
         self.list_parameters()
-        self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
+        parameters = self.trainable_ if self.groups is None else self.groups(self.module_)
+        self.optimizer_ = self.optimizer(parameters, lr=self.lr)
         return self
 
     def list_parameters(self) -> None:
@@ -186,14 +195,19 @@ class Net(NeuralNet):
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
+        if self.average_decay is not None:
+            self.average_ = RunningAverage(self.module_, self.average_decay)
         try:
             rows = len(train) if self.steps_take_all else self.batch_size
             with threads_for_step(rows * count_multiplications(self.module_)):
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+            if self.average_ is not None:
+                self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
+            self.average_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
@@ -230,7 +244,11 @@ class Net(NeuralNet):
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
+            if self.average_ is not None:
+                self.average_.hide()
             self.record_epoch("train", *(yield batches))
+            if self.average_ is not None:
+                self.average_.show()
             if valid_batches is not None:
                 self.record_epoch("valid", *self.pass_over(valid_batches, "valid"))
             self.end_epoch(dataset_train=train, dataset_valid=valid)
@@ -367,6 +385,8 @@ class Net(NeuralNet):
         self.optimizer_.step()
         for layer in self.constrained_:
             layer.weight.detach().renorm_(2, 0, layer.max_norm)
+        if self.average_ is not None:
+            self.average_.update()
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
 
     def adjust_gradient(self, batch) -> None:
