@@ -33,6 +33,7 @@ EXACT_MODES = [
     {"normalization": "layer"},
     {"dtype": "float64"},
     {"average_decay": 0.9},
+    {"solver": "muon"},
     {"hidden_layer_sizes": (20, 10), "activation": ["relu", "tanh"]},
 ]
 
@@ -44,7 +45,6 @@ WEIGHT_CHECKS = (
 INEXACT_MODES = {
     "dropout": ({"dropout": 0.5}, "masks are random"),
     "normalization": ({"normalization": "batch"}, "batch statistics have no weights"),
-    "solver": ({"solver": "muon"}, "it rounds to 16 bits"),
     "early_stopping": ({"early_stopping": True}, "the hold-out split counts samples"),
 }
 
