@@ -83,6 +83,11 @@ def interpolate(means: Sequence[Tensor], values: Sequence[Tensor], share: float)
     torch._foreach_lerp_(means, values, share)
 
 
+def n_changes(tensor: Tensor) -> int:
+    """Count how often a tensor, or what shares its memory, was changed in place."""
+    return tensor._version
+
+
 def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """Compute the Euclidean norm of each tensor."""
     return torch._foreach_norm(tensors)

@@ -5,6 +5,7 @@ import inspect
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
 import sknn_basics
 from sknn_basics import (
@@ -41,6 +42,9 @@ EXACT_MODES = [
     {"solver": "lbfgs"},
     {"normalization": "layer"},
     {"dtype": "float64"},
+    {"average_decay": 0.9},
+    {"solver": "muon"},
+    {"hidden_layer_sizes": (20, 10), "activation": ["relu", "tanh"]},
 ]
 
 # Here a sample of weight 2 is not the same as the sample twice.
@@ -54,6 +58,15 @@ INEXACT_MODES = {
     "early_stopping": ({"early_stopping": True}, "the hold-out split counts samples"),
 }
 
+
+def dense_module(shape):
+    return nn.Sequential(nn.Linear(shape[0], 10), nn.Tanh())
+
+
+def recurrent_module(shape):
+    return nn.GRU(shape[1], 8, batch_first=True)
+
+
 # What the families have in common is checked in every mode of the fastest one.
 ALL_MODES = [*EXACT_MODES, *(mode for mode, _ in INEXACT_MODES.values())]
 SMALL_RNN = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.03, "max_iter": 40}
@@ -61,14 +74,15 @@ DENSE = {"hidden_layer_sizes": (10,), "n_components": 2}
 CONVOLUTIONAL = {"filters": (4, 4), "n_components": 2}
 TABULAR = {"n_networks": 3, "hidden_layer_sizes": (16,), "batch_size": 32, "max_iter": 60}
 ESTIMATORS = {
-    MLPClassifier: ALL_MODES,
-    MLPRegressor: ALL_MODES,
+    MLPClassifier: [*ALL_MODES, {"module": dense_module, "layer_rates": {"module*": 0.5}}],
+    MLPRegressor: [*ALL_MODES, {"module": dense_module, "solver": "lbfgs"}],
     ConvNetClassifier: [{}, {"normalization": "layer", "solver": "lbfgs"}],
     ConvNetRegressor: [{}, {"normalization": "layer", "solver": "lbfgs"}],
     RNNClassifier: [
         SMALL_RNN,
         {**SMALL_RNN, "cell": "gru"},
         {**SMALL_RNN, "solver": "lbfgs", "max_iter": 15},
+        {**SMALL_RNN, "module": recurrent_module},
     ],
     RNNRegressor: [
         SMALL_RNN,

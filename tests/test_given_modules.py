@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import scale
 from torch import nn
 
-from sknn_basics import MLPClassifier, MLPRegressor, RNNClassifier, RNNRegressor
+from sknn_basics import ConvNetRegressor, MLPClassifier, MLPRegressor, RNNClassifier, RNNRegressor
 from sknn_basics.parallel import stacked
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -216,6 +216,19 @@ def test_a_module_is_searched_over_and_named_in_the_report(iris):
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], alone)
     assert "alone: Sequential has no stacked form" in str(report)
     assert "alone: Residual has no stacked form" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(MLPRegressor, "module"), (RNNRegressor, "module"), (ConvNetRegressor, "features")],
+)
+def test_a_module_that_would_change_X_is_an_error(kind, name, sequences):
+    X, y = sequences
+    X = (X.reshape(len(X), -1) if kind is MLPRegressor else X).copy()
+    before, module = X.copy(), nn.Sequential(nn.ReLU(inplace=True), nn.Flatten())
+    with pytest.raises(ValueError, match=f"{name} changes its inputs in place"):
+        kind(**{name: module}).fit(X, y)
+    np.testing.assert_array_equal(X, before)
 
 
 # Values for each hidden layer.

@@ -444,6 +444,20 @@ def with_backbone(**parameters):
     return ConvNetClassifier(**{"features": backbone(), **fixed, **parameters})
 
 
+@pytest.mark.parametrize("kind", [MLPClassifier, ConvNetClassifier, RNNClassifier])
+def test_a_model_that_was_saved_before_a_parameter_was_added_loads(kind, digits):
+    X, y = digits[0][:50], digits[1][:50]
+    model = kind(max_iter=1).fit(X, y)
+    state = model.__getstate__()
+    for name in ("average_decay", "layer_rates", "max_time"):
+        del state[name]
+    loaded = kind.__new__(kind)
+    loaded.__setstate__(state)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.get_params() == model.get_params()
+    assert loaded.set_params(warm_start=True).fit(X, y).n_iter_ == 1
+
+
 @pytest.mark.parametrize("frozen_layers", ["features*", None])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_model_with_a_module_goes_on_the_same_when_loaded(way, frozen_layers, digits, tmp_path):

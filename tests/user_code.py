@@ -1,6 +1,7 @@
 """Calls as users write them, for mypy: each line that must fail says with which of its errors."""
 
 import numpy as np
+from torch import nn
 
 from sknn_basics import (
     GAN,
@@ -35,12 +36,20 @@ Autoencoder((8,), 2, noise="mask").fit_transform(X)
 GAN((8,), loss=(lambda logits, is_real: -logits, lambda logits: -logits)).fit(X, y).sample(2, y=0)
 ConvGAN((4, 8), grow=[4, 8], generator_normalization=("batch", None)).extract_generator().sample()
 
+MLPClassifier(activation=["relu", "tanh"], layer_rates={"hidden*": 0.1}, average_decay=0.9)
+MLPRegressor(module=nn.Linear(2, 5), init_from={"0.weight": X}, init_layers={"0": "module"})
+RNNRegressor(module=lambda shape: nn.GRU(shape[1], 8), max_time=60)
+ConvNetClassifier(kernel_size={3, 5}, depthwise=[True, False], pool_padding="same")
+TextGenerator(embedding={"a": X[0]})
+
 MLPClassifier(hiden_layer_sizes=(10,))  # error: call-arg
 MLPClassifier(max_iter="10")  # error: arg-type
 MLPRegressor(hiden_layer_sizes=(10,))  # error: call-arg
 MLPRegressor(max_iter="10")  # error: arg-type
 ConvNetClassifier(fliters=8)  # error: call-arg
 ConvNetClassifier(max_iter="10")  # error: arg-type
+MLPClassifier(module="gru")  # error: arg-type
+RNNClassifier(max_time="1h")  # error: arg-type
 ConvNetRegressor(fliters=8)  # error: call-arg
 ConvNetRegressor(max_iter="10")  # error: arg-type
 RNNClassifier(cel="gru")  # error: call-arg

@@ -419,7 +419,10 @@ class ConvNetwork(ConvStack):
         ValueError
             If it cannot read such samples.
         """
-        return trace(module, (self.n_channels, *self.size), name, "images")
+        # What preprocesses images is mostly given copies of them, as floats.
+        may_change = name == "preprocessing"
+        shape = (self.n_channels, *self.size)
+        return trace(module, shape, name, "images", may_change=may_change)
 
 
 def _layer_norm(n_channels: int) -> nn.GroupNorm:

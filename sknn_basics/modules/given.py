@@ -6,6 +6,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
+from sknn_basics._compat import n_changes
 from sknn_basics.modules.layers import Dropout, RReLU
 
 
@@ -53,7 +54,13 @@ def draw_from_own(module: nn.Module) -> nn.Module:
 
 
 def trace(
-    module: nn.Module, shape: Sequence[int], name: str, what: str, **options
+    module: nn.Module,
+    shape: Sequence[int],
+    name: str,
+    what: str,
+    *,
+    may_change: bool = False,
+    **options,
 ) -> tuple[int, ...]:
     """Find the shape of what a module makes of a sample.
 
@@ -65,15 +72,18 @@ def trace(
         Shape of the sample.
     name, what : str
         What the module and samples are called in errors.
+    may_change : bool, default=False
+        Whether it may change samples in place.
     **options
         Further arguments of the module.
 
     Raises
     ------
     ValueError
-        If it cannot read such samples, or does not return one output for each.
+        If it cannot read such samples, changes them, or does not return one output for each.
     """
     example = _example(module, shape)
+    before = n_changes(example)
     modes = {layer: layer.training for layer in module.modules()}
     try:
         with torch.no_grad():
@@ -84,6 +94,11 @@ def trace(
         for layer, mode in modes.items():
             layer.training = mode
     output = first_output(output)
+    if n_changes(example) != before and not may_change:
+        raise ValueError(
+            f"{name} changes its inputs in place, which would change X: set inplace=False in its "
+            "first layer."
+        )
     if not isinstance(output, torch.Tensor):
         raise ValueError(f"{name} must return a tensor, got {type(output).__name__}.")
     if output.dim() < 2 or len(output) != len(example):

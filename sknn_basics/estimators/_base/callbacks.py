@@ -13,8 +13,11 @@ def name_callbacks(callbacks: Sequence | None) -> dict[str, Any]:
     Those of one class that have no name get numbers, from 1.
     """
     pairs = [
-        callback if isinstance(callback, tuple) else (_class_name(callback), callback)
-        for callback in callbacks or ()
+        callback
+        if isinstance(callback, tuple) and len(callback) == 2
+        else (_class_name(callback), callback)
+        # Parameters are checked in `fit`, and may be anything before.
+        for callback in (callbacks if isinstance(callbacks, list | tuple) else ())
     ]
     counts, seen, named = Counter(name for name, _ in pairs), Counter(), {}
     for name, callback in pairs:

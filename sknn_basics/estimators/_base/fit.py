@@ -51,6 +51,7 @@ from sknn_basics.estimators._base.continuing import (
 from sknn_basics.estimators._base.notebook import with_layers
 from sknn_basics.estimators._base.saving import (
     check_version,
+    default_parameters,
     load_fit,
     pack_state,
     plain_parameters,
@@ -942,7 +943,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def __setstate__(self, state):
         check_version(state["_sknn_basics_version"], type(self).__name__)
-        saved, state = unpack_state(state)
+        saved, state = unpack_state({**default_parameters(type(self)), **state})
         super().__setstate__(state)
         if saved is not None:
             load_fit(self, saved)

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from zipfile import ZipFile, is_zipfile
@@ -89,6 +90,12 @@ def rebuild(estimator, frozen: list[str] = ()) -> None:
         estimator.net_ = estimator._make_net().initialize()
     finally:
         vars(estimator).update(current)
+
+
+def default_parameters(kind: type) -> dict:
+    """Collect the defaults of parameters, which a model of an earlier version may not have."""
+    parameters = signature(kind.__init__).parameters
+    return {name: parameters[name].default for name in kind._get_param_names()}
 
 
 def plain_parameters(estimator) -> dict:
