@@ -8,6 +8,7 @@ from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
+from sknn_basics.displays.filters import FeatureMapDisplay, FilterDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
@@ -29,6 +30,8 @@ __all__ = [
     "DiscountedReturnDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
+    "FeatureMapDisplay",
+    "FilterDisplay",
     "FitTimeDisplay",
     "GameDisplay",
     "GameLengthDisplay",

@@ -1,11 +1,14 @@
 """How the functions of this room get at a network, and leave it as they found it."""
 
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from difflib import get_close_matches
+from math import prod
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.sequences import has_input
+from sknn_basics.estimators._base.texts import TextInputs
 from sknn_basics.modules.recurrent import TimeDistributed
 from sknn_basics.training.batches import ArrayDataset, samples_a_batch
 from sknn_basics.training.devices import as_array
@@ -98,7 +102,87 @@ class Subject:
             raise ValueError(f"There is no layer {name!r}.{hint} The layers are: {names}.")
         return modules[name]
 
+    def response_name(self, name: str) -> str:
+        """Give the name of the activation that follows a layer, or its own where none does."""
+        self.find(name)
+        following = f"{name}_activation"
+        return following if following in dict(self.module.named_modules()) else name
+
+    @property
+    def place(self) -> dict:
+        """Tell where tensors for the network lie, as torch's functions take it."""
+        return {"dtype": self.dtype, "device": self.device}
+
+    def sample_shape(self, X=None) -> tuple[int, ...]:
+        """Find the shape of a sample of X, before all steps.
+
+        Raises
+        ------
+        ValueError
+            If nothing tells.
+        """
+        if X is not None:
+            return np.shape(X)[1:]
+        if self.estimator is None:
+            raise ValueError("An nn.Module does not know the shape of its inputs: give a start.")
+        if self.steps:
+            if not hasattr(self.steps[0][1], "n_features_in_"):
+                raise ValueError(
+                    f"The step {self.steps[0][0]!r} does not know its inputs: give a start."
+                )
+            return (self.steps[0][1].n_features_in_,)
+        return tuple(self.estimator._sample_shape_)
+
+    def describe_images(self, data_format: str, image_shape) -> tuple:
+        """Tell where images have their channels, and the shape of rows, if none says so."""
+        if data_format == "auto":
+            own = "channels_first" if self.estimator is None else None
+            data_format = own or getattr(self.estimator, "data_format", "auto")
+        structure = getattr(self.estimator, "_structure_", {})
+        return data_format, structure.get("image_shape") if image_shape is None else image_shape
+
     # How it is run.
+
+    @contextmanager
+    def differentiated(self, sample_shape: tuple[int, ...], X=None) -> Iterator[None]:
+        """Let `run` be differentiated in a block; see `at_rest` for what is restored.
+
+        Raises
+        ------
+        ValueError
+            If a step before the network is not linear, or the network reads no numbers.
+        """
+        if isinstance(self.estimator, TextInputs):
+            raise ValueError(
+                f"{type(self.estimator).__name__} reads tokens, which have no gradients."
+            )
+        self._linear = linear_steps(self.steps, sample_shape, self.place, X)
+        # Kernels of cuDNN for recurrent layers have no gradients in evaluation.
+        kernels = (
+            torch.backends.cudnn.flags(enabled=False) if self._cuda_devices() else nullcontext()
+        )
+        with self.at_rest(), torch.enable_grad(), kernels:
+            yield
+
+    def run(self, samples: Tensor) -> Tensor:
+        """Run the steps and the network on samples, as tensors."""
+        for apply in self._linear:
+            samples = apply(samples)
+        return first_tensor(self.module(samples))
+
+    def run_to(self, name: str, samples: Tensor) -> Tensor:
+        """Compute what a layer puts out for samples.
+
+        Raises
+        ------
+        ValueError
+            If it is not run.
+        """
+        with recorded({name: self.find(name)}) as outputs:
+            self.run(samples)
+        if name not in outputs:
+            raise ValueError(f"The network does not run its layer {name!r}.")
+        return outputs[name]
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -173,6 +257,71 @@ def without_padding(values: np.ndarray, is_step: np.ndarray) -> np.ndarray:
     ends = is_step.sum(axis=1, keepdims=True) + n_further
     is_kept = np.arange(values.shape[1]) < ends
     return np.where(is_kept.reshape(*is_kept.shape, *[1] * (values.ndim - 2)), values, np.nan)
+
+
+def linear_steps(steps: Steps, shape: tuple[int, ...], place: dict, X=None) -> list[Callable]:
+    """Make functions of tensors of the steps of a pipeline, which must be linear.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    functions = []
+    samples = probes(shape, X)
+    for name, step in steps:
+        function, samples = linear_step(name, step, samples, place)
+        functions.append(function)
+    return functions
+
+
+def probes(shape: tuple[int, ...], X=None) -> np.ndarray:
+    """Choose samples on which steps are compared with what is linear."""
+    if X is None:
+        return np.random.RandomState(0).uniform(size=(6, *shape))
+    X = np.asarray(X[:6], dtype=np.float64)
+    return np.concatenate([X, (X + X[::-1]) / 2])
+
+
+def linear_step(name: str, step, samples: np.ndarray, place: dict):
+    """Make a function of tensors of one step; return also what it makes of samples.
+
+    A step is known by what it does: to each value by itself, or to all together.
+    """
+
+    def apply(X: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            values = step.transform(X)
+        return np.asarray(values.toarray() if issparse(values) else values, dtype=np.float64)
+
+    error = ValueError(
+        f"The step {name!r}, {type(step).__name__}, is not linear, and cannot be differentiated: "
+        "apply it and the steps before it to X, and give the rest of the pipeline."
+    )
+    try:
+        wanted, shape = apply(samples), samples.shape[1:]
+        offset = apply(np.zeros((1, *shape)))[0]
+        if offset.shape == shape:
+            factor = apply(np.ones((1, *shape)))[0] - offset
+            if np.allclose(offset + factor * samples, wanted, rtol=1e-5, atol=1e-7):
+                offset, factor = (torch.tensor(values, **place) for values in (offset, factor))
+                return lambda x: offset + factor * x, wanted
+        if prod(shape) > MOST_MIXED:
+            raise error
+        rows = np.eye(prod(shape)).reshape(-1, *shape)
+        matrix = (apply(rows) - offset).reshape(len(rows), -1)
+    except (TypeError, ValueError) as reason:
+        raise error from reason
+    if not np.allclose(
+        samples.reshape(len(samples), -1) @ matrix + offset.ravel(),
+        wanted.reshape(len(samples), -1),
+        rtol=1e-5,
+        atol=1e-7,
+    ):
+        raise error
+    bias, matrix = torch.tensor(offset, **place), torch.tensor(matrix, **place)
+    return lambda x: (x.flatten(1) @ matrix).reshape(-1, *bias.shape) + bias, wanted
 
 
 def unwrap(model) -> tuple[Steps, NeuralEstimator | None]:

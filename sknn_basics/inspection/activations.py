@@ -94,6 +94,4 @@ def check_run(chosen, outputs) -> None:
         If one was not.
     """
     if missing := [name for name in chosen if name not in outputs]:
-        raise ValueError(
-            f"The network does not run its layer {missing[0]!r}."
-        )
+        raise ValueError(f"The network does not run its layer {missing[0]!r}.")
