@@ -137,7 +137,9 @@ def test_linear_steps_of_a_pipeline_are_differentiated():
     assert (after > before + 1).all()
 
 
-@pytest.mark.parametrize("step", [QuantileTransformer(n_quantiles=50), FunctionTransformer(np.square)])
+@pytest.mark.parametrize(
+    "step", [QuantileTransformer(n_quantiles=50), FunctionTransformer(np.square)]
+)
 def test_a_step_that_is_not_linear_is_named(step):
     pipeline = make_pipeline(MinMaxScaler(), step, MLPClassifier(5, max_iter=1, random_state=0))
     pipeline.fit(ROWS, DIGITS)

@@ -7,6 +7,7 @@ again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
+from sknn_basics.displays.drawn import DreamDisplay, StyleTransferDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
 from sknn_basics.displays.filters import FeatureMapDisplay, FilterDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
@@ -28,6 +29,7 @@ __all__ = [
     "AugmentationDisplay",
     "ClassSamplesDisplay",
     "DiscountedReturnDisplay",
+    "DreamDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
     "FeatureMapDisplay",
@@ -45,6 +47,7 @@ __all__ = [
     "ReconstructionDisplay",
     "RecurrentStatesDisplay",
     "SearchScoresDisplay",
+    "StyleTransferDisplay",
     "TopProbabilitiesDisplay",
     "TrainingCurveDisplay",
 ]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.sequences import has_input
 from sknn_basics.estimators._base.texts import TextInputs
+from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.recurrent import TimeDistributed
 from sknn_basics.training.batches import ArrayDataset, samples_a_batch
 from sknn_basics.training.devices import as_array
@@ -133,6 +134,57 @@ class Subject:
             return (self.steps[0][1].n_features_in_,)
         return tuple(self.estimator._sample_shape_)
 
+    def run_images(self, names: list[str], images: Tensor) -> dict[str, Tensor]:
+        """Compute what layers put out for images of (almost) any size.
+
+        Parameters
+        ----------
+        names : list of str
+            The layers.
+        images : Tensor of shape (n_images, n_channels, *size)
+            Of an estimator's network, they go past what brings its X to this shape, and not further
+            than to the last of these layers.
+
+        Raises
+        ------
+        ValueError
+            If a layer is not run, or does not take images of this size.
+        """
+        prefix, trunk = self.trunk()
+        with recorded({name: self.find(name) for name in names}) as outputs:
+            try:
+                if trunk is None:
+                    self.module(images)
+                else:
+                    for name, layer in trunk.named_children():
+                        if not isinstance(layer, ImageInput):
+                            images = layer(images)
+                        if prefix + name in names and set(names) <= outputs.keys():
+                            break
+            except RuntimeError as error:
+                raise ValueError(
+                    f"The layers {names} cannot be run on images of {tuple(images.shape[2:])}: "
+                    f"choose earlier layers, or images of the network's own size. {error}"
+                ) from error
+        if missing := [name for name in names if name not in outputs]:
+            raise ValueError(f"The network does not run its layer {missing[0]!r} on images.")
+        return outputs
+
+    def trunk(self) -> tuple[str, nn.Module | None]:
+        """Find the layers of images of an estimator's network, and what their names begin with."""
+        for prefix in ("", "encoder."):
+            part = getattr(self.module, "encoder", None) if prefix else self.module
+            if isinstance(getattr(part, "input", None), ImageInput):
+                return prefix, part
+        return "", None
+
+    def convolutions(self) -> list[str]:
+        """List the convolutions of images."""
+        prefix, trunk = self.trunk()
+        modules = (self.module if trunk is None else trunk).named_modules()
+        kinds = nn.Conv1d | nn.Conv2d | nn.Conv3d
+        return [prefix + name for name, layer in modules if isinstance(layer, kinds)]
+
     def describe_images(self, data_format: str, image_shape) -> tuple:
         """Tell where images have their channels, and the shape of rows, if none says so."""
         if data_format == "auto":
@@ -156,7 +208,7 @@ class Subject:
             raise ValueError(
                 f"{type(self.estimator).__name__} reads tokens, which have no gradients."
             )
-        self._linear = linear_steps(self.steps, sample_shape, self.place, X)
+        self.linear = linear_steps(self.steps, sample_shape, self.place, X)
         # Kernels of cuDNN for recurrent layers have no gradients in evaluation.
         kernels = (
             torch.backends.cudnn.flags(enabled=False) if self._cuda_devices() else nullcontext()
@@ -166,7 +218,7 @@ class Subject:
 
     def run(self, samples: Tensor) -> Tensor:
         """Run the steps and the network on samples, as tensors."""
-        for apply in self._linear:
+        for apply in self.linear:
             samples = apply(samples)
         return first_tensor(self.module(samples))
 

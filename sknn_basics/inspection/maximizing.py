@@ -132,7 +132,7 @@ def maximize(
         n_images = 1 if weights is not None else len(chosen)
         noise = shrunk(limits) if parameterization == "fourier" else limits
         begin = starts(start, shape, n_images, noise, rng)
-        begin, responds = response.wake(torch.tensor(begin, **subject.place), noise, rng)
+        begin, responds = response.wake(torch.tensor(begin, **subject.place), limits, rng)
         found = ascend(
             subject,
             response,
