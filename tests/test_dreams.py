@@ -222,7 +222,7 @@ def test_styles_go_through_a_pipeline():
         np.stack([PHOTO[:16, :16]] * 4), [0, 1, 0, 1]
     )
     options = {"content_layers": "block1_conv1", "n_steps": 3, "start": "content"}
-    options["variation_weight"] = 0
+    options |= {"variation_weight": 0, "content_weight": 0}
     through = style_transfer(pipeline, PHOTO[:16, :16], FLOWER[:16, :16], **options)
     scaled = pipeline[0].transform(np.stack([PHOTO[:16, :16], FLOWER[:16, :16]]))
     direct = style_transfer(model, *scaled, bounds=(0, 1), **options)

@@ -4,6 +4,7 @@ They follow scikit-learn's convention: a class method ``from_...`` computes and 
 again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 """
 
+from sknn_basics.displays.adversaries import AdversarialDisplay
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
@@ -24,6 +25,7 @@ from sknn_basics.displays.states import RecurrentStatesDisplay
 from sknn_basics.displays.times import FitTimeDisplay
 
 __all__ = [
+    "AdversarialDisplay",
     "AgentCurveDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",

@@ -2,6 +2,7 @@
 
 from sknn_basics.inspection._images import total_variation
 from sknn_basics.inspection.activations import activations
+from sknn_basics.inspection.adversaries import adversarial, universal_perturbation
 from sknn_basics.inspection.dreams import dream
 from sknn_basics.inspection.latents import blend, interpolate, latent_grid, latent_path, perturb
 from sknn_basics.inspection.maximizing import maximize
@@ -14,6 +15,7 @@ from sknn_basics.inspection.styles import (
 
 __all__ = [
     "activations",
+    "adversarial",
     "blend",
     "dream",
     "gram_matrix",
@@ -26,4 +28,5 @@ __all__ = [
     "reconstruct_style",
     "style_transfer",
     "total_variation",
+    "universal_perturbation",
 ]
