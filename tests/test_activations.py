@@ -1,6 +1,7 @@
 """What layers put out, and what looking at them leaves as it was."""
 
 import copy
+import warnings
 from collections import OrderedDict
 
 import numpy as np
@@ -308,3 +309,28 @@ def test_layers_overwrite_while_a_net_trains_and_predicts_only(convnet):
 def test_copies_of_a_network_are_plain(convnet):
     module = copy.deepcopy(convnet).module_
     assert not any(getattr(layer, "inplace", False) for layer in module.modules())
+
+
+@pytest.mark.parametrize("method", ["Saliency", "IntegratedGradients", "DeepLift"])
+def test_gradient_explainers_of_captum_run_on_the_network_of_each_family(fitted, method):
+    captum = pytest.importorskip("captum.attr", reason="needs captum, of the extra 'explain'")
+    model, X = fitted
+    if isinstance(model, TextGenerator):
+        pytest.skip("reads tokens, which have no gradients")
+    module = model.module_
+    inputs = torch.tensor(np.asarray(X)[:4], dtype=next(module.parameters()).dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target = (0,) * (module(inputs).dim() - 1)
+        explainer = getattr(captum, method)(module)
+        found = explainer.attribute(
+            inputs.requires_grad_(), target=target if len(target) > 1 else 0
+        )
+    assert found.shape == inputs.shape
+    assert found.isfinite().all()
+
+
+def test_the_gradient_explainer_of_shap_runs_on_a_convolutional_network(convnet):
+    shap = pytest.importorskip("shap", reason="needs shap")
+    inputs = torch.tensor(IMAGES[:4], dtype=torch.float32)
+    assert np.isfinite(shap.GradientExplainer(convnet.module_, inputs).shap_values(inputs)).all()

@@ -1,5 +1,7 @@
 """Small changes that mislead a network, and what they are compared with."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -67,7 +69,7 @@ def test_projected_gradients_flip_more_with_a_larger_radius(convnet):
         ).success.mean()
         for radius in (0.1, 0.2)
     ]
-    assert shares[0] >= 0.4
+    assert shares[0] < shares[1]
     assert shares[1] >= 0.95
 
 
@@ -91,7 +93,7 @@ def test_the_change_of_a_linear_model_is_the_distance_to_its_hyperplane(linear, 
 def test_projected_gradients_are_those_of_foolbox(convnet, radius):
     foolbox = pytest.importorskip("foolbox", reason="compares with foolbox")
     X, classes = torch.tensor(X_TEST, dtype=torch.float32), convnet.predict(X_TEST)
-    network = foolbox.PyTorchModel(convnet.module_.eval(), (0, 1))
+    network = foolbox.PyTorchModel(copy.deepcopy(convnet.module_), (0, 1))
     torch.manual_seed(0)
     attack = foolbox.attacks.LinfPGD(steps=40)
     _, _, success = attack(network, X, torch.tensor(classes), epsilons=radius)

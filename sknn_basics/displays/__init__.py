@@ -7,6 +7,7 @@ again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 from sknn_basics.displays.adversaries import AdversarialDisplay
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
+from sknn_basics.displays.counterfactuals import CounterfactualDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
 from sknn_basics.displays.drawn import DreamDisplay, StyleTransferDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
@@ -19,6 +20,7 @@ from sknn_basics.displays.matches import MatchMapDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
 from sknn_basics.displays.reconstructions import ReconstructionDisplay
+from sknn_basics.displays.saliency import SaliencyDisplay
 from sknn_basics.displays.samples import ClassSamplesDisplay
 from sknn_basics.displays.searches import SearchScoresDisplay
 from sknn_basics.displays.states import RecurrentStatesDisplay
@@ -30,6 +32,7 @@ __all__ = [
     "ArchitectureDisplay",
     "AugmentationDisplay",
     "ClassSamplesDisplay",
+    "CounterfactualDisplay",
     "DiscountedReturnDisplay",
     "DreamDisplay",
     "ErrorCountDisplay",
@@ -48,6 +51,7 @@ __all__ = [
     "QTableDisplay",
     "ReconstructionDisplay",
     "RecurrentStatesDisplay",
+    "SaliencyDisplay",
     "SearchScoresDisplay",
     "StyleTransferDisplay",
     "TopProbabilitiesDisplay",

@@ -1,5 +1,6 @@
 """How the functions of this room get at a network, and leave it as they found it."""
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -196,8 +197,12 @@ class Subject:
     # How it is run.
 
     @contextmanager
-    def differentiated(self, sample_shape: tuple[int, ...], X=None) -> Iterator[None]:
+    def differentiated(
+        self, sample_shape: tuple[int, ...], X=None, plain: bool = False
+    ) -> Iterator[None]:
         """Let `run` be differentiated in a block; see `at_rest` for what is restored.
+
+        With `plain`, it is given what the steps made of X already.
 
         Raises
         ------
@@ -208,7 +213,7 @@ class Subject:
             raise ValueError(
                 f"{type(self.estimator).__name__} reads tokens, which have no gradients."
             )
-        self.linear = linear_steps(self.steps, sample_shape, self.place, X)
+        self.linear = linear_steps([] if plain else self.steps, sample_shape, self.place, X)
         # Kernels of cuDNN for recurrent layers have no gradients in evaluation.
         kernels = (
             torch.backends.cudnn.flags(enabled=False) if self._cuda_devices() else nullcontext()
@@ -344,7 +349,7 @@ def linear_step(name: str, step, samples: np.ndarray, place: dict):
     def apply(X: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
-            values = step.transform(X)
+            values = step.transform(named_columns(step, X))
         return np.asarray(values.toarray() if issparse(values) else values, dtype=np.float64)
 
     error = ValueError(
@@ -374,6 +379,13 @@ def linear_step(name: str, step, samples: np.ndarray, place: dict):
         raise error
     bias, matrix = torch.tensor(offset, **place), torch.tensor(matrix, **place)
     return lambda x: (x.flatten(1) @ matrix).reshape(-1, *bias.shape) + bias, wanted
+
+
+def named_columns(step, X: np.ndarray):
+    """Give columns the names that a step was fitted with, if it was fitted to a data frame."""
+    names = getattr(step, "feature_names_in_", None)
+    pandas = sys.modules.get("pandas")
+    return X if names is None or pandas is None else pandas.DataFrame(X, columns=names)
 
 
 def unwrap(model) -> tuple[Steps, NeuralEstimator | None]:

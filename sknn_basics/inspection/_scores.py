@@ -81,6 +81,22 @@ class Scores(nn.Module):
         return torch.tensor(np.searchsorted(known, labels), device=self.subject.device)
 
 
+def choose_outputs(scores: Scores, values: Tensor, y) -> Tensor:
+    """Choose one output for each sample: that of `y`, or the largest of a classifier's.
+
+    Raises
+    ------
+    ValueError
+        If there are several and none is chosen.
+    """
+    n_samples, n_outputs = values.shape
+    if y is not None:
+        return scores.indices(y, n_samples, n_outputs, "y")
+    if scores.is_classifier or n_outputs == 1:
+        return values.argmax(1)
+    raise ValueError(f"The network has {n_outputs} outputs: choose one by its number.")
+
+
 def samples_of(subject: Subject, X) -> np.ndarray:
     """Check X, and return it as an array before all steps, in the network's data type.
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from sknn_basics.inspection._networks import Subject, recorded
+from sknn_basics.inspection._scores import Scores, choose_outputs
 
 
 def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -38,6 +39,10 @@ def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str
     ValueError
         If there is no such layer, or it is not run.
 
+    See Also
+    --------
+    layer_gradient : Gradients of an output by these.
+
     Notes
     -----
     Nothing is changed by looking: modes, weights, gradients and random states are what they were,
@@ -67,13 +72,78 @@ def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str
             subject.module(inputs)
             for name, values in outputs.items():
                 parts[name].append(values.numpy(force=True))
+    return gather(subject, chosen, parts, X, layers)
+
+
+def layer_gradient(
+    model, X, layers: str | Sequence[str] | None = None, target=None
+) -> dict[str, np.ndarray]:
+    """Compute the gradient of an output of a network by what its layers put out.
+
+    Parameters
+    ----------
+    model : estimator, Pipeline or nn.Module
+        See `activations`.
+    X : array-like of shape (n_samples, ...)
+        Samples, as the model takes them.
+    layers : str, sequence of str or None, default=None
+        Names of layers, as in `activations`.
+    target : label, int or array-like of shape (n_samples,), default=None
+        Whose score is differentiated, before the softmax or logistic function: a class of a
+        classifier, the number of an output of any other; one for all samples, or one each. None
+        takes the predicted class, or the only output.
+
+    Returns
+    -------
+    gradients : dict of str to ndarray of shape (n_samples, ...)
+        In the layout of `activations`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, it is not run, or the network has several outputs and none is
+        chosen.
+
+    See Also
+    --------
+    activations : The outputs themselves.
+    saliency : Gradients by X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.inspection import layer_gradient
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(5, random_state=0).fit(X, y)
+    >>> layer_gradient(model, X[:2], "hidden1_activation", target=0)["hidden1_activation"].shape
+    (2, 5)
+    """
+    subject = Subject(model)
+    chosen = choose_layers(subject, layers)
+    X = subject.check(X)
+    scores = Scores(subject)
+    parts: dict[str, list[np.ndarray]] = defaultdict(list)
+    done = 0
+    with subject.differentiated(np.shape(X)[1:], plain=True), recorded(chosen, False) as outputs:
+        for inputs in subject.batches(X):
+            outputs.clear()
+            values = scores(inputs.requires_grad_())
+            wanted = target if np.ndim(target) == 0 else target[done : done + len(inputs)]
+            own = values.gather(1, choose_outputs(scores, values, wanted)[:, None])
+            found = torch.autograd.grad(own.sum(), list(outputs.values()), materialize_grads=True)
+            done += len(inputs)
+            for name, gradient in zip(outputs, found):
+                parts[name].append(gradient.numpy(force=True))
+    return gather(subject, chosen, parts, X, layers)
+
+
+def gather(subject: Subject, chosen, parts, X, layers) -> dict[str, np.ndarray]:
+    """Join the parts of each layer, in the layout of X; check that those asked for were run."""
     if layers is not None:
         check_run(chosen, parts)
-    return {
-        name: subject.arrange(name, np.concatenate(parts[name]), X)
-        for name in chosen
-        if name in parts
-    }
+    names = [name for name in chosen if name in parts]
+    return {name: subject.arrange(name, np.concatenate(parts[name]), X) for name in names}
 
 
 def choose_layers(subject: Subject, layers) -> dict[str, torch.nn.Module]:
