@@ -119,9 +119,13 @@ def test_a_step_that_is_not_linear_is_named():
     model = make_pipeline(
         QuantileTransformer(n_quantiles=20), MLPClassifier(3, max_iter=1, random_state=0)
     ).fit(X_CANCER, Y_CANCER)
-    with pytest.raises(ValueError, match="'quantiletransformer', QuantileTransformer"):
+    with pytest.raises(
+        ValueError, match="'quantiletransformer', QuantileTransformer, is not linear"
+    ):
         saliency(model, X_CANCER)
-    with pytest.raises(ValueError, match="'quantiletransformer', QuantileTransformer"):
+    with pytest.raises(
+        ValueError, match="'quantiletransformer', QuantileTransformer, is not linear"
+    ):
         counterfactual(model, X_CANCER)
 
 
@@ -139,6 +143,16 @@ def test_sequences_have_gradients_too():
     found = saliency(model, IMAGES[:3])
     assert found.shape == (3, 8, 8)
     assert np.abs(found).min(axis=(1, 2)).max() > 0
+
+
+def test_sequences_with_their_features_first_have_gradients_in_their_layout():
+    X = np.moveaxis(IMAGES[:, :5], 1, 2)
+    first = RNNClassifier(4, data_format="channels_first", max_iter=1, random_state=0)
+    last = RNNClassifier(4, max_iter=1, random_state=0)
+    first.fit(X, DIGITS.target)
+    last.fit(IMAGES[:, :5], DIGITS.target)
+    found, expected = saliency(first, X[:3], 1), saliency(last, IMAGES[:3, :5], 1)
+    np.testing.assert_allclose(np.moveaxis(found, 1, 2), expected, rtol=1e-4, atol=1e-7)
 
 
 def test_gradients_of_a_layer_are_those_of_a_chain_by_hand():

@@ -10,6 +10,7 @@ from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.counterfactuals import CounterfactualDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
 from sknn_basics.displays.drawn import DreamDisplay, StyleTransferDisplay
+from sknn_basics.displays.ensembles import EnsembleCurveDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
 from sknn_basics.displays.filters import FeatureMapDisplay, FilterDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
@@ -35,6 +36,7 @@ __all__ = [
     "CounterfactualDisplay",
     "DiscountedReturnDisplay",
     "DreamDisplay",
+    "EnsembleCurveDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
     "FeatureMapDisplay",

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.sequences import has_input
-from sknn_basics.estimators._base.texts import TextInputs
+from sknn_basics.estimators.text import TextGenerator
 from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.recurrent import TimeDistributed
 from sknn_basics.training.batches import ArrayDataset, samples_a_batch
@@ -209,17 +209,36 @@ class Subject:
         ValueError
             If a step before the network is not linear, or the network reads no numbers.
         """
-        if isinstance(self.estimator, TextInputs):
+        if isinstance(self.estimator, TextGenerator):
             raise ValueError(
                 f"{type(self.estimator).__name__} reads tokens, which have no gradients."
             )
-        self.linear = linear_steps([] if plain else self.steps, sample_shape, self.place, X)
+        self.linear = [] if plain else self.linear_functions(sample_shape, X)
         # Kernels of cuDNN for recurrent layers have no gradients in evaluation.
         kernels = (
             torch.backends.cudnn.flags(enabled=False) if self._cuda_devices() else nullcontext()
         )
         with self.at_rest(), torch.enable_grad(), kernels:
             yield
+
+    def linear_functions(self, sample_shape: tuple[int, ...], X=None) -> list[Callable]:
+        """Make functions of tensors of all that happens to X before the network.
+
+        Raises
+        ------
+        ValueError
+            If a step is not linear.
+        """
+        functions, samples = [], probes(sample_shape, X)
+        for name, step in self.steps:
+            function, samples = linear_step(name, step, samples, self.place)
+            functions.append(function)
+        if self.estimator is not None and X is not None:
+            step = Checked(self.estimator)
+            checked = step.transform(samples)
+            if checked.shape != samples.shape or not np.allclose(checked, samples, equal_nan=True):
+                functions.append(linear_step("input", step, samples, self.place)[0])
+        return functions
 
     def run(self, samples: Tensor) -> Tensor:
         """Run the steps and the network on samples, as tensors."""
@@ -316,20 +335,21 @@ def without_padding(values: np.ndarray, is_step: np.ndarray) -> np.ndarray:
     return np.where(is_kept.reshape(*is_kept.shape, *[1] * (values.ndim - 2)), values, np.nan)
 
 
-def linear_steps(steps: Steps, shape: tuple[int, ...], place: dict, X=None) -> list[Callable]:
-    """Make functions of tensors of the steps of a pipeline, which must be linear.
+class Checked:
+    """What an estimator makes of X before its network reads it, as a step of a pipeline.
 
-    Raises
-    ------
-    ValueError
-        If one is not.
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+        The estimator.
     """
-    functions = []
-    samples = probes(shape, X)
-    for name, step in steps:
-        function, samples = linear_step(name, step, samples, place)
-        functions.append(function)
-    return functions
+
+    def __init__(self, estimator: NeuralEstimator):
+        self.estimator = estimator
+
+    def transform(self, X):
+        """Check X."""
+        return np.asarray(self.estimator._check_X(X, reset=False))
 
 
 def probes(shape: tuple[int, ...], X=None) -> np.ndarray:
@@ -352,10 +372,12 @@ def linear_step(name: str, step, samples: np.ndarray, place: dict):
             values = step.transform(named_columns(step, X))
         return np.asarray(values.toarray() if issparse(values) else values, dtype=np.float64)
 
-    error = ValueError(
-        f"The step {name!r}, {type(step).__name__}, is not linear, and cannot be differentiated: "
-        "apply it and the steps before it to X, and give the rest of the pipeline."
-    )
+    what = f"The step {name!r}, {type(step).__name__},"
+    remedy = "apply it and the steps before it to X, and give the rest of the pipeline"
+    if isinstance(step, Checked):
+        what = f"What {type(step.estimator).__name__} makes of X before its network"
+        remedy = "give its module_ what that reads"
+    error = ValueError(f"{what} is not linear, and cannot be differentiated: {remedy}.")
     try:
         wanted, shape = apply(samples), samples.shape[1:]
         offset = apply(np.zeros((1, *shape)))[0]

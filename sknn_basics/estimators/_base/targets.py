@@ -12,10 +12,16 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics._compat import Interval, StrOptions, check_y, fit_context
+from sknn_basics._compat import (
+    Interval,
+    StrOptions,
+    check_classification_targets,
+    check_y,
+    fit_context,
+)
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.training.devices import DTYPES, as_array, in_double
@@ -31,15 +37,8 @@ class NeuralPredictor(NeuralEstimator):
     """What neural classifiers and regressors share: predictions of y."""
 
     @abstractmethod
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
-        """Check y, and return what the loss expects; learn what y means if `reset`."""
-
-    @abstractmethod
     def _decode(self, output: np.ndarray) -> np.ndarray:
         """Turn activated outputs into predictions."""
-
-    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
-        return self._encode_y(y, reset, classes)
 
     def predict(self, X) -> np.ndarray:
         """Predict the targets of X.
@@ -72,6 +71,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
     }
+
+    _architecture = ("classes_", "_target_type_")
 
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
@@ -224,14 +225,15 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             y = self.classes_[np.argmax(as_array(y), axis=1)]
         return super().score(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=False, estimator=self)
         y = y.toarray() if issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         try:
-            check_no_missing(y)
+            if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
+                raise ValueError("Input y contains missing values.")
             if reset:
                 self._learn_target(y, classes)
             if self._target_type_ == "classes":
@@ -306,7 +308,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
         return kind(self.label_smoothing)
 
-    def _learn_weights(self, target) -> None:
+    def _learn_class_weights(self, target) -> None:
         self._class_weight_ = self.class_weight
         if isinstance(self.class_weight, str):
             self._class_weight_ = self._balance_classes(target)
@@ -424,7 +426,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
@@ -550,18 +552,6 @@ def check_class_weight(weights: np.ndarray, class_weight) -> None:
             "class_weight must be finite, not negative and not zero for all classes of y, "
             f"got {class_weight}."
         )
-
-
-def check_no_missing(y: np.ndarray) -> None:
-    """Check that an array of objects contains neither None nor NaN.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
-        raise ValueError("Input y contains missing values.")
 
 
 def warn_of_one_hot_rows(y: np.ndarray) -> None:
