@@ -98,7 +98,7 @@ def dream(
     view = ImageView(subject, original.shape)
     goal = Goal(subject, layers, filters or {}, mask, view.layout.size)
     allowed = check_mask(update_mask, view.layout.size, "update_mask")
-    with subject.differentiated(original.shape, original[None]):
+    with subject.differentiated(original.shape, original[None] if subject.steps else None):
         start = view.to_images(original[None])
         found = start
         for size in octave_sizes(view.layout.size, n_octaves, octave_scale):

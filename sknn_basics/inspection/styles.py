@@ -159,7 +159,7 @@ def style_transfer(
         (content_weight, style_weight, variation_weight),
     )
     begin = choose_start(start, content, style, limits, check_random_state(random_state))
-    with subject.differentiated(content.shape, content[None]):
+    with subject.differentiated(content.shape, content[None] if subject.steps else None):
         with torch.no_grad():
             loss.learn_content(view.run(loss.content, view.to_images(content[None])))
             loss.learn_style(view_of_style.run(loss.style, view_of_style.to_images(style[None])))

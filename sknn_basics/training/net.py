@@ -124,6 +124,9 @@ class Net(NeuralNet):
         self.valid_output_ = self.observed_ = None
         self.n_earlier_ = self.n_epochs_ = 0
 
+    # Why nets of a kind are not trained together with others, if they are not.
+    why_alone: str | None = None
+
     @property
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
