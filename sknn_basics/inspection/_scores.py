@@ -105,6 +105,7 @@ def samples_of(subject: Subject, X) -> np.ndarray:
     ValueError
         If it cannot be used.
     """
+    given = X
     if hasattr(X, "to_numpy"):
         X = X.to_numpy()
     if hasattr(X, "toarray"):
@@ -114,7 +115,7 @@ def samples_of(subject: Subject, X) -> np.ndarray:
     X = np.asarray(X)
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X must hold numbers, to have gradients, got {X.dtype}.")
-    subject.check(X)
+    subject.check(given)
     return X
 
 

@@ -319,7 +319,7 @@ def descend(images: Tensor, loss, solver: str, rate: float, n_steps: int, bounds
     def closure() -> Tensor:
         value = loss(images)
         (images.grad,) = torch.autograd.grad(value, images)
-        return value
+        return value.detach()
 
     if solver == "adam":
         optimiser = torch.optim.Adam([images], lr=rate)
@@ -336,7 +336,7 @@ def descend(images: Tensor, loss, solver: str, rate: float, n_steps: int, bounds
         if bounds is not None:
             with torch.no_grad():
                 images.clamp_(*bounds)
-    curve.append(float(loss(images)))
+    curve.append(float(loss(images).detach()))
     return curve
 
 
