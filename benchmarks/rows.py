@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import adversarial, agents, images, measure, peers, sequences, text
+from benchmarks import adversarial, agents, attacks, images, measure, peers, sequences, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -240,6 +240,22 @@ _ROWS = [
     predict_row("predict-1-float64", 1, "float64", 1 / 1.5, measure.warm_calls),
     predict_row("predict-60000-float32", 60_000, "float32", 1, measure.warm_runs),
     predict_row("predict-60000-float64", 60_000, "float64", 1, measure.warm_runs),
+    Row(
+        name="attack",
+        title="projected gradients of 40 steps against 1,000 digits, ConvNet, radius 0.1",
+        detail="`inspection.adversarial` on the fitted network; foolbox and torchattacks run their "
+        "own on its `module_`, with steps of a thirtieth of the radius.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: attacks.attack(),
+            "foolbox": attacks.attack_foolbox(),
+            "torchattacks": attacks.attack_torchattacks(),
+        },
+        requirements={
+            "foolbox": ratio_of_at_least(1.0),
+            "torchattacks": ratio_of_at_least(1.0),
+        },
+    ),
     Row(
         name="text",
         title="fit a text generator of two LSTM 128 to 100,000 windows of 40 characters, 1 epoch",
