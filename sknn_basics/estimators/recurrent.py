@@ -20,6 +20,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     RandomState,
     Scoring,
@@ -327,10 +328,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
-    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+    loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
         more, one logistic output a label for labels of zeros and ones. 'cross_entropy' always
         takes a softmax, and reads rows of y as one-hot rows or class probabilities.
+        'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
+        `nn.Module`, or a function, is called with logits and class indices, and returns one
+        number a sample: see "Own losses" in the user guide.
 
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
@@ -534,7 +538,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
-        loss: str = "log_loss",
+        loss: Loss = "log_loss",
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         class_weight: ClassWeight = None,
@@ -597,10 +601,14 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
-        What is minimised: half of the squared error, half of the Poisson deviance (the output
-        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
-        its corner at 1.
+    loss : str, class or callable, default='squared_error'
+        What is minimised: 'squared_error', half of it; 'poisson', half of the Poisson deviance
+        (the output is an exponential, and y must not be negative); 'absolute_error'; 'huber',
+        Huber's loss with its corner at 1; 'quantile', the pinball loss of `quantile`;
+        'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
+        ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
+        function, is called with outputs and targets of shape (n_samples, n_outputs), and
+        returns one number a sample or one an output: see "Own losses" in the user guide.
 
     hidden_layer_sizes : array-like of int, default=(32,)
         Number of cells of each recurrent layer.
@@ -738,6 +746,10 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
+
+    quantile : float, array-like of float or None, default=None
+        Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that
+        increase, which become the columns of predictions and never cross.
 
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
@@ -896,7 +908,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Loss = "squared_error",
         hidden_layer_sizes: Ints = (32,),
         cell: str = "lstm",
         *,
@@ -931,6 +943,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
+        quantile: Floats | None = None,
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
@@ -944,3 +957,23 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         compile: bool = False,
     ):
         self._store(locals())
+
+    def predict(self, X, return_std: bool = False):
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+        return_std : bool, default=False
+            Whether to return standard deviations too, which ``loss='gaussian'`` learns.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, ...) or list of ndarray
+            Predicted targets, shaped as the y of `fit`, and with one column for each of several
+            quantiles. If there is one target a step, sequences in a list get theirs in a list.
+        std : ndarray or list of the shapes of y
+            Standard deviations of the targets around them; only with `return_std`.
+        """
+        return NeuralRegressor.predict(self, X, return_std)

@@ -21,6 +21,7 @@ from sknn_basics.training.optimisers import (
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
+from sknn_basics.training.own_losses import is_own
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -268,10 +269,10 @@ class Run:
         if len(nets) > stop - start:
             self.index = torch.tensor(sources.index[members], device=device) - start
         self.criterion = nets[0].criterion_
-        # Losses of steps have class weights of their own.
+        # Losses of steps have class weights of their own; those of users know no other dimensions.
         criteria = [net.criterion_ for net in nets]
         has_weights = any(getattr(own, "class_weight", None) is not None for own in criteria)
-        self.criteria = criteria if has_weights else None
+        self.criteria = criteria if has_weights or is_own(criteria[0]) else None
         parameters = dict(nets[0].module_.named_parameters())
         self.trained = [name for name, p in parameters.items() if p.requires_grad]
         self.leaves = {name: tensors[name].detach() for name in tensors}

@@ -90,6 +90,9 @@ Standard deviation of normal noise that is added to X in training.""",
 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
 'lecun_normal', 'orthogonal' set biases to zero, and so does a function
 ``(weight, *, generator)`` as in `torch.nn.init`.""",
+    "quantile": """float, array-like of float or None, default=None
+Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that increase, which
+become the columns of predictions and never cross.""",
     "class_weight": """dict, list of dict, 'balanced' or None, default=None
 Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely proportional to
 the classes' frequencies in the training data, and weighs validation data the same.""",
@@ -264,10 +267,12 @@ Activation of the outputs.""",
 AUTOENCODER_PARAMETERS = {
     "hidden_layer_sizes": """array-like of int, default=(512, 256)
 Number of units of each hidden layer of the encoder; ``()`` for none.""",
-    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
 What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
 the squared error of a linear one. 'auto' takes the former where all values of X (and of X_clean)
-lie in [0, 1], the latter otherwise.""",
+lie in [0, 1], the latter otherwise. A class or an object of `nn.Module`, or a function, is called
+with reconstructions and targets, in the shape of X, and returns one number a sample or one a value:
+see "Own losses" in the user guide.""",
     "latent_activation": """str or nn.Module class, default='identity'
 Activation of the latents, of the same kinds as `activation`.""",
     "noise": """{'gaussian', 'mask'} or None, default=None
@@ -296,10 +301,11 @@ Variance of the normal noise around a reconstruction, under which the squared er
 log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
 they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
 cross-entropy has none.""",
-    "loss": """{'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    "loss": """{'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
 Minus the log-likelihood of a sample around its reconstruction, summed over features: the squared
 error, scaled by `noise_variance`, of normal features, or the cross-entropy of binary ones. 'auto'
-is the squared error.""",
+is the squared error. A class or an object of `nn.Module`, or a function, is called with
+reconstructions and targets, in the shape of X, and returns minus a log-likelihood for each.""",
     "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
 Activation of the reconstruction; 'auto' is the logistic function with the cross-entropy, and with
 loss 'auto' where all values of X (and of X_clean) lie in [0, 1].""",

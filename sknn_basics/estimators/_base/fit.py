@@ -558,7 +558,7 @@ class NeuralEstimator(
         """Make the net that trains and evaluates the network."""
         return self._kind_of_net()(
             self.module_,
-            self._make_criterion(),
+            self._make_criterion().to(next(self.module_.parameters()).dtype),
             partial(make_optimiser, **self._optimiser_),
             lr=self._optimiser_["lr"],
             # The optimiser decays the weights itself where that is no gradient of a penalty.

@@ -40,6 +40,7 @@ ARCHITECTURE = (
     "_target_type_",
     "_target_axes_",
     "_step_weights_",
+    "_quantiles_",
     "_batch_size_",
     "tokens_",
     "token_counts_",

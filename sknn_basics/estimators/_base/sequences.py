@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from sknn_basics.estimators._base.checks import check_numeric, check_samples, has_channels
+from sknn_basics.estimators._base.targets import score_quantiles
 from sknn_basics.training.devices import as_array
 from sknn_basics.training.losses import SequenceLoss
 
@@ -380,13 +381,16 @@ class SequenceTargets:
         if not self._target_axes_:
             return super().score(X, y, sample_weight)
         true, lengths = self._join_targets(y)
-        predicted, predicted_lengths = self._join_targets(self.predict(X))
-        check_same_steps(predicted_lengths, lengths)
+        predicted = list(self.predict(X))
+        check_same_steps(np.array(list(map(len, predicted))), lengths)
+        predicted = np.concatenate(predicted)
         if sample_weight is not None:
             check_consistent_length(lengths, sample_weight)
             sample_weight = np.repeat(as_array(sample_weight), lengths)
         if getattr(self, "_target_type_", None) == "probabilities":
             true = self.classes_[true.argmax(axis=1)]
+        if getattr(self, "_quantiles_", None) is not None:
+            return score_quantiles(true, predicted, self._quantiles_, sample_weight)
         metric = accuracy_score if is_classifier(self) else r2_score
         return metric(true, predicted, sample_weight=sample_weight)
 

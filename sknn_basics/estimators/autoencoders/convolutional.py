@@ -20,6 +20,7 @@ from sknn_basics.estimators._base.types import (
     Floats,
     Int,
     LearningRate,
+    Loss,
     Names,
     OfImages,
     RandomState,
@@ -247,10 +248,12 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
         brought back to the scale of X, by the names and by a module with a method ``inverse``;
         of any other function, they stay as it has made them.
 
-    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
         or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
+        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
+        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
@@ -495,7 +498,7 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
         image_shape: Sequence[Int] | str = "auto",
         data_format: str = "auto",
         preprocessing: OfImages = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         noise: str | None = None,
         noise_amount: Float = 0.2,
@@ -618,10 +621,12 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
         brought back to the scale of X, by the names and by a module with a method ``inverse``;
         of any other function, they stay as it has made them.
 
-    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error.
+        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        function, is called with reconstructions and targets, in the shape of X, and returns
+        minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
@@ -858,7 +863,7 @@ class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
         image_shape: Sequence[Int] | str = "auto",
         data_format: str = "auto",
         preprocessing: OfImages = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         solver: Solver = "adam",
         alpha: Float = 0.0001,

@@ -15,6 +15,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     RandomState,
     Scoring,
@@ -72,10 +73,12 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         Probability of dropping a unit's output from step to step in training, in the encoder;
         one value, or one a layer.
 
-    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
         or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
+        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
+        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
@@ -326,7 +329,7 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
         latent_activation: Activation = "identity",
         dropout: Floats = 0.0,
         recurrent_dropout: Floats = 0.0,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         noise: str | None = None,
         noise_amount: Float = 0.2,

@@ -19,6 +19,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     RandomState,
     Scoring,
@@ -29,7 +30,7 @@ from sknn_basics.estimators._base.types import (
 from sknn_basics.estimators.autoencoders.dense import DenseAutoencoder
 from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
 from sknn_basics.modules.layers import standard_deviation
-from sknn_basics.training.losses import BinaryCrossEntropy, NormalLikelihood, VariationalLoss
+from sknn_basics.training.losses import NormalLikelihood, VariationalLoss
 
 # Draws over which the evidence lower bound is averaged.
 N_DRAWS = 16
@@ -205,12 +206,16 @@ class VariationalMixin:
                 "solver='lbfgs' needs the same loss of the same weights, but latents are drawn at "
                 "random: choose a stochastic solver such as 'adam'."
             )
-        if self.loss == "binary_cross_entropy" and self.noise_variance != "auto":
+        if not self._has_noise() and self.noise_variance != "auto":
             raise ValueError(
-                "loss='binary_cross_entropy' is of binary features, which have no noise_variance: "
+                f"loss={self.loss!r} has no noise_variance, as that of normal features has: "
                 f"set loss='squared_error', or leave 'auto', got {self.noise_variance}."
             )
         super()._check_options()
+
+    def _has_noise(self) -> bool:
+        """Tell whether features are normal around their reconstruction."""
+        return self.loss in ("auto", "squared_error")
 
     def _auto_loss(self) -> str:
         # The cross-entropy of values that are not binary is no likelihood: most latents would not
@@ -219,7 +224,7 @@ class VariationalMixin:
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         super()._prepare_module(X, target, rng, continued)
-        if self.loss == "binary_cross_entropy":
+        if not self._has_noise():
             self.noise_variance_ = None
         elif self.noise_variance != "auto":
             self.noise_variance_ = float(self.noise_variance)
@@ -228,7 +233,7 @@ class VariationalMixin:
 
     def _make_criterion(self) -> VariationalLoss:
         loss = self._make_reconstruction_loss()
-        if not isinstance(loss, BinaryCrossEntropy):
+        if self._has_noise():
             is_learnt = self.noise_variance == "auto"
             loss = NormalLikelihood(loss, self.n_outputs_, self.noise_variance_, is_learnt)
         return VariationalLoss(loss, self.n_outputs_, self._n_features_out, self.beta)
@@ -313,10 +318,12 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     decoder_layer_sizes : array-like of int or None, default=None
         Number of units of each hidden layer of the decoder; None mirrors the encoder.
 
-    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error.
+        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        function, is called with reconstructions and targets, in the shape of X, and returns
+        minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
@@ -583,7 +590,7 @@ class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
         beta: Float = 1.0,
         noise_variance: Float | str = "auto",
         decoder_layer_sizes: Ints | None = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         solver: Solver = "adam",
         alpha: Float = 0.0001,
