@@ -16,6 +16,7 @@ from sknn_basics.estimators.convolutional import ConvNetClassifier, ConvNetRegre
 from sknn_basics.estimators.dense import MLPClassifier, MLPRegressor
 from sknn_basics.estimators.forecasting import Forecaster
 from sknn_basics.estimators.recurrent import RNNClassifier, RNNRegressor
+from sknn_basics.estimators.tabular import TabularClassifier, TabularRegressor
 from sknn_basics.estimators.text import TextGenerator
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
     "TextGenerator",
     "VariationalAutoencoder",
     "VariationalConvAutoencoder",

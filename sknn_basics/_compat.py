@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Sequence
 
 import torch
-from joblib.parallel import ParallelBackendBase
+from joblib.memory import MemorizedFunc
+from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback._callback_context import get_context_path as context_path
 from sklearn.callback._transport import close_listener, open_listener, send
@@ -21,15 +22,18 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import grad
 from torch.nn.init import _calculate_fan_in_and_fan_out as fan_in_and_fan_out
 from torch.nn.modules.conv import _ConvNd as ConvNd
 from torch.nn.modules.conv import _ConvTransposeNd as ConvTransposeNd
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 # scikit-learn
@@ -46,6 +50,16 @@ def has_callbacks(estimator) -> bool:
 
 
 # joblib
+
+
+def code_that_keeps_results() -> set:
+    """Collect the code of all methods of what `joblib.Memory` makes of a function."""
+    return {f.__code__ for f in vars(MemorizedFunc).values() if inspect.isfunction(f)}
+
+
+def run_one_by_one(backend) -> FallbackToBackend:
+    """Make what a backend raises in `configure` so that tasks run in the calling thread."""
+    return FallbackToBackend(SequentialBackend(nesting_level=backend.nesting_level))
 
 
 def calls_of(batch) -> list:
@@ -111,9 +125,26 @@ def tanh_gradient(gradient: Tensor, output: Tensor) -> Tensor:
     return gradient.mul_(1 - output**2)
 
 
+def selu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
+    """Compute the gradient of SELU's inputs from that of its outputs, into a new tensor."""
+    alpha, scale = 1.6732632423543772848, 1.0507009873554804934
+    if (operator := _operator("elu_backward")) is not None:
+        target = torch.empty_like(gradient)
+        return operator(gradient, alpha, scale, 1.0, True, output, grad_input=target)
+    return gradient * torch.where(output > 0, scale, output + scale * alpha)
+
+
 def _operator(name: str):
     """Find an operator of torch that writes its result where it is told, if there is one."""
     return getattr(getattr(torch.ops.aten, name, None), "grad_input", None)
+
+
+# torch: gradients of convolutions
+
+
+def weight_gradient(n_dims: int):
+    """Give the function that computes a convolution's gradient of the weights."""
+    return {1: grad.conv1d_weight, 2: grad.conv2d_weight, 3: grad.conv3d_weight}[n_dims]
 
 
 # torch: optimisers and compilation

@@ -47,7 +47,7 @@ from skorch.callbacks import Callback
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
 from sknn_basics.stacking import rounds, sources
 from sknn_basics.stacking.backend import MOST_FITS, stacked
-from sknn_basics.stacking.stack import Run, Stack
+from sknn_basics.stacking.stack import Neighbours, Stack
 from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.schedules import CosineAnnealing
 
@@ -221,13 +221,13 @@ def test_fits_with_and_without_weights_share_a_stack(data):
 @pytest.fixture
 def steps_taken(monkeypatch):
     """List the shapes of the inputs of all steps of stacks."""
-    shapes, original = [], Run.step
+    shapes, original = [], Neighbours.step
 
     def step(self, X, y, weight):
         shapes.append(tuple(X.shape))
         return original(self, X, y, weight)
 
-    monkeypatch.setattr(Run, "step", step)
+    monkeypatch.setattr(Neighbours, "step", step)
     return shapes
 
 
@@ -268,13 +268,13 @@ def test_samples_that_weigh_nothing_count_where_a_batch_matters(data, options, s
 @pytest.mark.parametrize("hidden", [5, 60], ids=["narrow", "wide"])
 def test_candidates_of_a_fold_share_their_inputs(data, hidden, monkeypatch):
     X, y = data
-    copied, original = set(), Run.spread
+    copied, original = set(), Neighbours.spread
 
     def spread(self, name, values):
         copied.add(name)
         return original(self, name, values)
 
-    monkeypatch.setattr(Run, "spread", spread)
+    monkeypatch.setattr(Neighbours, "spread", spread)
     search = GridSearchCV(
         network(hidden_layer_sizes=hidden, batch_size=40, dtype="float64"),
         {"learning_rate_init": [1e-3, 1e-2], "alpha": [1e-4, 1e-1]},
@@ -529,7 +529,7 @@ def test_memory_caps_the_fits_under_way(data, monkeypatch):
 
     estimator = network(callbacks=[Count()])
     size = 1000
-    monkeypatch.setattr("sknn_basics.stacking.backend.bytes_of_fit", lambda course: size)
+    monkeypatch.setattr("sknn_basics.stacking.backend.bytes_of_fit", lambda fit: size)
     monkeypatch.setattr(
         "sknn_basics.stacking.backend.available_memory", lambda device: 2 * 3 * size
     )
@@ -574,14 +574,14 @@ def test_error_is_raised_as_alone(data):
 def test_stack_that_does_not_fit_in_memory_is_split(data, monkeypatch):
     X, y = data
     alone = cross_val_score(network(dropout=0.2), X, y, cv=8)
-    step = Run.step
+    step = Neighbours.step
 
     def step_in_little_memory(self, *batch):
         if len(self.nets) > 2:
             raise MemoryError
         return step(self, *batch)
 
-    monkeypatch.setattr(Run, "step", step_in_little_memory)
+    monkeypatch.setattr(Neighbours, "step", step_in_little_memory)
     with (
         stacked() as report,
         pytest.warns(RuntimeWarning, match="does not fit in memory") as caught,
@@ -603,7 +603,7 @@ def test_stack_that_never_fits_in_memory_is_split_until_each_is_trained_alone(da
     def no_memory(self, *batch):
         raise MemoryError("full")
 
-    monkeypatch.setattr(Run, "step", no_memory)
+    monkeypatch.setattr(Neighbours, "step", no_memory)
     with warnings.catch_warnings(), stacked() as report:
         warnings.simplefilter("ignore")
         np.testing.assert_allclose(cross_val_score(network(), X, y, cv=4), alone)
@@ -652,7 +652,8 @@ def test_interrupt_stops_everything(data, delay, heeds_interrupts):
 
 @pytest.mark.parametrize("n_calls", [1, 3])
 @pytest.mark.parametrize(
-    ("kind", "method"), [(rounds.Report, "add"), (rounds.Rounds, "regroup"), (rounds.Job, "train")]
+    ("kind", "method"),
+    [(rounds.Report, "add"), (rounds.Rounds, "regroup"), (rounds.Epoch, "train")],
 )
 def test_interrupt_within_a_round_stops_nested_tasks_too(data, monkeypatch, kind, method, n_calls):
     X, y = data
@@ -870,15 +871,15 @@ def test_only_some_steps_of_a_stack_have_a_penalty(data):
 @pytest.fixture
 def two_threads(monkeypatch):
     """Have small steps trained by two threads, on any machine; list who trains what."""
-    trained, original = [], rounds.Job.train
+    trained, original = [], rounds.Epoch.train
 
-    def train(job):
-        trained.append((threading.current_thread(), len(job.nets)))
-        original(job)
+    def train(epoch):
+        trained.append((threading.current_thread(), len(epoch.nets)))
+        original(epoch)
 
     monkeypatch.setattr(rounds, "SMALL_STEP", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(rounds.Job, "train", train)
+    monkeypatch.setattr(rounds.Epoch, "train", train)
     return trained
 
 
@@ -945,7 +946,7 @@ def test_the_only_fit_has_all_threads(data, wide):
 
 def test_an_error_in_the_background_reaches_its_own_fit(data, wide, monkeypatch):
     X, y = data
-    original = rounds.Job.train_alone
+    original = rounds.Epoch.train_alone
 
     def fails(job):
         if job.nets[0].alpha == 2.0:
@@ -958,7 +959,7 @@ def test_an_error_in_the_background_reaches_its_own_fit(data, wide, monkeypatch)
         except ValueError as error:
             return str(error)
 
-    monkeypatch.setattr(rounds.Job, "train_alone", fails)
+    monkeypatch.setattr(rounds.Epoch, "train_alone", fails)
     with stacked() as report:
         results = Parallel()(delayed(fit)(alpha) for alpha in (1.0, 2.0, 1.0))
     assert results == [4, "no", 4]

@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 
 from sknn_basics import ConvAutoencoder, ConvNetClassifier, MLPClassifier, architectures
 from sknn_basics.parallel import stacked
-from sknn_basics.stacking.stack import Run, Stack
+from sknn_basics.stacking.stack import Neighbours, Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -44,19 +44,32 @@ FORMING = {
         *("key_of", "structure", "reason_alone", "unstackable_layer", "is_wide", "is_on_cpu"),
         *(
             "n_busy_threads",
-            "make_part",
+            "make_group",
             "make_stack",
             "why_no_others",
             "Stack",
-            "Part.is_complete",
+            "Group.is_complete",
         ),
-        "Rounds.form_parts",
+        "Rounds.form_groups",
     ],
     "stacking.stack": [
         *("describe_layer", "describe_loss", "named_tensors", "has_independent_samples"),
         *("get_rate", "Sources", "snapshot_of_optimisers", "lay_moments_side_by_side"),
-        *("stack_layers", "apply", "JointOptimiser", "Stack.snapshot", "Stack.read_losses"),
-        *("Run.__init__", "Run.begin", "Run.step", "Run.losses", "Run.decay"),
+        *(
+            "stack_layers",
+            "apply",
+            "JointOptimiser",
+            "losses_of_members",
+            "Stack.snapshot",
+            "Stack.read_losses",
+        ),
+        *(
+            "Neighbours.__init__",
+            "Neighbours.begin",
+            "Neighbours.step",
+            "Neighbours.losses",
+            "Neighbours.decay",
+        ),
     ],
     "stacking.sources": [
         *("Sources.make_reader", "Sources.steps", "Sources.counts", "can_be_table", "starts"),
@@ -105,7 +118,7 @@ def test_steps_of_a_stack_that_fails_are_undone(options, n_ended, iris, monkeypa
         for i in range(3)
     ]
     alone = fit_all(estimators, iris)
-    step, n_steps = Run.step, []
+    step, n_steps = Neighbours.step, []
 
     def fail_in_third_step(run, *batch):
         if len(run.nets) == 3 - n_ended:
@@ -114,7 +127,7 @@ def test_steps_of_a_stack_that_fails_are_undone(options, n_ended, iris, monkeypa
                 raise LookupError("injected")
         return step(run, *batch)
 
-    monkeypatch.setattr(Run, "step", fail_in_third_step)
+    monkeypatch.setattr(Neighbours, "step", fail_in_third_step)
     with stacked() as report:
         together = fit_all(estimators, iris)
     assert_same_fits(together, alone, 1e-9)

@@ -17,13 +17,13 @@ from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from torch import nn
 
 from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.optimisers import JointOptimiser, lay_moments_side_by_side
 from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.losses import CrossEntropy
 from sknn_basics.training.optimisers import (
     SOLVERS,
     Adam,
-    JointOptimiser,
-    lay_moments_side_by_side,
     make_optimiser,
     usual_rate,
 )
@@ -241,7 +241,7 @@ def test_cross_entropy_of_a_stack_is_that_of_torch(scale):
     target, weight = torch.randint(4, (3, 5)), torch.rand(3, 5, dtype=torch.float64)
     results = []
     for losses in (
-        CrossEntropy()(output, target),
+        losses_of_members(CrossEntropy(), output.mT, target),
         nn.functional.cross_entropy(output, target, reduction="none"),
     ):
         results.append((losses, *torch.autograd.grad((weight * losses).sum(), output)))

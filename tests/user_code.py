@@ -13,6 +13,8 @@ from sknn_basics import (
     RNNAutoencoder,
     RNNClassifier,
     RNNRegressor,
+    TabularClassifier,
+    TabularRegressor,
     TextGenerator,
     VariationalAutoencoder,
     VariationalConvAutoencoder,
@@ -25,6 +27,7 @@ MLPRegressor("huber", np.array([10]), learning_rate=lambda epoch: 0.1 / (epoch +
 ConvNetClassifier((8, (16, 16)), strides=[[(2, 3)], 1], padding=["same", 0])
 RNNClassifier((8,), "gru", class_weight={0: 1.0, 1: 2.0}).predict_proba(X)
 Forecaster(MLPRegressor(), 12, horizon=3)
+TabularClassifier(8, categorical_features=["a"], max_iter="auto").fit(X, y)
 TextGenerator("word", embedding_size=None, vocabulary=["a", "b"])
 Autoencoder((8,), 2, noise="mask").fit_transform(X)
 
@@ -40,6 +43,10 @@ RNNClassifier(cel="gru")  # error: call-arg
 RNNClassifier(max_iter="10")  # error: arg-type
 RNNRegressor(cel="gru")  # error: call-arg
 RNNRegressor(max_iter="10")  # error: arg-type
+TabularClassifier(n_network=4)  # error: call-arg
+TabularClassifier(max_iter=[10])  # error: arg-type
+TabularRegressor(n_network=4)  # error: call-arg
+TabularRegressor(alpha="10")  # error: arg-type
 TextGenerator(windows=40)  # error: call-arg
 TextGenerator(max_iter="10")  # error: arg-type
 Forecaster(MLPRegressor(), windows=12)  # error: call-arg

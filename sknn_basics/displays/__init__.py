@@ -7,6 +7,7 @@ again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
+from sknn_basics.displays.ensembles import EnsembleCurveDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "AugmentationDisplay",
     "ClassSamplesDisplay",
     "DiscountedReturnDisplay",
+    "EnsembleCurveDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
     "FitTimeDisplay",

@@ -1,8 +1,6 @@
 """Convolutional networks."""
 
-import warnings
 from collections.abc import Sequence
-from math import isqrt
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,15 +8,19 @@ import torch
 
 from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import (
-    as_size,
-    check_choice,
-    check_samples,
-    has_channels,
     hidden_sizes,
     one_a_block,
     one_a_layer,
 )
 from sknn_basics.estimators._base.fit import NeuralEstimator
+from sknn_basics.estimators._base.images import (
+    BLOCK_PARAMETERS,
+    CHANNEL_AXES,
+    check_images,
+    count_blocks,
+    describe_blocks,
+    describe_images,
+)
 from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
 from sknn_basics.estimators._base.types import (
     Activations,
@@ -42,78 +44,12 @@ from sknn_basics.estimators._base.types import (
     WeightInit,
 )
 from sknn_basics.modules.augmentation import as_augmentation, seeded_global_state
-from sknn_basics.modules.conv import CONVOLUTIONS, ConvNetwork
+from sknn_basics.modules.conv import ConvNetwork
 from sknn_basics.modules.images import PIXEL_SCALES
 from sknn_basics.modules.layers import ACTIVATIONS
-from sknn_basics.training.devices import as_array
-
-DOWNSAMPLINGS = ("max", "average", "stride", None)
-NORMALIZATIONS = ("batch", "layer", None)
-# Sides of images are longer, but for those of strips.
-FEW_CHANNELS = 12
-CHANNEL_AXES = {"channels_first": 0, "channels_last": -1, "no_channels": None}
 
 
-class ImageEstimator(NeuralEstimator):
-    """What networks of images share: images as X, and the arguments of blocks."""
-
-    def _check_X(self, X, reset: bool):
-        X = check_images(X)
-        X = check_samples(self, X, reset)
-        if reset and self.data_format == self.image_shape == "auto":
-            warn_of_channels(X.shape)
-        return X
-
-    def _n_blocks(self) -> int:
-        return 1 if isinstance(self.filters, Integral) else len(self.filters)
-
-    def _describe_images(self) -> tuple[list[int], int | None]:
-        """Find the shape of an image as it comes, and its channel axis."""
-        shape = list(map(int, self._sample_shape_))
-        if self.image_shape != "auto":
-            wanted = as_size(self.image_shape, len(self.image_shape), "image_shape")
-            if np.prod(wanted) != np.prod(shape) or (len(shape) > 1 and wanted != tuple(shape)):
-                raise ValueError(f"image_shape={wanted} does not fit samples of shape {shape}.")
-            shape = list(wanted)
-        elif len(shape) == 1:
-            side = isqrt(shape[0])
-            return ([side, side] if side**2 == shape[0] else shape), None
-        data_format = self.data_format
-        if data_format == "auto":
-            data_format = "no_channels" if len(shape) < 3 else "channels_last"
-        axis = CHANNEL_AXES[data_format]
-        if len(shape) - (axis is not None) not in CONVOLUTIONS:
-            raise ValueError(
-                f"Samples of shape {tuple(shape)} with data_format={self.data_format!r} are no "
-                "images of one, two or three dimensions."
-            )
-        return shape, axis
-
-    def _describe_blocks(self, n_dims: int) -> list[dict]:
-        """Collect the arguments of each block."""
-        filters = [self.filters] if isinstance(self.filters, Integral) else list(self.filters)
-        if not filters or any(np.size(widths) == 0 for widths in filters):
-            raise ValueError(f"filters must give a convolution for each block, got {filters}.")
-        names = ("kernel_size", "strides", "padding", "downsample", "pool_size", "normalization")
-        names = (*names, "activation", "dropout", "max_norm")
-        values = {name: one_a_block(getattr(self, name), len(filters), name) for name in names}
-        check_blocks(values)
-        dropout = one_a_layer(values["dropout"], len(filters), "dropout")
-        blocks = []
-        for i, widths in enumerate(filters):
-            block = {name: values[name][i] for name in names}
-            block["filters"] = hidden_sizes(widths, "filters")
-            n_convolutions = len(block["filters"])
-            for name in ("kernel_size", "strides"):
-                sizes = one_a_convolution(block[name], n_convolutions, name)
-                block[name] = [as_size(size, n_dims, name) for size in sizes]
-            block["pool_size"] = as_size(block["pool_size"], n_dims, "pool_size")
-            block["dropout"] = dropout[i]
-            blocks.append(block)
-        return blocks
-
-
-class ConvNetEstimator(ImageEstimator):
+class ConvNetEstimator(NeuralEstimator):
     """What the convolutional networks share: images as X, and blocks of convolutions."""
 
     _parameter_constraints: dict = {
@@ -147,11 +83,17 @@ class ConvNetEstimator(ImageEstimator):
         "augmentation",
     )
 
+    def _check_X(self, X, reset: bool):
+        return check_images(self, X, reset)
+
     def _describe_module(self, n_outputs: int) -> dict:
-        shape, channel_axis = self._describe_images()
+        shape, channel_axis = describe_images(
+            self._sample_shape_, self.image_shape, self.data_format
+        )
         sizes = hidden_sizes(self.hidden_layer_sizes)
-        activations = one_a_block(self.activation, self._n_blocks(), "activation")
-        blocks = self._describe_blocks(len(shape) - (channel_axis is not None))
+        activations = one_a_block(self.activation, count_blocks(self.filters), "activation")
+        parameters = {name: getattr(self, name) for name in BLOCK_PARAMETERS}
+        blocks = describe_blocks(len(shape) - (channel_axis is not None), **parameters)
         return {
             "image_shape": shape,
             "channel_axis": channel_axis,
@@ -195,92 +137,6 @@ class ConvNetEstimator(ImageEstimator):
             # What only trains is no part of the fitted network.
             if "module_" in vars(self):
                 self.module_.input.augmentation = None
-
-
-def check_images(X):
-    """Check that a list of images can be one array.
-
-    Raises
-    ------
-    ValueError
-        If the images have several shapes; the message says which.
-    """
-    if hasattr(X, "shape") or not isinstance(X, list | tuple):
-        return X
-    shapes = [np.shape(as_array(image)) for image in X]
-    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
-    if other is None or not all(len(shape) > 1 for shape in shapes):
-        return X
-    remedy = "bring all to one size, for example with sknn_basics.preprocessing.ImageReader"
-    if len(shapes[0]) != len(shapes[other]) or shapes[0][:2] == shapes[other][:2]:
-        remedy = (
-            "make all grey or all of as many channels, for example with Pillow's convert('RGB')"
-        )
-    raise ValueError(
-        f"X[{other}] has shape {shapes[other]}, but X[0] has shape {shapes[0]}: {remedy}."
-    )
-
-
-def warn_of_channels(shape: tuple[int, ...]) -> None:
-    """Warn where images seem to have channels at another place than where they are read."""
-    _, *sample = shape
-    if len(sample) == 2 and min(sample) <= FEW_CHANNELS and 8 * min(sample) <= max(sample):
-        read = "grey images"
-        layout = "channels_first" if sample[0] < sample[1] else "channels_last"
-        what = f"signals of {min(sample)} channels"
-        explicit = "no_channels"
-    elif len(sample) > 2 and has_channels(sample):
-        read, layout = f"images of {sample[-1]} channels", "channels_first"
-        what, explicit = f"images of {sample[0]} channels", "channels_last"
-    else:
-        return
-    warnings.warn(
-        f"X of shape {shape} is read as {read}, but looks like {what}. Set "
-        f"data_format='{layout}' if so, else data_format='{explicit}'.",
-        stacklevel=2,
-    )
-
-
-def check_blocks(values: dict[str, list]) -> None:
-    """Check each block's value of the parameters that are a choice or a number.
-
-    Raises
-    ------
-    ValueError
-        If one is none of those it can be.
-    """
-    for padding in values["padding"]:
-        if not isinstance(padding, Integral) or padding < 0:
-            check_choice(padding, ("same", "valid"), "padding")
-    for downsample in values["downsample"]:
-        check_choice(downsample, DOWNSAMPLINGS, "downsample")
-    for normalization in values["normalization"]:
-        check_choice(normalization, NORMALIZATIONS, "normalization")
-    for activation in values["activation"]:
-        if not callable(activation):
-            check_choice(activation, list(ACTIVATIONS), "activation")
-    for max_norm in values["max_norm"]:
-        if max_norm is not None and not (isinstance(max_norm, Real) and max_norm > 0):
-            raise ValueError(f"max_norm must be None or > 0, got {max_norm!r}.")
-
-
-def one_a_convolution(value, n_convolutions: int, name: str) -> list:
-    """Read a block's value that is given once or once a convolution as one a convolution.
-
-    Raises
-    ------
-    ValueError
-        If the number of values differs from the number of convolutions.
-    """
-    if isinstance(value, Integral):
-        return [value] * n_convolutions
-    if not isinstance(value, list | tuple | np.ndarray) or len(value) != n_convolutions:
-        raise ValueError(
-            f"{name} of a block must be an integer or one value for each of its {n_convolutions} "
-            f"convolutions, got {value!r}. A size that differs by dimension is a tuple in the list "
-            f"of its block: {name}=[[(5, 3)]] for one block of one convolution."
-        )
-    return list(value)
 
 
 class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):

@@ -1,16 +1,38 @@
 """Recurrent networks."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
+from scipy.sparse import issparse
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import hidden_sizes, one_a_layer
 from sknn_basics.estimators._base.fit import NeuralEstimator
-from sknn_basics.estimators._base.sequences import SequenceInputs, SequenceTargets, has_input
-from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
+from sknn_basics.estimators._base.sequences import (
+    check_same_steps,
+    check_sequences,
+    cut_targets,
+    find_target_axes,
+    has_input,
+    has_target,
+    in_layout,
+    is_list_of_sequences,
+    join_targets,
+    pad_sequences,
+    to_array,
+    warn_of_swapped_axes,
+)
+from sknn_basics.estimators._base.targets import (
+    NeuralClassifier,
+    NeuralPredictor,
+    NeuralRegressor,
+    score_quantiles,
+)
 from sknn_basics.estimators._base.types import (
     Callbacks,
     ClassWeight,
@@ -33,6 +55,7 @@ from sknn_basics.modules.initialisers import initialise
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.summary import Layer
 from sknn_basics.training.devices import as_array, new_generator, openmp_pools
+from sknn_basics.training.losses import SequenceLoss
 from sknn_basics.training.recurrent import StatefulNet, trace_states
 
 
@@ -42,8 +65,29 @@ def recurrent_only(constraints: dict) -> dict:
     return {name: options for name, options in constraints.items() if name not in others}
 
 
-class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
-    """What the recurrent networks share: sequences as X, and recurrent layers."""
+def draw_recurrent_weights(module: torch.nn.Module, scheme, rng: np.random.RandomState) -> None:
+    """Draw the weights of a network with recurrent layers, by the estimator's `weight_init`."""
+    scheme = "glorot_uniform" if scheme == "auto" else scheme
+    generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
+    # The factorisation behind orthogonal weights has other bits with more threads.
+    with openmp_pools().limit(limits=1):
+        initialise(module, scheme, generator)
+        module.initialise(scheme, generator)
+
+
+class RecurrentEstimator(NeuralPredictor):
+    """What the recurrent networks share: sequences as X and as y, and recurrent layers.
+
+    If y has a target for each step, a head is given all steps of all samples as if they were
+    samples: it stands before the head in the order of classes.
+
+    Attributes
+    ----------
+    _target_axes_ : int
+        Number of dimensions of a sample's targets if these have steps, else 0.
+    _step_weights_ : list of float or None
+        Weight of each class, where steps have classes.
+    """
 
     _parameter_constraints: dict = {
         **recurrent_only(NeuralEstimator._parameter_constraints),
@@ -59,6 +103,7 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
         "data_format": [StrOptions({"auto", "channels_last", "channels_first"})],
     }
 
+    _architecture = ("_target_axes_", "_step_weights_", "_batch_size_")
     _stochastic_only = ("dropout", "recurrent_dropout", "input_noise", "clip_grad_norm", "stateful")
 
     def _check_options(self) -> None:
@@ -71,10 +116,84 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
                 )
 
     def _check_X(self, X, reset: bool):
-        X = super()._check_X(X, reset)
+        if reset:
+            self._is_list_ = is_list_of_sequences(X)
+        X = check_sequences(self, X, reset)
+        # A single step may be followed by many, and rows have one number a step.
+        if reset and self.data_format == "auto" and self.n_steps_out is None and X.ndim > 2:
+            warn_of_swapped_axes(X)
         if self.stateful and not has_input(X).all():
             raise ValueError("stateful=True needs sequences of one length, X has several.")
         return X
+
+    def _choose_dtype(self, sample_shape: tuple[int, ...], device) -> str:
+        # The longest sequence of a list may be in one fold and not in another.
+        n_steps = np.inf if self._is_list_ else sample_shape[0]
+        return super()._choose_dtype((n_steps, *sample_shape[1:]), device)
+
+    # Targets, those of each step if y has steps.
+
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
+        if y is None:
+            return super()._encode_target(X, y, reset, classes)
+        y = y.toarray() if issparse(y) else y
+        y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
+        if reset:
+            self._target_axes_ = find_target_axes(
+                y, self._sample_shape_, self.n_steps_out, is_classifier(self)
+            )
+        if not self._target_axes_:
+            return super()._encode_target(X, y, reset, classes)
+        steps, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
+        target = super()._encode_target(X, steps, reset, classes)
+        return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)
+
+    def _decode_target(self, target):
+        if not self._target_axes_:
+            return super()._decode_target(target)
+        mask = has_target(target)
+        steps = super()._decode_target(target[mask])
+        return cut_targets(steps, mask.sum(axis=1), self._target_axes_)
+
+    def _strata(self, target) -> np.ndarray | None:
+        return None if self._target_axes_ else super()._strata(target)
+
+    def _learn_class_weights(self, target) -> None:
+        self._step_weights_ = None
+        has_weights = is_classifier(self) and self.class_weight is not None
+        if not (self._target_axes_ and has_weights):
+            return super()._learn_class_weights(target)
+        if self._target_type_ != "classes":
+            raise ValueError("class_weight needs a y of one class a step, not of several columns.")
+        super()._learn_class_weights(target[has_target(target)])
+        self._step_weights_ = self._weights_of_classes().tolist()
+        # They weigh the steps in the loss, not the samples.
+        self._class_weight_ = None
+
+    def _make_criterion(self):
+        criterion = super()._make_criterion()
+        return SequenceLoss(criterion, self._step_weights_) if self._target_axes_ else criterion
+
+    def _make_dataset(self, X, target=None, weight=None):
+        if self._target_axes_ and self._structure_["steps_out"] == "each" and target is not None:
+            check_same_steps(has_input(X).sum(axis=1), has_target(target).sum(axis=1))
+        return super()._make_dataset(X, target, weight)
+
+    def _make_score(self, X, target, weight):
+        is_padded = not (hasattr(X, "columns") or has_input(X).all())
+        named = [row[mask] for row, mask in zip(X, has_input(X))] if is_padded else X
+        # A scorer calls `predict`, which reads them as the user's.
+        named = in_layout(named, self.data_format, is_padded, back=True)
+        return super()._make_score(named, target, weight)
+
+    def _score_output(self, output, target, weight) -> float:
+        if not self._target_axes_:
+            return super()._score_output(output, target, weight)
+        mask = has_target(target)
+        weight = None if weight is None else np.repeat(weight, mask.sum(axis=1))
+        return super()._score_output(output[mask], target[mask], weight)
+
+    # The network.
 
     def _describe_module(self, n_outputs: int) -> dict:
         sizes = hidden_sizes(self.hidden_layer_sizes)
@@ -116,12 +235,7 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
         return network
 
     def _draw_weights(self, rng) -> None:
-        scheme = "glorot_uniform" if self.weight_init == "auto" else self.weight_init
-        generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
-        # The factorisation behind orthogonal weights has other bits with more threads.
-        with openmp_pools().limit(limits=1):
-            initialise(self.module_, scheme, generator)
-            self.module_.initialise(scheme, generator)
+        draw_recurrent_weights(self.module_, self.weight_init, rng)
 
     def _kind_of_net(self):
         return StatefulNet if self._structure_["stateful"] else super()._kind_of_net()
@@ -138,6 +252,72 @@ class RecurrentEstimator(SequenceInputs, SequenceTargets, NeuralEstimator):
             return rows, rows_val
         # The last ones are held out, so that the others still follow each other.
         return np.split(np.arange(len(target)), [len(rows)])
+
+    # After a fit.
+
+    def predict(self, X):
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, ...) or list of ndarray
+            Predicted targets, shaped as the y of `fit`. If there is one target a step, sequences
+            in a list get theirs in a list.
+        """
+        return self._in_steps(self._decode, X, self._activated_outputs(X), is_shaped_as_y=True)
+
+    def _in_steps(self, decode: Callable, X, output: np.ndarray, is_shaped_as_y: bool = False):
+        """Decode the outputs for X, those of each step if y has steps."""
+        if not self._target_axes_:
+            return decode(output)
+        decoded = decode(output.reshape(-1, output.shape[2]))
+        if is_shaped_as_y and self._target_axes_ == 2 and decoded.ndim == 1:
+            decoded = decoded[:, np.newaxis]
+        decoded = decoded.reshape(*output.shape[:2], *decoded.shape[1:])
+        if self._structure_["steps_out"] == "each" and is_list_of_sequences(X):
+            X = in_layout(X, self.data_format, is_list=True)
+            return [values[: len(x)] for values, x in zip(decoded, X)]
+        return decoded
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Compute the accuracy, or the coefficient of determination, of the predictions for X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+        y : array-like of shape (n_samples, ...) or list of array-like
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            Share of right predictions of a classifier, R² of a regressor. If y has steps, each
+            step counts as a sample.
+        """
+        check_is_fitted(self)
+        if not self._target_axes_:
+            return super().score(X, y, sample_weight)
+        true, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
+        predicted = list(self.predict(X))
+        check_same_steps(np.array(list(map(len, predicted))), lengths)
+        predicted = np.concatenate(predicted)
+        if sample_weight is not None:
+            check_consistent_length(lengths, sample_weight)
+            sample_weight = np.repeat(as_array(sample_weight), lengths)
+        if getattr(self, "_target_type_", None) == "probabilities":
+            true = self.classes_[true.argmax(axis=1)]
+        if getattr(self, "_quantiles_", None) is not None:
+            return score_quantiles(true, predicted, self._quantiles_, sample_weight)
+        metric = accuracy_score if is_classifier(self) else r2_score
+        return metric(true, predicted, sample_weight=sample_weight)
 
     def states(self, X) -> dict[str, np.ndarray]:
         """Compute the states of all layers at every step of X.

@@ -13,7 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from sknn_basics._compat import HasMethods, Interval, StrOptions, fit_context, validate_params
 from sknn_basics.estimators._base.checks import hidden_sizes, one_a_layer
 from sknn_basics.estimators._base.fit import NeuralEstimator
-from sknn_basics.estimators._base.texts import LEVELS, TextInputs, check_texts
+from sknn_basics.estimators._base.texts import (
+    LEVELS,
+    Vocabulary,
+    check_texts,
+    choose_tokens,
+    count_tokens,
+    cut_windows,
+)
 from sknn_basics.estimators._base.types import (
     Callbacks,
     Device,
@@ -29,7 +36,7 @@ from sknn_basics.estimators._base.types import (
     Source,
     WeightInit,
 )
-from sknn_basics.estimators.recurrent import RecurrentEstimator, recurrent_only
+from sknn_basics.estimators.recurrent import draw_recurrent_weights, recurrent_only
 from sknn_basics.modules.cells import CELLS
 from sknn_basics.modules.recurrent import Embedding, OneHot, RecurrentNetwork
 from sknn_basics.training.losses import CrossEntropy, SequenceLoss
@@ -48,7 +55,7 @@ from sknn_basics.training.text import (
 WORD_EMBEDDING = 64
 
 
-class TextGenerator(TextInputs, NeuralEstimator):
+class TextGenerator(NeuralEstimator):
     """Recurrent network that learns to continue texts, by characters or by words.
 
     At each token it predicts the probabilities of all tokens to come next. It learns from windows
@@ -330,6 +337,8 @@ class TextGenerator(TextInputs, NeuralEstimator):
         "dtype": [StrOptions({"float32", "float64"})],
     }
 
+    _architecture = ("tokens_", "token_counts_", "unknown_token_", "_level_")
+
     def __init__(
         self,
         level: str = "char",
@@ -455,6 +464,41 @@ class TextGenerator(TextInputs, NeuralEstimator):
         """
         return self._partial_fit(X, None, None)
 
+    def _check_X(self, X, reset: bool) -> Windows:
+        texts = check_texts(X)
+        if reset:
+            self.tokens_, self.unknown_token_ = choose_tokens(
+                texts,
+                level=self.level,
+                vocabulary=self.vocabulary,
+                max_tokens=self.max_tokens,
+                unknown_token=self.unknown_token,
+            )
+            self._level_ = self.level
+        windows = cut_windows(
+            texts, self._known_tokens(), window=self.window, step=self.step, target=self.target
+        )
+        if reset:
+            # A sample is a window.
+            self._sample_shape_ = (self.window,)
+            self.token_counts_ = count_tokens(windows, len(self.tokens_))
+        return windows
+
+    def _known_tokens(self) -> Vocabulary:
+        return Vocabulary(self._level_, self.tokens_, self.unknown_token_)
+
+    @property
+    def n_tokens_(self) -> int:
+        """Number of tokens."""
+        check_is_fitted(self)
+        return len(self.tokens_)
+
+    @property
+    def vocabulary_(self) -> dict[str, int]:
+        """The place of each token in `tokens_`."""
+        check_is_fitted(self)
+        return self._known_tokens().numbers
+
     def _encode_target(self, X, y, reset: bool, classes=None) -> Windows:
         return X
 
@@ -498,7 +542,8 @@ class TextGenerator(TextInputs, NeuralEstimator):
         network.largest_output = window * network.largest_output_a_step
         return network
 
-    _draw_weights = RecurrentEstimator._draw_weights
+    def _draw_weights(self, rng) -> None:
+        draw_recurrent_weights(self.module_, self.weight_init, rng)
 
     def _clip_batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":

@@ -245,3 +245,9 @@ def seed_random_layers(module: nn.Module, generator: torch.Generator) -> None:
     """Let every random layer of a module draw from `generator`."""
     for layer in random_layers(module):
         layer.generator = generator
+
+
+def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors of the layer of a name, by their names within it."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

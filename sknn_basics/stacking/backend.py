@@ -1,6 +1,5 @@
 """The joblib backend "stacked", under which parallel fits of scikit-learn train as one network."""
 
-import inspect
 import reprlib
 import sys
 import threading
@@ -18,15 +17,18 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
-from joblib.memory import MemorizedFunc
-from joblib.parallel import FallbackToBackend, SequentialBackend
 
-from sknn_basics._compat import ParallelBackendBase, calls_of
+from sknn_basics._compat import (
+    ParallelBackendBase,
+    calls_of,
+    code_that_keeps_results,
+    run_one_by_one,
+)
 from sknn_basics.stacking.report import Report
 from sknn_basics.stacking.rounds import Background, Rounds, bytes_of_fit
 from sknn_basics.stacking.stack import why_unstackable
 from sknn_basics.training.devices import available_memory, openmp_pools
-from sknn_basics.training.net import TRAINER, Course
+from sknn_basics.training.net import TRAINER, Fit
 
 # Fits that are under way at once, where neither n_jobs nor memory allows fewer.
 MOST_FITS = 256
@@ -42,7 +44,7 @@ PATIENCE, IMPATIENCE = 5.0, 0.1
 IDLE = 0.02
 
 # What runs while a joblib.Memory computes a result to keep.
-KEEPING = {f.__code__ for f in vars(MemorizedFunc).values() if inspect.isfunction(f)}
+KEEPING = code_that_keeps_results()
 
 HERE = threading.local()
 
@@ -60,7 +62,7 @@ class Task:
         Whether it has ended, with a result or an error.
     number : int
         Number of its last turn; 0 before the first.
-    course : Course or None
+    fit : Fit or None
         The training that it waits for.
     waiter : Task or None
         What waits for it to end.
@@ -71,7 +73,7 @@ class Task:
     def __init__(self, turns: "Turns", function: Callable, callback: Callable | None):
         self.turns, self.function, self.callback = turns, function, callback
         self.done = self.is_cancelled = self.is_unwinding = self.is_kept = False
-        self.result = self.error = self.course = self.waiter = None
+        self.result = self.error = self.fit = self.waiter = None
         self.numbers, self.number = SimpleQueue(), 0
         self.thread = threading.Thread(target=copy_context().run, args=(self.run,), daemon=True)
 
@@ -93,23 +95,23 @@ class Task:
             self.error = self.error or error
         self.turns.end(self)
 
-    def train(self, course: Course) -> None:
+    def train(self, fit: Fit) -> None:
         """Wait until all steps of a training are made."""
         if threading.current_thread() is not self.thread:
-            course.train()
+            fit.train()
             return
         if self.is_cancelled:
             raise Cancelled
-        self.course, self.is_kept = course, is_kept()
+        self.fit, self.is_kept = fit, is_kept()
         if self.is_kept:
-            course.reason = "a joblib.Memory keeps its result"
-        course.advance()
-        while course.batches is not None:
+            fit.reason = "a joblib.Memory keeps its result"
+        fit.advance()
+        while fit.batches is not None:
             self.turns.wait_for_training(self)
-            if course.error is not None:
-                raise course.error
-            if course.result is not None:
-                course.advance()
+            if fit.error is not None:
+                raise fit.error
+            if fit.result is not None:
+                fit.advance()
 
     def has_turn(self) -> bool:
         """Wait for the next turn; tell whether there is one."""
@@ -135,6 +137,12 @@ class Task:
 
 class Turns:
     """Tasks of which one runs at a time, until it waits for an epoch or for other tasks, or ends.
+
+    The picture of all states is in the page of this room, `sknn_basics.stacking`. Tasks are threads
+    because a fit cannot be left in its middle in any other way: scikit-learn's code stands above
+    it. That only one runs at a time keeps results the same in each run, and global states, such as
+    filters of warnings, those of one task. What is ready goes before what is queued, and training
+    comes last, so that stacks are as large as memory allows (`has_room`).
 
     The thread that called joblib gives the turns, and trains when all tasks wait. A turn is a
     number that is sent to a task and comes back when the turn has ended. Where Ctrl-C interrupts
@@ -176,18 +184,18 @@ class Turns:
 
     def wait_for_training(self, task: Task) -> None:
         """Pause a task until its training has a result that calls for the task's own thread."""
-        course = task.course
+        fit = task.fit
         with self.lock:
             try:
                 if not self.memory:
-                    self.memory = available_memory(course.net.device) // (2 * self.n_sharing)
-                self.bytes_of_fit = max(bytes_of_fit(course), self.bytes_of_fit)
+                    self.memory = available_memory(fit.net.device) // (2 * self.n_sharing)
+                self.bytes_of_fit = max(bytes_of_fit(fit), self.bytes_of_fit)
             except Exception as error:
-                course.reason = why_unstackable(error)
-            self.waiting[course] = task
-            self.begin(course)
+                fit.reason = why_unstackable(error)
+            self.waiting[fit] = task
+            self.begin(fit)
         task.pause()
-        while course in self.waiting:
+        while fit in self.waiting:
             task.pause()
 
     def end(self, task: Task) -> None:
@@ -200,15 +208,15 @@ class Turns:
 
     # In the thread of a task, or that which called joblib.
 
-    def begin(self, course: Course) -> None:
+    def begin(self, fit: Fit) -> None:
         """Let a net wait for the next round, or train it in the background of other tasks."""
         # Not by what is under way just now: one thread and two make different roundings.
-        if self.waiting[course].is_kept:
-            self.kept.add(course)
-        elif self.n_tasks > 1 and self.background.takes(course):
-            self.background.add(course)
+        if self.waiting[fit].is_kept:
+            self.kept.add(fit)
+        elif self.n_tasks > 1 and self.background.takes(fit):
+            self.background.add(fit)
         else:
-            self.rounds.add(course)
+            self.rounds.add(fit)
 
     def add(self, task: Task) -> None:
         """Let a task wait for its first turn."""
@@ -280,25 +288,25 @@ class Turns:
                 trained = self.rounds.train()
                 trained += self.background.ended(is_patient=not trained)
             with openmp_pools().limit(limits=1):
-                goes_on = {course: self.advance(course) for course in trained}
-            for course in trained:
-                if goes_on[course]:
-                    self.begin(course)
+                goes_on = {fit: self.advance(fit) for fit in trained}
+            for fit in trained:
+                if goes_on[fit]:
+                    self.begin(fit)
                     continue
-                task = self.waiting.pop(course)
+                task = self.waiting.pop(fit)
                 # What is kept is kept before anybody asks for it.
                 self.ready.appendleft(task) if task.is_kept else self.ready.append(task)
 
-    def advance(self, course: Course) -> bool:
+    def advance(self, fit: Fit) -> bool:
         """Run what comes between the epochs of a training; tell whether it goes on."""
-        task = self.waiting[course]
-        if course.error is not None or task.is_cancelled or course.net.runs_foreign_code():
+        task = self.waiting[fit]
+        if fit.error is not None or task.is_cancelled or fit.net.runs_foreign_code():
             return False
         try:
-            course.advance()
+            fit.advance()
         except Exception as error:
-            course.error = error
-        return course.error is None and course.batches is not None
+            fit.error = error
+        return fit.error is None and fit.batches is not None
 
     def has_room(self) -> bool:
         """Tell whether one more fit may be under way; the first one shows how much they take."""
@@ -361,11 +369,11 @@ class Turns:
     def cancel_started(self, task: Task) -> None:
         with self.lock:
             task.is_cancelled = True
-            if task.course in self.waiting:
-                is_trained = task.course in self.background.jobs
+            if task.fit in self.waiting:
+                is_trained = task.fit in self.background.epochs
                 usual = self.background if is_trained else self.rounds
-                (self.kept if task.is_kept else usual).withdraw(task.course)
-                del self.waiting[task.course]
+                (self.kept if task.is_kept else usual).withdraw(task.fit)
+                del self.waiting[task.fit]
             self.ready.append(task)
 
 
@@ -414,7 +422,7 @@ class StackedBackend(ParallelBackendBase):
     def configure(self, n_jobs=1, parallel=None, **kwargs):
         if self.outer_turns is not None and is_kept():
             # In the thread of the task, so that what is fitted there is found to be kept too.
-            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+            raise run_one_by_one(self)
         self.n_jobs = super().configure(n_jobs, parallel)
         return self.n_jobs
 

@@ -11,10 +11,10 @@ from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwo
 from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS, Pad
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED, Crop, ImageOutput
 from sknn_basics.modules.images import ChannelScale, ImageInput
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer
+from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer, below
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
-from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers, below
+from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers
 from sknn_basics.stacking.recurrent import StackedRecurrent, apply_each
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}

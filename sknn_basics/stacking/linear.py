@@ -42,6 +42,14 @@ class StackedLinear(torch.autograd.Function):
     n_inputs), bias of shape (n_members, n_units). Where there are more members than sources, as
     many neighbours share each one, whose gradient is not computed. Results lie in memory that the
     next step uses again, the gradients of weight and bias in their `grad` if they have one.
+
+    Three things are done in place, against torch's custom, because to allocate memory costs small
+    networks more than to compute what it holds. The activation overwrites the products it is made
+    of: its gradient can be told from its results (`IN_PLACE`). Backwards, that gradient overwrites
+    the one that came from the layer above, which nobody reads any more, since this layer's output
+    has a single reader. And the gradients of weights are written where the optimiser reads them,
+    not added up: each weight is used once a step. A layer whose output is read twice, or whose
+    weights are shared, must not be computed in this way.
     """
 
     @staticmethod
@@ -111,9 +119,3 @@ class LinearLayers:
 
     def __call__(self, x: Tensor) -> Tensor:
         return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
-
-
-def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors of the layer of a name, by their names within it."""
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

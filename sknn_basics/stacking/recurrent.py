@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State, last_step, reverse
 from sknn_basics.modules.conv import MEMORY_FORMATS
-from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.layers import RandomLayer, below
 from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
-from sknn_basics.stacking.linear import LinearLayers, below
+from sknn_basics.stacking.linear import LinearLayers
 
 
 class StackedRecurrentLayer:

@@ -13,6 +13,7 @@ import torch
 
 from sknn_basics._compat import is_compiled
 from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.summary import count_multiplications, count_parameters
 from sknn_basics.stacking.layers import has_convolutions, unstackable_layer
 from sknn_basics.stacking.report import Report
 from sknn_basics.stacking.sources import Sources
@@ -25,7 +26,7 @@ from sknn_basics.stacking.stack import (
     why_unstackable,
 )
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
-from sknn_basics.training.net import Course, Net
+from sknn_basics.training.net import Fit, Net
 
 # Multiplications of a step's forward pass from which a network by itself keeps a thread of a
 # processor as busy as a stack does: `python -m benchmarks.stacking`.
@@ -49,7 +50,7 @@ NAMES = {
 
 
 @dataclass(eq=False)
-class Part:
+class Group:
     """Nets that are trained together, or one that is trained alone for a reason.
 
     Attributes
@@ -64,7 +65,7 @@ class Part:
         Number of threads that the steps keep busy.
     stacks : list of Stack
         The stacks of the nets: one, or one a thread.
-    waiting : dict of Net to Course
+    waiting : dict of Net to Fit
         Those of them that wait to be trained.
     """
 
@@ -73,24 +74,24 @@ class Part:
     key: Structure | None = None
     n_busy: int = 0
     stacks: list[Stack] = field(default_factory=list)
-    waiting: dict[Net, Course] = field(default_factory=dict)
+    waiting: dict[Net, Fit] = field(default_factory=dict)
 
     def is_complete(self) -> bool:
         """Tell whether all nets wait, and still can be trained together."""
         return len(self.waiting) == len(self.nets) and all(stack.holds() for stack in self.stacks)
 
-    def jobs(self) -> list["Job"]:
+    def epochs(self) -> list["Epoch"]:
         """List what can be trained side by side."""
-        return [Job(self, stack.nets, stack) for stack in self.stacks] or [Job(self, self.nets)]
+        return [Epoch(self, stack.nets, stack) for stack in self.stacks] or [Epoch(self, self.nets)]
 
 
 @dataclass(eq=False)
-class Job:
+class Epoch:
     """An epoch of a stack, or of a net that is trained alone.
 
     Attributes
     ----------
-    part : Part
+    group : Group
         Where its nets wait.
     nets : list of Net
         The nets.
@@ -100,14 +101,14 @@ class Job:
         Duration of the epoch.
     """
 
-    part: Part
+    group: Group
     nets: list[Net]
     stack: Stack | None = None
     seconds: float = 0.0
 
     @property
-    def courses(self) -> list[Course]:
-        return [self.part.waiting[net] for net in self.nets]
+    def fits(self) -> list[Fit]:
+        return [self.group.waiting[net] for net in self.nets]
 
     def train(self) -> None:
         """Train an epoch of each net, and leave the results with it."""
@@ -116,13 +117,13 @@ class Job:
             with threads_for_step(work_of_step(self.nets)):
                 self.train_alone() if self.stack is None else self.train_stack()
         except Exception as error:
-            for course in self.courses:
-                course.error = error
+            for fit in self.fits:
+                fit.error = error
         self.seconds = time.perf_counter() - start
 
     def train_alone(self) -> None:
-        (course,) = self.courses
-        course.result = course.net.train_epoch(course.batches)
+        (fit,) = self.fits
+        fit.result = fit.net.pass_over(fit.batches, "train")
 
     def train_stack(self) -> None:
         # What has fitted in memory once is not tried in halves any more.
@@ -130,20 +131,20 @@ class Job:
         try:
             results = self.stack.train_epoch()
         except Unstackable as error:
-            for course in self.courses:
-                course.reason = str(error)
+            for fit in self.fits:
+                fit.reason = str(error)
             return
         except Exception as error:
             if not (is_new and is_out_of_memory(error)):
                 raise
             return
-        for course, result in zip(self.courses, results):
-            course.result = result
+        for fit, result in zip(self.fits, results):
+            fit.result = result
 
 
 def work_of_step(nets: Sequence[Net]) -> int:
     """Count the multiplications of the forward passes of a step of all nets, of one structure."""
-    return len(nets) * nets[0].batch_size * nets[0].n_multiplications()
+    return len(nets) * nets[0].batch_size * count_multiplications(nets[0].module_)
 
 
 def is_on_cpu(net: Net) -> bool:
@@ -151,9 +152,9 @@ def is_on_cpu(net: Net) -> bool:
 
 
 def work_of_cells(net: Net) -> int:
-    """Count the multiplications of a step of the widest recurrent part for a batch, 0 without."""
-    parts = [part for part in net.module_.modules() if isinstance(part, RecurrentNetwork)]
-    return net.batch_size * max((part.n_multiplications_a_step for part in parts), default=0)
+    """Count the multiplications of a step of the widest recurrent network, 0 without one."""
+    networks = [own for own in net.module_.modules() if isinstance(own, RecurrentNetwork)]
+    return net.batch_size * max((own.n_multiplications_a_step for own in networks), default=0)
 
 
 def n_busy_threads(nets: Sequence[Net]) -> int:
@@ -166,14 +167,14 @@ def n_busy_threads(nets: Sequence[Net]) -> int:
     return min(torch.get_num_threads(), work_of_step(nets) // SMALL_STEP)
 
 
-def train_jobs(jobs: Sequence[Job]) -> None:
+def train_epochs(epochs: Sequence[Epoch]) -> None:
     """Train what keeps threads busy side by side, each in one thread, and then all else.
 
     Threads that share a step wait for each other at every layer.
     """
     n_threads, large = torch.get_num_threads(), []
-    if len(jobs) > 1 and n_threads > 1:
-        large = [job for job in jobs if job.part.n_busy]
+    if len(epochs) > 1 and n_threads > 1:
+        large = [epoch for epoch in epochs if epoch.group.n_busy]
     if len(large) > 1:
         pool = ThreadPoolExecutor(n_threads)
         try:
@@ -181,14 +182,14 @@ def train_jobs(jobs: Sequence[Job]) -> None:
         finally:
             # After Ctrl-C, what is under way ends its epoch, and nothing else is begun.
             pool.shutdown(cancel_futures=True)
-        jobs = [job for job in jobs if job not in large]
-    for job in jobs:
-        job.train()
+        epochs = [epoch for epoch in epochs if epoch not in large]
+    for epoch in epochs:
+        epoch.train()
 
 
-def train_in_one_thread(job: Job) -> None:
+def train_in_one_thread(epoch: Epoch) -> None:
     with openmp_pools().limit(limits=1):
-        job.train()
+        epoch.train()
 
 
 class Rounds:
@@ -205,54 +206,54 @@ class Rounds:
 
     def __init__(self, report: Report):
         self.report = report
-        self.parts: dict[Net, Part] = {}
-        self.strays: list[Course] = []
+        self.groups: dict[Net, Group] = {}
+        self.strays: list[Fit] = []
         self.most_members: dict[tuple, int] = {}
 
-    def add(self, course: Course) -> None:
+    def add(self, fit: Fit) -> None:
         """Let a net wait for an epoch."""
-        if part := self.parts.get(course.net):
-            part.waiting[course.net] = course
+        if group := self.groups.get(fit.net):
+            group.waiting[fit.net] = fit
         else:
-            self.strays.append(course)
+            self.strays.append(fit)
 
     def has_waiting(self) -> bool:
         """Tell whether any net waits."""
-        return bool(self.strays) or any(part.waiting for part in self.parts.values())
+        return bool(self.strays) or any(group.waiting for group in self.groups.values())
 
-    def withdraw(self, course: Course) -> None:
+    def withdraw(self, fit: Fit) -> None:
         """Let a net no longer wait."""
-        if part := self.parts.get(course.net):
-            del part.waiting[course.net]
+        if group := self.groups.get(fit.net):
+            del group.waiting[fit.net]
         else:
-            self.strays.remove(course)
+            self.strays.remove(fit)
 
-    def train(self) -> list[Course]:
+    def train(self) -> list[Fit]:
         """Train an epoch of every net that waits; return those that need wait no more."""
         trained = []
         self.regroup()
-        parts = list(dict.fromkeys(self.parts.values()))
-        jobs = [part.jobs() for part in parts]
-        train_jobs(list(chain.from_iterable(jobs)))
-        for part, own in zip(parts, jobs):
-            courses, part.waiting = list(part.waiting.values()), {}
-            left = [course for course in courses if course.error is None and course.result is None]
+        groups = list(dict.fromkeys(self.groups.values()))
+        epochs = [group.epochs() for group in groups]
+        train_epochs(list(chain.from_iterable(epochs)))
+        for group, own in zip(groups, epochs):
+            fits, group.waiting = list(group.waiting.values()), {}
+            left = [fit for fit in fits if fit.error is None and fit.result is None]
             if left:
-                self.dissolve(part, left)
-            nets = [course.net for course in courses if course.result is not None]
+                self.dissolve(group, left)
+            nets = [fit.net for fit in fits if fit.result is not None]
             if nets:
-                self.report.add(nets, part.reason, max(job.seconds for job in own))
-            trained += [course for course in courses if course not in left]
+                self.report.add(nets, group.reason, max(epoch.seconds for epoch in own))
+            trained += [fit for fit in fits if fit not in left]
         return trained
 
-    def dissolve(self, part: Part, left: list[Course]) -> None:
+    def dissolve(self, group: Group, left: list[Fit]) -> None:
         """Let nets of stacks that failed wait again, alone or for stacks of half the size."""
         self.strays += left
-        for course in left:
-            del self.parts[course.net]
+        for fit in left:
+            del self.groups[fit.net]
         # What failed for another reason has got it.
-        if too_large := [course for course in left if course.reason is None]:
-            self.halve(part.key, len(too_large))
+        if too_large := [fit for fit in left if fit.reason is None]:
+            self.halve(group.key, len(too_large))
 
     def halve(self, key: Structure, n_members: int) -> None:
         """Let stacks of a structure have at most half of so many members."""
@@ -268,62 +269,62 @@ class Rounds:
         )
 
     def regroup(self) -> None:
-        """Stack nets that wait by their structure, where they do not form complete parts.
+        """Stack nets that wait by their structure, where they do not form complete groups.
 
         Whatever fails here is a reason to train those alone that it concerns: nobody else shall
         know of it.
         """
-        parts = list(dict.fromkeys(self.parts.values()))
-        waiting = [course for part in parts for course in part.waiting.values()] + self.strays
+        groups = list(dict.fromkeys(self.groups.values()))
+        waiting = [fit for group in groups for fit in group.waiting.values()] + self.strays
         try:
-            self.parts = {net: part for part in self.form_parts(parts) for net in part.nets}
+            self.groups = {net: group for group in self.form_groups(groups) for net in group.nets}
         except Exception as error:
             reason = why_unstackable(error)
-            self.parts = {course.net: Part([course.net], reason) for course in waiting}
+            self.groups = {fit.net: Group([fit.net], reason) for fit in waiting}
         self.strays = []
-        for course in waiting:
-            self.add(course)
+        for fit in waiting:
+            self.add(fit)
 
-    def form_parts(self, parts: list[Part]) -> list[Part]:
-        """Keep the parts that are complete, and form new ones of all else that waits."""
-        keys = {course: key_of(course) for course in self.strays}
+    def form_groups(self, groups: list[Group]) -> list[Group]:
+        """Keep the groups that are complete, and form new ones of all else that waits."""
+        keys = {fit: key_of(fit) for fit in self.strays}
         joined = set(keys.values())
-        # New ones may join those that form a part already, or the one that has found no others.
+        # New ones may join those that form a group already, or the one that has found no others.
         kept = [
-            part
-            for part in parts
-            if part.is_complete()
-            and not (joined and (part.key in joined or (part.key and not part.stacks)))
+            group
+            for group in groups
+            if group.is_complete()
+            and not (joined and (group.key in joined or (group.key and not group.stacks)))
         ]
-        broken = [part for part in parts if part not in kept]
-        keys |= {course: key_of(course) for part in broken for course in part.waiting.values()}
-        groups = defaultdict(list)
-        for course, key in keys.items():
+        broken = [group for group in groups if group not in kept]
+        keys |= {fit: key_of(fit) for group in broken for fit in group.waiting.values()}
+        by_key = defaultdict(list)
+        for fit, key in keys.items():
             if key is None:
-                n_busy = 0 if course.reason else n_busy_threads([course.net])
-                kept.append(Part([course.net], reason_for(course), n_busy=n_busy))
+                n_busy = 0 if fit.reason else n_busy_threads([fit.net])
+                kept.append(Group([fit.net], reason_for(fit), n_busy=n_busy))
             else:
-                groups[key].append(course)
-        others = {part.key for part in kept if part.key} | set(groups)
-        for key, members in groups.items():
+                by_key[key].append(fit)
+        others = {group.key for group in kept if group.key} | set(by_key)
+        for key, members in by_key.items():
             kept += self.stack_group(members, key, why_no_others(key, others - {key}))
         return kept
 
-    def stack_group(self, members: list[Course], key: Structure, why_alone: str) -> list[Part]:
-        """Form parts of nets of one structure: as few as fit in memory."""
+    def stack_group(self, members: list[Fit], key: Structure, why_alone: str) -> list[Group]:
+        """Form groups of nets of one structure: as few as fit in memory."""
         size = self.most_members.get(key, len(members))
         if size < len(members):
             why_alone = "a stack of more does not fit in memory"
-        groups = [members[start : start + size] for start in range(0, len(members), size)]
+        shares = [members[start : start + size] for start in range(0, len(members), size)]
         try:
-            return [make_part(group, key, why_alone) for group in groups]
+            return [make_group(share, key, why_alone) for share in shares]
         except Exception as error:
             if size > 1 and is_out_of_memory(error):
                 self.halve(key, size)
                 return self.stack_group(members, key, why_alone)
-            for course in members:
-                course.reason = why_unstackable(error)
-            return [Part([course.net], course.reason) for course in members]
+            for fit in members:
+                fit.reason = why_unstackable(error)
+            return [Group([fit.net], fit.reason) for fit in members]
 
 
 class Background:
@@ -339,86 +340,86 @@ class Background:
         self.report = report
         self.n_threads = torch.get_num_threads()
         self.pool = ThreadPoolExecutor(self.n_threads)
-        self.jobs: dict[Course, tuple[Job, Future]] = {}
+        self.epochs: dict[Fit, tuple[Epoch, Future]] = {}
 
-    def takes(self, course: Course) -> bool:
+    def takes(self, fit: Fit) -> bool:
         """Tell whether an epoch of a net keeps a thread of the CPU busy."""
-        if self.n_threads == 1 or course.reason:
+        if self.n_threads == 1 or fit.reason:
             return False
         try:
-            return n_busy_threads([course.net]) > 0 and reason_for(course) is not None
+            return n_busy_threads([fit.net]) > 0 and reason_for(fit) is not None
         except Exception as error:
-            course.reason = why_unstackable(error)
+            fit.reason = why_unstackable(error)
             return False
 
-    def add(self, course: Course) -> None:
+    def add(self, fit: Fit) -> None:
         """Begin an epoch of a net as soon as a thread is free."""
-        part = Part([course.net], reason_for(course), waiting={course.net: course})
-        (job,) = part.jobs()
-        self.jobs[course] = job, self.pool.submit(train_in_one_thread, job)
+        group = Group([fit.net], reason_for(fit), waiting={fit.net: fit})
+        (epoch,) = group.epochs()
+        self.epochs[fit] = epoch, self.pool.submit(train_in_one_thread, epoch)
 
-    def withdraw(self, course: Course) -> None:
+    def withdraw(self, fit: Fit) -> None:
         """Let a net no longer be trained; what is under way ends its epoch."""
-        _, future = self.jobs.pop(course)
+        _, future = self.epochs.pop(fit)
         if not future.cancel():
             wait([future])
 
-    def ended(self, is_patient: bool) -> list[Course]:
+    def ended(self, is_patient: bool) -> list[Fit]:
         """List the nets whose epoch has ended since; the patient wait for one, if there are any."""
-        futures = [future for _, future in self.jobs.values()]
+        futures = [future for _, future in self.epochs.values()]
         wait(futures, None if is_patient else 0, FIRST_COMPLETED)
-        courses = [course for course, (_, future) in self.jobs.items() if future.done()]
-        for course in courses:
-            job, future = self.jobs.pop(course)
+        fits = [fit for fit, (_, future) in self.epochs.items() if future.done()]
+        for fit in fits:
+            epoch, future = self.epochs.pop(fit)
             future.result()
-            if course.error is None:
-                self.report.add(job.nets, job.part.reason, job.seconds)
-        return courses
+            if fit.error is None:
+                self.report.add(epoch.nets, epoch.group.reason, epoch.seconds)
+        return fits
 
     def close(self) -> None:
         """End all threads; what is under way ends its epoch."""
         self.pool.shutdown(cancel_futures=True)
 
 
-def make_part(courses: list[Course], key: Structure, why_alone: str) -> Part:
+def make_group(fits: list[Fit], key: Structure, why_alone: str) -> Group:
     """Make a stack, unless there is but one net."""
-    nets = [course.net for course in courses]
+    nets = [fit.net for fit in fits]
     n_busy = n_busy_threads(nets)
     if len(nets) == 1:
-        return Part(nets, why_alone, key, n_busy)
+        return Group(nets, why_alone, key, n_busy)
     n_stacks = max(1, min(n_busy, len(nets)))
     if n_stacks > 1:
         # Those that see the same samples stay together.
-        courses = [courses[i] for i in Sources([course.batches for course in courses]).order]
-    bounds = np.linspace(0, len(courses), n_stacks + 1).astype(int)
-    stacks = [make_stack(courses[i:j]) for i, j in pairwise(bounds)]
-    return Part(nets, None, key, n_busy, stacks)
+        fits = [fits[i] for i in Sources([fit.batches for fit in fits]).order]
+    bounds = np.linspace(0, len(fits), n_stacks + 1).astype(int)
+    stacks = [make_stack(fits[i:j]) for i, j in pairwise(bounds)]
+    return Group(nets, None, key, n_busy, stacks)
 
 
-def make_stack(courses: Sequence[Course]) -> Stack:
-    return Stack([course.net for course in courses], [course.batches for course in courses])
+def make_stack(fits: Sequence[Fit]) -> Stack:
+    return Stack([fit.net for fit in fits], [fit.batches for fit in fits])
 
 
-def key_of(course: Course) -> Structure | None:
+def key_of(fit: Fit) -> Structure | None:
     """Describe the structure of a net that may be stacked; None for one that is trained alone."""
-    if reason_for(course):
+    if reason_for(fit):
         return None
     try:
-        key = structure(course)
+        key = structure(fit)
         hash(key)
     except Exception as error:
-        course.reason = why_unstackable(error)
+        fit.reason = why_unstackable(error)
         return None
     return key
 
 
-def reason_for(course: Course) -> str | None:
+def reason_for(fit: Fit) -> str | None:
     """Tell why a net is trained alone, if it is."""
     try:
-        return course.reason or reason_alone(course.net)
+        return fit.reason or reason_alone(fit.net)
     except Exception as error:
-        course.reason = why_unstackable(error)
-        return course.reason
+        fit.reason = why_unstackable(error)
+        return fit.reason
 
 
 def why_no_others(key: Structure, others: Iterable[Structure]) -> str:
@@ -461,11 +462,12 @@ def is_wide(net: Net) -> bool:
     return work_of_step([net]) > limit
 
 
-def bytes_of_fit(course: Course) -> int:
+def bytes_of_fit(fit: Fit) -> int:
     """Estimate the memory that a fit takes while it waits and while it is trained."""
-    net, dataset = course.net, course.batches.dataset
+    net, dataset = fit.net, fit.batches.dataset
     itemsize = next(net.module_.parameters()).element_size()
     # Training and test rows, as they came and transformed, mostly in double precision.
     data = 4 * len(dataset) * dataset.sample_bytes
     # Weights, gradients, moments.
-    return data + 5 * itemsize * net.n_weights() + net.bytes_of_step()
+    n_weights = count_parameters(net.module_)
+    return data + 5 * itemsize * n_weights + net.bytes_of_step()

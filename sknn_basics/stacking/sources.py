@@ -26,7 +26,13 @@ class Sources:
     """The different sequences of batches that the networks of a stack see.
 
     Networks that differ in their parameters only, such as the candidates of one fold of a search,
-    see the same samples in the same order: these are read once.
+    see the same samples in the same order: these are read once. Batches are of one source if their
+    keys agree (number of samples and state of the random generator, cheap to compare), and then
+    their data and orders, value by value. Whoever is of one source now is of one for ever: all draw
+    the same permutations from equal states. The first network of a source is its leader, whose
+    batches are read; the others follow, and only draw, so that their random state is as it would be
+    alone. Sources with more samples come first, so that those that still have a batch are the first
+    ones: any step is made by a slice of the stack, without copying weights.
 
     Parameters
     ----------
@@ -85,8 +91,8 @@ class Sources:
         for first in range(0, self.sizes[0], batch_size):
             start = 0
             left = [size - first for size in self.sizes if size > first]
-            for _, run in groupby((min(batch_size, n) for n in left), self.reader.step_length):
-                lengths = list(run)
+            for _, alike in groupby((min(batch_size, n) for n in left), self.reader.step_length):
+                lengths = list(alike)
                 stop = start + len(lengths)
                 yield start, stop, self.reader.read(start, stop, first, lengths)
                 start = stop
@@ -108,6 +114,10 @@ class Sources:
 
 class BlockReader:
     """Reads several batches of each source at once, source by source.
+
+    For data that are large, on a GPU, sparse, memory-mapped or preprocessed: memory holds one block
+    of each source, which the next block overwrites. A source that has no sample left in a block
+    leaves its place as it was, and takes no part in steps.
 
     Parameters
     ----------
@@ -160,6 +170,12 @@ class BlockReader:
 
 class TableReader:
     """Reads the batches of all sources at once, from common tensors of all samples.
+
+    For small data on a CPU: a step is one selection of rows for all sources. Folds of a search are
+    row numbers into one array, which the table holds once. Batches whose lengths differ a little
+    make one step: the shorter ones are filled up with a row that weighs nothing. For the same
+    reason rows that weigh nothing anyway, as the out-of-bag rows of bagging, are left out. Both
+    need that no sample changes what a layer makes of another one (`may_weigh_nothing`).
 
     Parameters
     ----------

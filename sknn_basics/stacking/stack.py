@@ -9,18 +9,20 @@ from torch import Tensor
 
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer, random_layers
+from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
-from sknn_basics.stacking.sources import Sources
-from sknn_basics.training.batches import Batches
-from sknn_basics.training.losses import describe_loss
-from sknn_basics.training.net import Course, Net
-from sknn_basics.training.optimisers import (
+from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.optimisers import (
     JointOptimiser,
-    get_rate,
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
+from sknn_basics.stacking.sources import Sources
+from sknn_basics.training.batches import Batches
+from sknn_basics.training.losses import describe_loss
+from sknn_basics.training.net import Fit, Net
+from sknn_basics.training.optimisers import get_rate
 from sknn_basics.training.own_losses import is_own
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
@@ -46,9 +48,9 @@ class Structure(NamedTuple):
     samples: tuple
 
 
-def structure(course: Course) -> Structure:
+def structure(fit: Fit) -> Structure:
     """Describe what a network must have in common with others to be stacked with them."""
-    net, module = course.net, course.net.module_
+    net, module = fit.net, fit.net.module_
     tensors = named_tensors(module)
     return Structure(
         layers=tuple(
@@ -60,8 +62,8 @@ def structure(course: Course) -> Structure:
         frozen=tuple(name for name, tensor in tensors if not tensor.requires_grad),
         loss=describe_loss(net.criterion_),
         batch_size=net.batch_size,
-        n_multiplications=net.n_multiplications(),
-        samples=course.batches.dataset.describe_samples(),
+        n_multiplications=count_multiplications(module),
+        samples=fit.batches.dataset.describe_samples(),
     )
 
 
@@ -138,7 +140,7 @@ class Stack:
         ]
         self.batch_size = nets[0].batch_size
         self.has_penalty = any(net.alpha for net in nets)
-        self.runs = {}
+        self.known = {}
         self.n_epochs = 0
 
     def holds(self) -> bool:
@@ -157,7 +159,7 @@ class Stack:
         Returns
         -------
         results : list of (ndarray, list of int, ndarray or None)
-            What `Net.train_epoch` returns, for each of `nets`.
+            What `Net.pass_over` returns, for each of `nets`.
 
         Raises
         ------
@@ -215,23 +217,23 @@ class Stack:
             lay_moments_side_by_side([net.optimizer_ for net in self.nets])
         records, current = [], None
         for start, stop, batches in self.sources.steps(self.batch_size):
-            run = self.run(start, stop)
-            if run is not current:
+            members = self.neighbours(start, stop)
+            if members is not current:
                 if current is not None:
                     current.optimiser.separate()
-                run.begin()
-                current = run
-            records.append((run.start, run.step(*batches)))
+                members.begin()
+                current = members
+            records.append((members.start, members.step(*batches)))
         current.optimiser.separate()
         self.n_epochs += 1
         losses, observed = self.read_losses(records)
         return list(zip(losses, self.sources.counts(self.batch_size), observed))
 
-    def run(self, start: int, stop: int) -> "Run":
-        """Make the part of the stack that takes its steps from some of the sources."""
-        if (start, stop) not in self.runs:
-            self.runs[start, stop] = Run(self, start, stop)
-        return self.runs[start, stop]
+    def neighbours(self, start: int, stop: int) -> "Neighbours":
+        """Give those of the stack that take their steps from the sources start to stop."""
+        if (start, stop) not in self.known:
+            self.known[start, stop] = Neighbours(self, start, stop)
+        return self.known[start, stop]
 
     def read_losses(self, records: list[tuple[int, Tensor]]) -> tuple[list, list]:
         """Move losses, penalties and what is observed of all steps from the device.
@@ -255,7 +257,7 @@ class Stack:
         return np.split(losses, ends), observed
 
 
-class Run:
+class Neighbours:
     """Neighbours in a stack, which take a step together: those of the sources start to stop."""
 
     def __init__(self, stack: Stack, start: int, stop: int):
@@ -352,12 +354,8 @@ class Run:
         """
         if self.criteria is not None:
             losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
-        elif output.ndim == 4:
-            flat = output.flatten(0, 1), y.flatten(0, 1)
-            losses = self.criterion(*flat).view(output.shape[:2])
         else:
-            # Losses are along the second dimension, whatever follows it.
-            losses = self.criterion(output.mT, y.flatten(2).mT if y.ndim > 2 else y)
+            losses = losses_of_members(self.criterion, output, y)
         if weight is None:
             n_samples = output.shape[1]
             return losses, torch.full_like(losses, 1 / n_samples), n_samples

@@ -15,8 +15,14 @@ from torch.utils.data import Dataset
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
-# Inputs of one pass without gradients, and outputs of its largest layer: enough to keep the cores
-# busy, little enough that layers find their inputs in a cache.
+# Sizes of batches that are evaluated, not trained: here the size is a question of speed alone, not
+# of what is learnt. A pass takes some microseconds a layer however small it is, so that few large
+# batches are faster than many small ones; but a layer whose inputs are not in a cache waits for
+# memory, and a batch of a whole data set may not fit there at all. What counts are the bytes of the
+# inputs, and those of the largest output of a layer where layers blow up their inputs (filters,
+# recurrent steps, vocabularies: `largest_output`). What comes of a row does not depend on the
+# others in its batch, but for rounding; only a stateful network, whose states belong to places in a
+# batch, is evaluated in batches of the size that it was trained in.
 EVALUATION_BATCH_BYTES = 4 * 2**20
 EVALUATION_OUTPUT_BYTES = 8 * 2**20
 
@@ -191,12 +197,20 @@ class Batches:
         Number of samples a batch; the last one may have fewer.
     rng : numpy.random.RandomState or None
         Source of a new order for every epoch; None keeps the order of the data.
+
+    Attributes
+    ----------
+    block_size : int
+        Number of samples that are read at once.
     """
 
     def __init__(
         self, dataset: ArrayDataset, batch_size: int, rng: np.random.RandomState | None = None
     ):
         self.dataset, self.batch_size, self.rng = dataset, batch_size, rng
+        # Reading several batches at once is cheaper; more than a cache holds is not.
+        batch_bytes = batch_size * dataset.sample_bytes
+        self.block_size = batch_size * max(1, READ_BYTES // batch_bytes)
         self.order = None if rng is None else np.arange(len(dataset), dtype=np.int64)
 
     def __len__(self) -> int:
@@ -209,14 +223,8 @@ class Batches:
             if self.block_size == self.batch_size:
                 yield block
             else:
-                yield from self._cut(block)
-
-    @property
-    def block_size(self) -> int:
-        """Number of samples that are read at once."""
-        # Reading several batches at once is cheaper; more than a cache holds is not.
-        batch_bytes = self.batch_size * self.dataset.sample_bytes
-        return self.batch_size * max(1, READ_BYTES // batch_bytes)
+                size = self.batch_size
+                yield from zip(*(repeat(None) if t is None else t.split(size) for t in block))
 
     def rows_of_block(self, start: int):
         """Tell the rows of this epoch from `start` on, as many as are read at once."""
@@ -233,11 +241,6 @@ class Batches:
         return (
             self.order is None or np.array_equal(self.order, other.order)
         ) and self.dataset.equals(other.dataset)
-
-    def _cut(self, block: tuple) -> Iterator[tuple]:
-        """Cut a block that was read at once into batches."""
-        X, y, weight = (repeat(None) if t is None else t.split(self.batch_size) for t in block)
-        return zip(X, y, weight)
 
     def reshuffle(self) -> None:
         """Permute the last epoch's order, as scikit-learn's multi-layer perceptron does."""

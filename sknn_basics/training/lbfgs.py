@@ -7,6 +7,7 @@ import torch
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import NON_FINITE
 from sknn_basics.training.net import Net
 
@@ -34,6 +35,8 @@ class LBFGSNet(Net):
     SIAM Journal on Scientific Computing 16.5 (1995): 1190-1208.
     """
 
+    steps_take_all = True
+
     def __init__(self, *args, gtol: float, max_fun: int, **kwargs):
         super().__init__(*args, **kwargs)
         self.gtol, self.max_fun = gtol, max_fun
@@ -42,16 +45,12 @@ class LBFGSNet(Net):
     def _default_callbacks(self):
         return []
 
-    def rows_of_step(self, X) -> int:
-        return len(X[0] if isinstance(X, tuple) else X)
-
-    def run_epochs(self, X, y, epochs: int) -> None:
+    def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         start = torch.cat([p.detach().flatten() for p in self.trainable_]).numpy(force=True)
         self.result_ = reached = OptimizeResult(x=start, fun=np.nan)
         if not epochs:
             # SciPy would make an iteration.
             return
-        train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=False)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self._set_training(True)
@@ -62,7 +61,8 @@ class LBFGSNet(Net):
             self.notify("on_epoch_begin", **datasets)
             self.set_parameters(reached.x)
             self.record_with_best("train_loss", float(reached.fun))
-            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
+            if valid_batches is not None:
+                self.record_epoch("valid", *self.pass_over(valid_batches, "valid"))
             self.end_epoch(**datasets)
             if self.stop_reason_ is not None:
                 raise StopIteration

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sknn_basics._compat import once_differentiable
 from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, standard_deviation
 
 __all__ = ["FocalLoss"]
@@ -55,40 +54,12 @@ class CrossEntropy(Loss):
         self.label_smoothing = label_smoothing
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        is_index = not target.is_floating_point()
-        if output.ndim == 3 and is_index and not self.label_smoothing:
-            return StackedCrossEntropy.apply(output, target)
         return F.cross_entropy(
             output, target, reduction="none", label_smoothing=self.label_smoothing
         )
 
     def mean(self, output: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(output, target, label_smoothing=self.label_smoothing)
-
-
-class StackedCrossEntropy(torch.autograd.Function):
-    """Cross-entropy of the softmax along the second of three dimensions, for class indices.
-
-    torch computes this one's gradient sample by sample, in five times the time.
-    """
-
-    @staticmethod
-    def forward(ctx, output: Tensor, target: Tensor) -> Tensor:
-        index = target.unsqueeze(1)
-        exponentials = output - output.amax(1, keepdim=True)
-        chosen = exponentials.gather(1, index)
-        totals = exponentials.exp_().sum(1, keepdim=True)
-        ctx.exponentials, ctx.totals, ctx.index = exponentials, totals, index
-        return (totals.log() - chosen).squeeze(1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient: Tensor):
-        # In place: to allocate memory would cost more than to compute what it holds.
-        difference, ctx.exponentials = ctx.exponentials, None
-        gradient = gradient.unsqueeze(1)
-        difference.mul_(gradient / ctx.totals).scatter_add_(1, ctx.index, -gradient)
-        return difference, None
 
 
 class BinaryCrossEntropy(Loss):

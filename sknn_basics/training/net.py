@@ -32,7 +32,7 @@ from sknn_basics.training.losses import Loss
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
-# Who makes the steps where it is not the net itself: called with the `Course` of a training.
+# Who makes the steps where it is not the net itself: called with the `Fit` of a training.
 TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 
 
@@ -92,6 +92,9 @@ class Net(NeuralNet):
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
     """
+
+    # Whether a step is made with all samples, and not with a batch.
+    steps_take_all = False
 
     def __init__(
         self,
@@ -174,16 +177,19 @@ class Net(NeuralNet):
         self.history.record(name, value)
         self.history.record(f"{name}_best", bool(value < best))
 
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+    def fit_loop(self, X, y=None, epochs=None, valid: ArrayDataset | None = None, **fit_params):
+        """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
+        train = self.get_dataset(X, y)
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
         try:
-            with threads_for_step(self.rows_of_step(X) * self.n_multiplications()):
-                self.run_epochs(X, y, self.max_epochs if epochs is None else epochs)
+            rows = len(train) if self.steps_take_all else self.batch_size
+            with threads_for_step(rows * count_multiplications(self.module_)):
+                self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-            self.drop_unfinished_epoch(has_validation=isinstance(X, tuple) and X[1] is not None)
+            self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
@@ -198,14 +204,6 @@ class Net(NeuralNet):
             del self.history[-1]
             self.best_ = _best_of(self.history)
 
-    def rows_of_step(self, X) -> int:
-        """Tell how many samples make a step."""
-        return self.batch_size
-
-    def n_weights(self) -> int:
-        """Count the parameters of the network."""
-        return sum(parameter.numel() for parameter in self.parameters_)
-
     def bytes_of_step(self) -> int:
         """Estimate the memory that outputs of all layers and their gradients take in a step."""
         rows = [len(parameter) for parameter in self.parameters_ if parameter.dim() > 1]
@@ -213,27 +211,25 @@ class Net(NeuralNet):
         outputs = max(sum(rows), len(rows) * getattr(self.module_, "largest_output", 0))
         return 4 * self.parameters_[0].element_size() * self.batch_size * outputs
 
-    def n_multiplications(self) -> int:
-        """Count the multiplications a sample of a forward pass."""
-        return count_multiplications(self.module_)
-
-    def run_epochs(self, X, y, epochs: int) -> None:
+    def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
-        train_all = TRAINER.get() or Course.train
-        train_all(Course(self, self.around_steps(X, y, epochs)))
+        train_all = TRAINER.get() or Fit.train
+        train_all(Fit(self, self.around_steps(train, valid, epochs)))
 
-    def around_steps(self, X, y, epochs: int) -> Generator:
+    def around_steps(
+        self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int
+    ) -> Generator:
         """Do all of a training but its steps.
 
-        Yields the batches of each epoch, and is sent what `train_epoch` returns of them.
+        Yields the batches of each epoch, and is sent what `pass_over` returns of them.
         """
-        train, valid = self.get_split_datasets(X, y)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
             self.record_epoch("train", *(yield batches))
-            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
+            if valid_batches is not None:
+                self.record_epoch("valid", *self.pass_over(valid_batches, "valid"))
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
                 break
@@ -255,11 +251,6 @@ class Net(NeuralNet):
         """Tell how many samples are evaluated at once."""
         return evaluation_batch_size(dataset, self.module_)
 
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Take a pair of training and validation dataset as it is."""
-        train, valid = X if isinstance(X, tuple) else (self.get_dataset(X, y), None)
-        return train, valid
-
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""
         if not self.history[-1, "batches"]:
@@ -273,13 +264,9 @@ class Net(NeuralNet):
                     raise
                 self.stop_reason_ = "skorch's EarlyStopping stopped the training."
 
-    def run_single_epoch(self, iterator: Batches | None, training, prefix, step_fn, **fit_params):
-        if iterator is not None:
-            self.record_epoch(prefix, *self.pass_over(iterator, training, prefix, step_fn))
-
     def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
         """Record the mean loss of batches, and its parts where the criterion observes any."""
-        self.record_mean(f"{prefix}_loss", losses, counts)
+        self.record_with_best(f"{prefix}_loss", float(np.dot(losses, counts) / sum(counts)))
         if observed is None:
             return
         is_training = prefix == "train"
@@ -289,16 +276,8 @@ class Net(NeuralNet):
         for name, value in parts.items():
             self.history.record(f"{prefix}_{name}", value)
 
-    def record_mean(self, name: str, losses: np.ndarray, counts: list[int]) -> None:
-        """Record the mean of the losses of batches of the given sizes."""
-        self.record_with_best(name, float(np.dot(losses, counts) / sum(counts)))
-
-    def train_epoch(self, batches: Batches) -> tuple[np.ndarray, list[int], np.ndarray | None]:
-        """Make a step with every batch; return what `pass_over` does."""
-        return self.pass_over(batches, True, "train", self.train_step)
-
-    def pass_over(self, batches: Batches, training: bool, prefix: str, step_fn: Callable):
-        """Run a step for every batch.
+    def pass_over(self, batches: Batches, prefix: str):
+        """Train with every batch if the prefix of records is 'train', else evaluate it.
 
         Returns
         -------
@@ -309,6 +288,8 @@ class Net(NeuralNet):
         observed : ndarray of shape (n_batches, 1 + n_observed) or None
             Losses without a penalty, and means of what the criterion observes besides, if anything.
         """
+        training = prefix == "train"
+        step_fn = self.train_step if training else self.validation_step
         self._set_training(training)
         losses, scales, norms, counts, outputs, observed = [], [], [], [], [], []
         watched = self.watches_batches()
@@ -347,11 +328,12 @@ class Net(NeuralNet):
 
     def watches_batches(self) -> bool:
         """Tell whether a callback wants to be told of every batch."""
-        return any(_watches_batches(callback) for _, callback in self.callbacks_)
+        hooks = ("on_batch_begin", "on_batch_end")
+        return any(_overrides(callback, *hooks) for _, callback in self.callbacks_)
 
     def watches_gradients(self) -> bool:
         """Tell whether a callback wants to see the gradient of every step."""
-        return any(_watches_gradients(callback) for _, callback in self.callbacks_)
+        return any(_overrides(callback, "on_grad_computed") for _, callback in self.callbacks_)
 
     def runs_foreign_code(self) -> bool:
         """Tell whether there are callbacks besides this package's decisions."""
@@ -378,7 +360,14 @@ class Net(NeuralNet):
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
-        self.adjust_gradient(batch)
+        if self.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
+        for _, callback in self.callbacks_:
+            if _overrides(callback, "on_grad_computed"):
+                parameters = self.module_.named_parameters()
+                callback.on_grad_computed(
+                    self, named_parameters=parameters, batch=batch[:2], training=True
+                )
         self.optimizer_.step()
         for layer in self.constrained_:
             layer.weight.detach().renorm_(2, 0, layer.max_norm)
@@ -405,17 +394,6 @@ class Net(NeuralNet):
             scale = scale.to(weights[0].dtype)
         add_scaled(gradients, weights, scale)
         return scale, norms(weights)
-
-    def adjust_gradient(self, batch) -> None:
-        """Clip the gradient, and show it to the callbacks that want it."""
-        if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
-        for _, callback in self.callbacks_:
-            if _watches_gradients(callback):
-                parameters = self.module_.named_parameters()
-                callback.on_grad_computed(
-                    self, named_parameters=parameters, batch=batch[:2], training=True
-                )
 
     def validation_step(self, batch, **fit_params) -> dict:
         X, y, weight = batch
@@ -518,8 +496,14 @@ class Net(NeuralNet):
 
 
 @dataclass(eq=False)
-class Course:
-    """A training, whose steps somebody has to make.
+class Fit:
+    """A fit under way: a training, whose steps somebody has to make.
+
+    The training is a generator (`Net.around_steps`) that stands still wherever steps are to be
+    made. `advance` runs it to the next such place: it records the epoch that has ended, lets the
+    callbacks decide, begins the next one, and leaves its batches in `batches`. Whoever makes the
+    steps, the net itself (`train`) or a stack of many nets, leaves what came of them in `result`.
+    So decisions are the same code in both cases, and need no thread that waits for them.
 
     Attributes
     ----------
@@ -530,7 +514,7 @@ class Course:
     batches : Batches or None
         What the next epoch is trained on; None before the first and after the last.
     result : (ndarray, list of int, ndarray or None) or None
-        What `Net.train_epoch` returns of these batches, once they are trained.
+        What `Net.pass_over` returns of these batches, once they are trained.
     error : Exception or None
         What went wrong instead.
     reason : str or None
@@ -557,7 +541,7 @@ class Course:
         with kept_memory(self.net.device, self.net.bytes_of_step()):
             self.advance()
             while self.batches is not None:
-                self.result = self.net.train_epoch(self.batches)
+                self.result = self.net.pass_over(self.batches, "train")
                 self.advance()
 
 
@@ -570,11 +554,6 @@ def _best_of(history: History) -> dict[str, float]:
     return best
 
 
-def _watches_batches(callback: Callback) -> bool:
-    kind = type(callback)
-    begins = kind.on_batch_begin is not Callback.on_batch_begin
-    return begins or kind.on_batch_end is not Callback.on_batch_end
-
-
-def _watches_gradients(callback: Callback) -> bool:
-    return type(callback).on_grad_computed is not Callback.on_grad_computed
+def _overrides(callback: Callback, *hooks: str) -> bool:
+    """Tell whether a callback has one of some methods of its own."""
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)

@@ -1,13 +1,12 @@
 """Optimisers by name or class, without the cost of torch's compiler."""
 
 import inspect
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from sknn_basics._compat import fused_adam, step_without_profiler, unwrapped_methods
@@ -64,18 +63,17 @@ class Adam(without_compiler(torch.optim.Adam)):
         if not self.param_groups[0]["fused"]:
             super().step(closure)
             return
+        # Without torch's costly preparations.
         for group in self.param_groups:
-            self.step_fused(group, self.kept.get(id(group)) or self.fused_tensors(group))
+            tensors = self.kept.get(id(group)) or self.fused_tensors(group)
+            if tensors[0]:
+                with torch.no_grad():
+                    tensors[-1][0].fill_(group["n_steps"])
+                    fused_adam(tensors, group["lr"], group["betas"], group["eps"])
 
-    # The tensors of groups whose gradients stay the same tensors from step to step, by id.
+    # The tensors of groups whose gradients stay the same tensors from step to step, by id. Whoever
+    # owns the gradients (`sknn_basics.stacking`) fills it.
     kept: Mapping[int, tuple] = MappingProxyType({})
-
-    def keep_tensors(self) -> None:
-        """Collect the tensors of fused steps once, for parameters that keep their gradients."""
-        if self.param_groups[0]["fused"]:
-            self.kept = {
-                id(group): join_neighbours(self.fused_tensors(group)) for group in self.param_groups
-            }
 
     def fused_tensors(self, group: dict) -> tuple:
         """Collect what a fused step works on: parameters, gradients, moments, numbers of steps."""
@@ -95,14 +93,6 @@ class Adam(without_compiler(torch.optim.Adam)):
             [step] * len(parameters),
         )
 
-    @torch.no_grad()
-    def step_fused(self, group: dict, tensors: tuple) -> None:
-        """Make the fused step without torch's costly preparations."""
-        if not tensors[0]:
-            return
-        tensors[-1][0].fill_(group["n_steps"])
-        fused_adam(tensors, group["lr"], group["betas"], group["eps"])
-
     def new_state(self, parameter: nn.Parameter) -> dict:
         """Begin a parameter's moments."""
         state = self.state[parameter]
@@ -114,79 +104,6 @@ class Adam(without_compiler(torch.optim.Adam)):
 
     def __reduce__(self):
         return Adam.__new__, (Adam,), self.__getstate__()
-
-
-def are_fused_adam(optimisers: Sequence[Optimizer]) -> bool:
-    return all(type(own) is Adam and own.param_groups[0]["fused"] for own in optimisers)
-
-
-def snapshot_of_optimisers(optimisers: Sequence[Optimizer]) -> Callable[[], None]:
-    """Remember options and states; calling the result brings them back."""
-    # Those of fused Adam are moved before they change: `lay_moments_side_by_side`.
-    copied = dict if are_fused_adam(optimisers) else clone_tensors
-    groups = [(group, dict(group)) for own in optimisers for group in own.param_groups]
-    states = [(own, {p: copied(state) for p, state in own.state.items()}) for own in optimisers]
-
-    def undo() -> None:
-        for group, before in groups:
-            group.update(before)
-        for own, before in states:
-            own.state.clear()
-            own.state.update(before)
-
-    return undo
-
-
-def clone_tensors(state: dict) -> dict:
-    return {name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()}
-
-
-def lay_moments_side_by_side(optimisers: Sequence[Optimizer]) -> None:
-    """Give the moments of fused Adam optimisers of one structure a memory in common."""
-    if not are_fused_adam(optimisers):
-        return
-    members = [(own, [p for g in own.param_groups for p in g["params"]]) for own in optimisers]
-    for i in range(len(members[0][1])):
-        states = [own.state[ps[i]] or own.new_state(ps[i]) for own, ps in members]
-        for moment in ("exp_avg", "exp_avg_sq"):
-            stacked = torch.stack([state[moment] for state in states])
-            for state, view in zip(states, stacked.unbind()):
-                state[moment] = view
-
-
-def join_neighbours(tensors: tuple) -> tuple:
-    """Join those of the tensors of a fused step that lie side by side in memory.
-
-    A call takes long for every tensor that it is given.
-    """
-    *lists, _, steps = tensors
-    runs = []
-    for column in sorted(zip(*lists), key=lambda column: column[0].data_ptr()):
-        if runs and all(map(is_followed_by, runs[-1][-1], column)):
-            runs[-1].append(column)
-        else:
-            runs.append([column])
-    joined = [[join(own) for own in zip(*run)] for run in runs]
-    return *map(list, zip(*joined)), [], steps[: len(runs)]
-
-
-def is_followed_by(first: Tensor, second: Tensor) -> bool:
-    """Tell whether two tensors lie side by side in one memory."""
-    return (
-        first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
-        and first.data_ptr() + first.nbytes == second.data_ptr()
-        and first.is_contiguous()
-        and second.is_contiguous()
-    )
-
-
-def join(neighbours: Sequence[Tensor]) -> Tensor:
-    """View tensors that lie side by side as one."""
-    first = neighbours[0].detach()
-    if len(neighbours) == 1:
-        return first
-    size = sum(tensor.numel() for tensor in neighbours)
-    return first.as_strided((size,), (1,), first.storage_offset())
 
 
 SOLVERS = {
@@ -327,76 +244,3 @@ def scale_momentum(optimiser: Optimizer, factor: float) -> None:
     for state in optimiser.state.values():
         if state.get("momentum_buffer") is not None:
             state["momentum_buffer"].mul_(factor)
-
-
-class JointOptimiser:
-    """Many optimisers that step at once.
-
-    Those of one class become one optimiser, which updates all parameters with the same options in
-    one call. It works on the states of the given ones. A class from outside torch may keep more
-    than states and options: its optimisers step one by one.
-
-    Parameters
-    ----------
-    optimisers : sequence of Optimizer
-        What to join; their options are read now.
-    """
-
-    def __init__(self, optimisers: Sequence[Optimizer]):
-        self.joined, self.groups = [], []
-        by_class = defaultdict(list)
-        for optimiser in optimisers:
-            kind = type(optimiser)
-            if kind is Adam or kind.__mro__[1].__module__.startswith("torch.optim"):
-                by_class[kind].append(optimiser)
-            else:
-                self.joined.append(optimiser)
-        self.joined += [self.join(kind, alike) for kind, alike in by_class.items()]
-
-    def join(self, kind: type[Optimizer], optimisers: list[Optimizer]) -> Optimizer:
-        joint = kind.__new__(kind)
-        vars(joint).update(vars(optimisers[0]))
-        joint.state = defaultdict(dict)
-        groups = defaultdict(list)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                options = _options(group)
-                states = {p: optimiser.state[p] for p in group["params"]}
-                # What has not made a step yet cannot share a call with what has.
-                begun = [list(state) for state in states.values()]
-                groups[repr((options, begun))].append(group)
-                joint.state.update(states)
-        joint.param_groups = [
-            {**members[0], "params": [p for member in members for p in member["params"]]}
-            for members in groups.values()
-        ]
-        if kind is Adam:
-            joint.keep_tensors()
-        self.groups += zip(joint.param_groups, groups.values())
-        return joint
-
-    def renew(self) -> bool:
-        """Read the options again; tell whether those that share a call still have the same."""
-        for joint, members in self.groups:
-            first, *others = map(_options, members)
-            if any(options != first for options in others):
-                return False
-            joint.update(first)
-        return True
-
-    def step(self) -> None:
-        """Make the step of all optimisers."""
-        for optimiser in self.joined:
-            optimiser.step()
-
-    def separate(self) -> None:
-        """Give every optimiser the options that its class has changed in the steps."""
-        for joint, members in self.groups:
-            options = _options(joint)
-            for member in members:
-                member.update(options)
-
-
-def _options(group: dict) -> dict:
-    """Give all of a parameter group but its parameters."""
-    return {name: value for name, value in group.items() if name != "params"}

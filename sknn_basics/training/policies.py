@@ -1,21 +1,11 @@
-"""Which callbacks decide over a training, from an estimator's words for them."""
+"""Which callback changes the rate, from an estimator's words for it."""
 
 from collections.abc import Callable
 from functools import partial
 
 from skorch.callbacks import Callback
 
-from sknn_basics.training.callbacks import (
-    FollowSchedule,
-    InverseScaling,
-    KeepBestWeights,
-    LowerRateOnPlateau,
-    PrintEpoch,
-    RaiseOnDivergence,
-    RecordRate,
-    StopWithoutProgress,
-    ValidationScore,
-)
+from sknn_basics.training.callbacks import FollowSchedule, InverseScaling, LowerRateOnPlateau
 from sknn_basics.training.schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
 
@@ -67,47 +57,3 @@ def schedule_callbacks(
     if isinstance(schedule, Schedule):
         schedule = partial(schedule, initial_rate=rate, n_epochs=n_epochs)
     return [FollowSchedule(schedule, restarts, n_epochs, ends)]
-
-
-def stochastic_callbacks(
-    *,
-    score: Callable | None,
-    scoring: str,
-    early_stopping: bool,
-    schedule: list[Callback],
-    tol: float,
-    patience: float,
-    adaptive: bool,
-    progress: tuple[float, int],
-    verbose: bool,
-) -> list[Callback]:
-    """List the callbacks of a stochastic solver, in the order in which they decide.
-
-    Parameters
-    ----------
-    score : callable or None
-        Scores a net on the validation data, if there are any.
-    scoring : str
-        What that is called in warnings.
-    early_stopping : bool
-        Whether the validation score ends the training, and the best weights are kept.
-    schedule : list of Callback
-        What `schedule_callbacks` chose.
-    tol, patience : float
-        Of `StopWithoutProgress`.
-    adaptive : bool
-        Whether the rate is lowered before the training stops.
-    progress : (float, int)
-        Best value, and number of epochs waited, in the training that is continued.
-    verbose : bool
-        Whether to print each epoch.
-    """
-    callbacks = [RaiseOnDivergence(), *schedule, RecordRate()]
-    if score is not None:
-        callbacks.append(ValidationScore(score, tol, scoring))
-    if early_stopping:
-        callbacks.append(KeepBestWeights())
-    monitor = "valid_score" if early_stopping else "train_loss"
-    stop = StopWithoutProgress(monitor, tol, patience, adaptive)
-    stop.best_, stop.n_waiting_ = progress
-    return [*callbacks, stop, *([PrintEpoch()] if verbose else [])]

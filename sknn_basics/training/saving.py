@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from sknn_basics.stacking.linear import below
+from sknn_basics._compat import is_lazy
+from sknn_basics.modules.layers import below
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:

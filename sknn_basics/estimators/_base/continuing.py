@@ -65,9 +65,14 @@ def describe_measures(
 ) -> dict[str, tuple]:
     """Say of which function recorded values are, and on what they are compared.
 
-    Values of another function are another curve. A best value is compared with those that follow
-    only where the samples are the same too; calls of ``partial_fit``, each of which has samples of
-    its own, do not ask for that.
+    A fit that continues another one carries progress over: the curves of losses and scores, the
+    best value of each, and how many epochs patience has waited. All three compare numbers, and
+    these compare only if they are values of one function of the weights. So each recorded name has
+    a measure of two parts: the function (the loss with its options, penalty and noise; the scorer
+    and the validation data), and the samples. `NeuralEstimator._forget` compares the measures of
+    the last fit with the present ones. Values of another function are another curve, which begins
+    anew. Where the samples alone differ, the curve goes on, but has no best value yet, and patience
+    begins anew; calls of ``partial_fit``, which have samples of their own each, do not ask for it.
 
     Returns
     -------
@@ -88,10 +93,3 @@ def describe_measures(
     function, samples = measures[watched]
     measures["progress"] = (watched, *function), samples
     return measures
-
-
-def compare_measures(before: dict[str, tuple], now: dict[str, tuple]) -> tuple[list, list]:
-    """Name what is a value of another function than before, and what has no best value any more."""
-    changed = [n for n in now if n in before and before[n][0] != now[n][0]]
-    comparable = [n for n in now if n in before and now[n][1] in (None, before[n][1])]
-    return changed, [n for n in before if n in changed or n not in comparable]

@@ -30,6 +30,7 @@ from sknn_basics._compat import (
     check_sample_weight,
     fit_context,
     has_callbacks,
+    safe_indexing,
 )
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
@@ -40,12 +41,19 @@ from sknn_basics.estimators._base.checks import (
 )
 from sknn_basics.estimators._base.continuing import (
     check_same_structure,
-    compare_measures,
     describe_measures,
 )
-from sknn_basics.estimators._base.notebook import LayersHTMLMixin
-from sknn_basics.estimators._base.saving import PersistenceMixin, read_weights
-from sknn_basics.estimators._base.validation import ValidationMixin
+from sknn_basics.estimators._base.notebook import with_layers
+from sknn_basics.estimators._base.saving import (
+    check_version,
+    load_fit,
+    pack_state,
+    plain_parameters,
+    read_weights,
+    unpack_state,
+    write_json,
+)
+from sknn_basics.estimators._base.validation import score_by, split_rows
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import (
@@ -57,9 +65,12 @@ from sknn_basics.modules.summary import (
 )
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
+    KeepBestWeights,
     NotifyEpochs,
     PrintEpoch,
     RaiseOnDivergence,
+    RecordRate,
+    StopWithoutProgress,
     ValidationScore,
     WarnOfOtherScale,
 )
@@ -76,8 +87,13 @@ from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
-from sknn_basics.training.policies import schedule_callbacks, stochastic_callbacks
-from sknn_basics.training.saving import snapshot
+from sknn_basics.training.policies import schedule_callbacks
+from sknn_basics.training.saving import (
+    load_weights,
+    replace_when_complete,
+    snapshot,
+    weights_as_arrays,
+)
 from sknn_basics.training.schedules import SCHEDULES, Schedule
 from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
 
@@ -104,14 +120,7 @@ SIZES = (
 )
 
 
-class NeuralEstimator(
-    ValidationMixin,
-    PersistenceMixin,
-    LayersHTMLMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
-    ABC,
-):
+class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of all neural estimators.
 
     A family says how X is checked and which network fits it; a head (`NeuralClassifier`,
@@ -164,6 +173,24 @@ class NeuralEstimator(
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "compile": ["boolean"],
     }
+
+    # What a rebuilt network needs to be made and to predict, besides parameters and weights: each
+    # class names its own.
+    _architecture: tuple[str, ...] = (
+        "n_features_in_",
+        "_sample_shape_",
+        "feature_names_in_",
+        "n_outputs_",
+        "out_activation_",
+        "t_",
+        "_optimiser_",
+        "_structure_",
+        "_frozen_",
+        "_dtype_",
+    )
+
+    # Words of `fit` for what validates.
+    _validation_names = "X_val, y_val, sample_weight_val"
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
     _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
@@ -260,7 +287,7 @@ class NeuralEstimator(
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         continued = self.warm_start and hasattr(self, "module_")
         with self._all_or_nothing(continued):
-            self._fit(X, y, sample_weight, validation, continued=continued)
+            self._fit(X, y, sample_weight, validation, continued=continued, n_epochs=self.max_iter)
         if self.n_iter_ == self.max_iter and self.solver != "lbfgs":
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -294,7 +321,8 @@ class NeuralEstimator(
         """Train for one epoch on the given data."""
         continued = hasattr(self, "module_")
         with self._all_or_nothing(continued):
-            self._fit(X, y, sample_weight, continued=continued, incremental=True, classes=classes)
+            options = {"incremental": True, "classes": classes, "n_epochs": 1}
+            self._fit(X, y, sample_weight, continued=continued, **options)
         return self
 
     def _has_partial_fit(self) -> bool:
@@ -330,14 +358,43 @@ class NeuralEstimator(
         continued: bool,
         incremental: bool = False,
         classes=None,
-        n_epochs: int | None = None,
+        n_epochs: int,
     ) -> None:
-        """Check the data, prepare network and net, train, and read the results."""
+        """Check, encode, build, split, train, read results: the parts follow in this order."""
         X, y = as_array(X), as_array(y)
-        if n_epochs is None:
-            n_epochs = 1 if incremental else self.max_iter
+        told = {"estimator": self, "X": X, "y": y}
         context = begin_callbacks(self, n_epochs)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        context.call_on_fit_task_begin(**told)
+        inputs, target, weight = self._check(X, y, sample_weight, continued, incremental, classes)
+        rng = check_random_state(self.random_state)
+        self._prepare_module(inputs, target, rng, continued)
+        if n_epochs:
+            train, valid, score = self._split(X, inputs, target, weight, validation, rng)
+        else:
+            train, valid, score = self._make_dataset(inputs, target, weight), None, None
+        # Of what is not trained, one sample is enough.
+        batch_size = self._clip_batch_size(len(train) if n_epochs else sys.maxsize)
+        if not continued and not self._takes_output():
+            self._begin_output(target, weight, train.rows)
+        others = [] if validation is None else [WarnOfOtherScale()]
+        if has_callbacks(self):
+            others.append(self._notify_epochs(context, told, sample_weight))
+        others += self.callbacks or []
+        net = self._start_net(train, valid, score, others, batch_size, rng, continued, incremental)
+        self.net_, n_known = net, len(net.history)
+        self._as_fitted_ = plain_parameters(self)
+        net.max_epochs = n_epochs
+        net.partial_fit(train, valid=valid)
+        self._read_results(net, len(train), n_known)
+        if n_epochs and not incremental:
+            self._check_outcome(target, weight)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        context.call_on_fit_task_end(**told, metadata=metadata, reconstruction_attributes={})
+
+    # Check and encode.
+
+    def _check(self, X, y, sample_weight, continued: bool, incremental: bool, classes):
+        """Check parameters and data; return inputs, encoded targets and weights of samples."""
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
         try:
@@ -349,49 +406,8 @@ class NeuralEstimator(
         check_consistent_length(inputs, target)
         if continued and not incremental:
             self._check_same_targets(target)
-        self._learn_weights(target)
-        weight = self._weigh(sample_weight, inputs, target)
-        rng = check_random_state(self.random_state)
-        self._prepare_module(inputs, target, rng, continued)
-        had_optimiser = self._optimiser_ if continued and incremental else None
-        self._optimiser_ = self._describe_optimiser()
-        if n_epochs:
-            train, valid, score = self._split(X, inputs, target, weight, validation, rng)
-            batch_size = self._clip_batch_size(len(train))
-        else:
-            # Of what is not trained, one sample is enough.
-            train, valid, score = self._make_dataset(inputs, target, weight), None, None
-            batch_size = self._clip_batch_size(sys.maxsize)
-        if not continued and not self._takes_output():
-            self._begin_output(target, weight, train.rows)
-        net = self._make_net(batch_size=batch_size, rng=rng)
-        forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
-        net.callbacks = self._choose_callbacks(score, incremental)
-        if validation is not None:
-            net.callbacks.append(WarnOfOtherScale())
-        if has_callbacks(self):
-            net.callbacks.append(self._notify_epochs(context, X, y, sample_weight))
-        net.callbacks += self.callbacks or []
-        self._start_net(net, continued, had_optimiser)
-        if continued:
-            net.continue_history(self.net_, *forgotten)
-        self.net_, n_known = net, len(net.history)
-        self._as_fitted_ = self._plain_parameters()
-        net.max_epochs = n_epochs
-        net.partial_fit((train, valid))
-        self._read_results(net, len(train), n_known)
-        if n_epochs and not incremental:
-            self._check_outcome(target, weight)
-        context.call_on_fit_task_end(
-            estimator=self,
-            X=X,
-            y=y,
-            metadata=None if sample_weight is None else {"sample_weight": sample_weight},
-            reconstruction_attributes={},
-        )
-
-    def _check_same_targets(self, target) -> None:
-        """Check that a warm start goes on with the targets of the last fit."""
+        self._learn_class_weights(target)
+        return inputs, target, self._weigh(sample_weight, inputs, target)
 
     def _check_options(self) -> None:
         """Check what depends on several parameters."""
@@ -410,7 +426,10 @@ class NeuralEstimator(
                     "choose a stochastic solver such as 'adam'."
                 )
 
-    def _learn_weights(self, target) -> None:
+    def _check_same_targets(self, target) -> None:
+        """Check that a warm start goes on with the targets of the last fit."""
+
+    def _learn_class_weights(self, target) -> None:
         """Learn from the training data what classes weigh."""
 
     def _weigh(self, sample_weight, X, target) -> np.ndarray | None:
@@ -420,6 +439,8 @@ class NeuralEstimator(
         return check_sample_weight(
             as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
+
+    # Build.
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         """Make the network with its initial weights, or check that the fitted one still fits."""
@@ -449,11 +470,19 @@ class NeuralEstimator(
         dtype = "float64" if self.solver == "lbfgs" else self._dtype_
         check_precision(device, dtype)
         move(self.module_, dtype=DTYPES[dtype])
+        self._prepare_weights(rng, device, continued)
+
+    def _prepare_weights(self, rng, device: torch.device, continued: bool) -> None:
+        """Draw weights or copy them, freeze what is not trained, and renew what may change."""
+        was_frozen = continued and self._frozen_ is not None
         if not continued:
             self._draw_weights(rng)
             if self.init_from is not None:
                 copy_layers(self.module_, read_weights(self.init_from), self.init_layers)
-        self._freeze_layers(was_frozen=continued and self._frozen_ is not None)
+        # Without a word from the user, what a callback or a given module has frozen stays so.
+        if was_frozen or self.frozen_layers is not None:
+            freeze_layers(self.module_, self.frozen_layers)
+        self._frozen_ = self.frozen_layers
         move(self.module_, device)
         self._renew_layers()
         if random_layers(self.module_):
@@ -474,27 +503,8 @@ class NeuralEstimator(
             described = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
             raise ValueError(f"The network does not fit in memory with {described}.") from error
 
-    def _takes_output(self) -> bool:
-        """Tell whether the output layer comes from another network."""
-        if self.init_from is None or self.init_layers is None:
-            return False
-        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
-        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
-
-    def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
-        """Set where the outputs of a new network begin, given targets and rows to train on."""
-
-    def _check_outcome(self, target, weight: np.ndarray | None) -> None:
-        """Warn where a finished training has not led to what it should have."""
-
     def _renew_layers(self) -> None:
         """Replace the layers that may change from fit to fit."""
-
-    def _freeze_layers(self, was_frozen: bool) -> None:
-        # Without a word from the user, what a callback or a given module has frozen stays so.
-        if was_frozen or self.frozen_layers is not None:
-            freeze_layers(self.module_, self.frozen_layers)
-        self._frozen_ = self.frozen_layers
 
     def _reset_results(self) -> None:
         """Start without any epoch."""
@@ -527,7 +537,7 @@ class NeuralEstimator(
         """Give the part of the network whose weights are drawn."""
         return self.module_
 
-    # The net.
+    # Split.
 
     def _make_dataset(self, X, target=None, weight=None) -> ArrayDataset:
         parameter = next(self.module_.parameters())
@@ -535,9 +545,78 @@ class NeuralEstimator(
             check_range(target, self._dtype_, "y")
         return ArrayDataset(X, target, weight, dtype=parameter.dtype, device=parameter.device)
 
-    def _decode_target(self, target: np.ndarray) -> np.ndarray:
-        """Turn encoded targets back into what the user gave."""
-        return target
+    def _split(self, X, inputs, target, weight, validation, rng):
+        """Make the datasets to train and to validate on, and the score of the latter."""
+        whole = self._make_dataset(inputs, target, weight)
+        if validation is not None:
+            try:
+                return whole, *self._check_validation(*map(as_array, validation))
+            except (TypeError, ValueError) as error:
+                kind = ValueError if isinstance(error, ValueError) else TypeError
+                raise kind(f"In {self._validation_names}: {error}") from error
+        if not self.early_stopping or self.solver == "lbfgs":
+            return whole, None, None
+        if self._split_state_ is None:
+            self._split_state_ = rng.get_state(legacy=False)
+        else:
+            # What a warm start holds out is what was held out before.
+            state, rng = self._split_state_, np.random.RandomState()
+            rng.set_state(state)
+        rows, rows_val = self._split_rows(target, rng)
+        weight_val = None if weight is None else weight[rows_val]
+        # A data frame keeps its column names, which a scorer's call of predict checks.
+        X_val = safe_indexing(X if hasattr(X, "columns") else inputs, rows_val)
+        score = self._make_score(X_val, target[rows_val], weight_val)
+        return whole.subset(rows), whole.subset(rows_val), score
+
+    def _check_validation(self, X_val, y_val, weight_val):
+        """Make the dataset of the given validation data, and its score."""
+        inputs = self._check_X(X_val, reset=False)
+        target = self._encode_target(inputs, y_val, reset=False)
+        check_consistent_length(inputs, target)
+        check_range(inputs, self._dtype_, "X")
+        weight = self._weigh(weight_val, inputs, target)
+        named = X_val if hasattr(X_val, "columns") else inputs
+        return self._make_dataset(inputs, target, weight), self._make_score(named, target, weight)
+
+    def _split_rows(self, target, rng) -> tuple[np.ndarray, np.ndarray]:
+        """Choose the rows to train and to validate on."""
+        return split_rows(target.shape[0], self.validation_fraction, self._strata(target), rng)
+
+    def _strata(self, target) -> np.ndarray | None:
+        """Tell by what the validation rows are stratified."""
+        return None
+
+    def _make_score(self, X, target, weight):
+        """Make the function that scores a net on the validation data; higher is better."""
+        if self.scoring is None:
+            return lambda net: self._score_output(net.activate(net.valid_output_), target, weight)
+        if self.scoring == "loss":
+            return lambda net: -net.history[-1, "valid_loss"]
+        return score_by(self.scoring, self, X, self._decode_target(target), weight)
+
+    # Train.
+
+    def _clip_batch_size(self, n_samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
+                stacklevel=5,
+            )
+        return int(min(self.batch_size, n_samples))
+
+    def _takes_output(self) -> bool:
+        """Tell whether the output layer comes from another network."""
+        if self.init_from is None or self.init_layers is None:
+            return False
+        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
+        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+
+    def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
+        """Set where the outputs of a new network begin, given targets and rows to train on."""
 
     def _describe_optimiser(self) -> dict:
         """Collect the arguments of `make_optimiser`, and the initial rate."""
@@ -575,47 +654,76 @@ class NeuralEstimator(
             return partial(LBFGSNet, gtol=self.tol, max_fun=self.max_fun)
         return Net
 
-    def _clip_batch_size(self, n_samples: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
-                stacklevel=5,
-            )
-        return int(min(self.batch_size, n_samples))
+    def _start_net(
+        self, train, valid, score, others, batch_size, rng, continued: bool, incremental: bool
+    ) -> Net:
+        """Make the net with its callbacks, its optimiser, and the history that it goes on with."""
+        had_optimiser = self._optimiser_ if continued and incremental else None
+        self._optimiser_ = self._describe_optimiser()
+        net = self._make_net(batch_size=batch_size, rng=rng)
+        forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
+        net.callbacks = [*self._choose_callbacks(score, incremental), *others]
+        # Calls of partial_fit go on with one optimiser as long as the same is wanted.
+        rate, make_new = net.lr, net.optimizer
+        is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
+        if is_kept and self.net_.trains_the_same():
+            optimiser = self.net_.optimizer_
+            if had_optimiser["lr"] != rate:
+                set_rate(optimiser, rate)
+            net.optimizer = lambda parameters, lr: optimiser
+        net.initialize()
+        net.optimizer = make_new
+        if continued:
+            net.continue_history(self.net_, *forgotten)
+        return net
 
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
+        watch = [ValidationScore(score, self.tol, f"scoring={self.scoring!r}")] if score else []
+        progress = [PrintEpoch()] if self.verbose else []
         if self.solver == "lbfgs":
-            watch = ValidationScore(score, self.tol, f"scoring={self.scoring!r}")
-            validation = [] if score is None else [watch]
-            progress = [PrintEpoch()] if self.verbose else []
-            return [RaiseOnDivergence(), *validation, *progress]
-        return stochastic_callbacks(
-            score=score,
-            scoring=f"scoring={self.scoring!r}",
-            early_stopping=self.early_stopping,
-            schedule=schedule_callbacks(
-                self.learning_rate,
-                self._optimiser_["lr"],
-                solver=self.solver,
-                n_epochs=self.max_iter,
-                power_t=self.power_t,
-                n_seen=self.t_,
-                restarts=not incremental,
-            ),
-            tol=self.tol,
-            patience=self.n_iter_no_change,
-            adaptive=self.learning_rate == "adaptive" and self.solver != "adam",
-            progress=self._progress_,
-            verbose=self.verbose,
+            return [RaiseOnDivergence(), *watch, *progress]
+        schedule = schedule_callbacks(
+            self.learning_rate,
+            self._optimiser_["lr"],
+            solver=self.solver,
+            n_epochs=self.max_iter,
+            power_t=self.power_t,
+            n_seen=self.t_,
+            restarts=not incremental,
         )
+        stop = StopWithoutProgress(
+            "valid_score" if self.early_stopping else "train_loss",
+            self.tol,
+            self.n_iter_no_change,
+            self.learning_rate == "adaptive" and self.solver != "adam",
+        )
+        stop.best_, stop.n_waiting_ = self._progress_
+        keep = [KeepBestWeights()] if self.early_stopping else []
+        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *keep, stop, *progress]
 
-    def _notify_epochs(self, context, X, y, sample_weight) -> NotifyEpochs:
-        """Make each epoch a task of scikit-learn's callbacks."""
-        data = {"estimator": self, "X": X, "y": y}
+    def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
+        """Forget what is not comparable with what is measured now.
+
+        Returns the names of curves that begin anew, and of those whose best values do.
+        """
+        before = self._measures_
+        changed = [n for n in measures if n in before and before[n][0] != measures[n][0]]
+        comparable = [n for n in measures if n in before and measures[n][1] in (None, before[n][1])]
+        incomparable = [n for n in before if n in changed or n not in comparable]
+        if "progress" in incomparable:
+            self._progress_ = (np.inf, 0)
+        if "train_loss" in changed:
+            self.loss_curve_ = []
+        if "valid_score" in measures and "valid_score" in incomparable:
+            self.validation_scores_ = None
+        # The weights are not those of the best value of what is not measured now.
+        self._measures_ = {n: (curve, None) for n, (curve, _) in before.items()} | measures
+        return changed, incomparable
+
+    def _notify_epochs(self, context, told: dict, sample_weight) -> NotifyEpochs:
+        """Make each epoch a task of scikit-learn's callbacks, told of estimator and data."""
+        data = dict(told)
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         tasks = []
@@ -630,33 +738,7 @@ class NeuralEstimator(
 
         return NotifyEpochs(begin, end)
 
-    def _start_net(self, net: Net, continued: bool, had_optimiser: dict | None) -> None:
-        """Initialise a net, with the optimiser of the last one if the same is wanted."""
-        rate, make_new = net.lr, net.optimizer
-        is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
-        if is_kept and self.net_.trains_the_same():
-            optimiser = self.net_.optimizer_
-            if had_optimiser["lr"] != rate:
-                set_rate(optimiser, rate)
-            net.optimizer = lambda parameters, lr: optimiser
-        net.initialize()
-        net.optimizer = make_new
-
-    def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
-        """Forget what is not comparable with what is measured now.
-
-        Returns the names of curves that begin anew, and of those whose best values do.
-        """
-        changed, incomparable = compare_measures(self._measures_, measures)
-        if "progress" in incomparable:
-            self._progress_ = (np.inf, 0)
-        if "train_loss" in changed:
-            self.loss_curve_ = []
-        if "valid_score" in measures and "valid_score" in incomparable:
-            self.validation_scores_ = None
-        # The weights are not those of the best value of what is not measured now.
-        self._measures_ = {n: (curve, None) for n, (curve, _) in self._measures_.items()} | measures
-        return changed, incomparable
+    # Read the results.
 
     def _read_results(self, net: Net, n_samples: int, n_known: int) -> None:
         """Set the fitted attributes from what the net has learnt since the first epochs."""
@@ -673,6 +755,13 @@ class NeuralEstimator(
         self.best_loss_ = None if self.early_stopping else net.best_.get("train_loss", self.loss_)
         self._progress_ = net.progress()
         net.end_training(DTYPES[self._dtype_], self.callbacks or [])
+
+    def _check_outcome(self, target, weight: np.ndarray | None) -> None:
+        """Warn where a finished training has not led to what it should have."""
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        """Turn encoded targets back into what the user gave."""
+        return target
 
     # After a fit.
 
@@ -702,6 +791,75 @@ class NeuralEstimator(
     def _describe_layers(self) -> list[Layer]:
         """List the layers of the fitted network, for `summary` and for pictures."""
         return describe_layers(self.module_, self._sample_shape_)
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        # scikit-learn asks every step of a pipeline, and every part of another estimator, for the
+        # table of its fitted attributes: added there, layers are shown wherever the network is.
+        attributes = super()._get_fitted_attr_html(doc_link)
+        # A fitted ensemble shows the estimators that it was given, which are not fitted.
+        return with_layers(attributes, self) if self.__sklearn_is_fitted__() else attributes
+
+    def save_weights(self, path) -> None:
+        """Save the network's weights alone, as a NumPy archive.
+
+        A file that exists is replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, usually ending in ``.npz``.
+        """
+        check_is_fitted(self)
+        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
+            np.savez(f, **weights_as_arrays(self.module_))
+
+    def load_weights(self, path):
+        """Replace the network's weights by those that `save_weights` has saved.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file.
+
+        Returns
+        -------
+        self : object
+            The estimator, for example one made by `from_json`.
+
+        Raises
+        ------
+        ValueError
+            If the weights are those of another network.
+        """
+        check_is_fitted(self)
+        with np.load(path, allow_pickle=False) as arrays:
+            load_weights(self.module_, dict(arrays))
+        return self
+
+    def to_json(self) -> str:
+        """Describe the estimator and, if it is fitted, its network as text, without weights.
+
+        Returns
+        -------
+        text : str
+            JSON that `sknn_basics.from_json` reads.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is no plain value (a class or a function, say).
+        """
+        return write_json(self)
+
+    def __getstate__(self):
+        return pack_state(self, super().__getstate__())
+
+    def __setstate__(self, state):
+        check_version(state["_sknn_basics_version"], type(self).__name__)
+        saved, state = unpack_state(state)
+        super().__setstate__(state)
+        if saved is not None:
+            load_fit(self, saved)
 
     def _activated_outputs(self, X) -> np.ndarray:
         X = self._check_new(X)

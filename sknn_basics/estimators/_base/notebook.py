@@ -23,21 +23,6 @@ TABLE = """
 """
 
 
-class LayersHTMLMixin:
-    """Add a table of layers below scikit-learn's tables of parameters and fitted attributes.
-
-    scikit-learn asks every step of a pipeline, and every part of another estimator, for the table
-    of its fitted attributes: added there, the layers are shown wherever the network is.
-    """
-
-    def _get_fitted_attr_html(self, doc_link=""):
-        attributes = super()._get_fitted_attr_html(doc_link)
-        # A fitted ensemble shows the estimators that it was given, which are not fitted.
-        if not self.__sklearn_is_fitted__():
-            return attributes
-        return TableWithLayers(attributes, layers_table(self))
-
-
 class TableWithLayers:
     """A table of fitted attributes, as scikit-learn made it, and more behind it."""
 
@@ -55,6 +40,11 @@ class TableWithLayers:
 
     def _repr_html_inner(self) -> str:
         return self.attributes._repr_html_inner() + self.layers
+
+
+def with_layers(attributes, estimator) -> TableWithLayers:
+    """Add the layers of a fitted network to scikit-learn's table of its fitted attributes."""
+    return TableWithLayers(attributes, layers_table(estimator))
 
 
 def layers_table(estimator) -> str:

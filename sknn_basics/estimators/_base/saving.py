@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sknn_basics.training.devices import DTYPES, move, resolve_device_or_cpu
 from sknn_basics.training.saving import (
@@ -17,173 +16,110 @@ from sknn_basics.training.saving import (
     load_weights,
     optimiser_as_arrays,
     pack_modules,
-    replace_when_complete,
     unpack_modules,
     weights_as_arrays,
 )
-
-# What a rebuilt estimator needs to predict, besides its parameters and weights.
-ARCHITECTURE = (
-    "n_features_in_",
-    "_sample_shape_",
-    "_input_range_",
-    "feature_names_in_",
-    "classes_",
-    "n_outputs_",
-    "out_activation_",
-    "noise_variance_",
-    "t_",
-    "_optimiser_",
-    "_structure_",
-    "_frozen_",
-    "_dtype_",
-    "_target_type_",
-    "_target_axes_",
-    "_step_weights_",
-    "_quantiles_",
-    "_batch_size_",
-    "tokens_",
-    "token_counts_",
-    "unknown_token_",
-    "_level_",
-)
-
 
 # Types of single values.
 PLAIN = (str, bool, int, float, np.generic, type(None))
 
 
-class PersistenceMixin:
-    """Saving and loading of neural estimators.
+def pack_state(estimator, state: dict) -> dict:
+    """Turn the state of an estimator into NumPy arrays and plain values.
 
-    The state of an estimator holds NumPy arrays and plain values: network and net are made anew
-    when it is loaded, on the device that its ``device`` finds there.
+    Network and net are made anew when it is loaded, on the device that its ``device`` finds there.
     """
+    state = {**state, "_sknn_basics_version": package_version()}
+    if "module_" not in state:
+        return pack_modules(state, {}, {})
+    module, net = state.pop("module_"), state.pop("net_")
+    state["_as_fitted_"] = changed_since_fit(estimator)
+    state["_saved"] = {
+        "weights": weights_as_arrays(module),
+        "frozen": [name for name, p in module.named_parameters() if not p.requires_grad],
+        "optimiser": optimiser_as_arrays(net.optimizer_),
+        "history": [dict(row) for row in net.history_],
+        "best": dict(net.best_),
+    }
+    packed, weights = {}, state["_saved"]["weights"]
+    state["_structure_"] = pack_modules(estimator._structure_, weights, packed)
+    return pack_modules(state, weights, packed)
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        state["_sknn_basics_version"] = package_version()
-        if "module_" not in state:
-            return pack_modules(state, {}, {})
-        module, net = state.pop("module_"), state.pop("net_")
-        state["_as_fitted_"] = self._changed_since_fit()
-        state["_saved"] = {
-            "weights": weights_as_arrays(module),
-            "frozen": [name for name, p in module.named_parameters() if not p.requires_grad],
-            "optimiser": optimiser_as_arrays(net.optimizer_),
-            "history": [dict(row) for row in net.history_],
-            "best": dict(net.best_),
-        }
-        packed, weights = {}, state["_saved"]["weights"]
-        state["_structure_"] = pack_modules(self._structure_, weights, packed)
-        return pack_modules(state, weights, packed)
 
-    def __setstate__(self, state):
-        state = dict(state)
-        saved = state.pop("_saved", None)
-        check_version(state.pop("_sknn_basics_version"), type(self).__name__)
-        weights, unpacked = saved["weights"] if saved else {}, {}
-        state = unpack_modules(state, weights, unpacked)
-        if saved is not None:
-            state["_structure_"] = unpack_modules(state["_structure_"], weights, unpacked)
-        super().__setstate__(state)
-        if saved is not None:
-            # Models of earlier versions do not know it.
-            self._as_fitted_ = {**self._plain_parameters(), **state.get("_as_fitted_", {})}
-            self._rebuild(saved["frozen"])
-            load_weights(self.module_, saved["weights"])
-            load_optimiser(self.net_.optimizer_, saved["optimiser"])
-            self.net_.history_.extend(saved["history"])
-            self.net_.best_ = saved["best"]
+def unpack_state(state: dict) -> tuple[dict | None, dict]:
+    """Undo `pack_state`: give what `load_fit` reads, if there was a network, and all the rest."""
+    state = {name: value for name, value in state.items() if name != "_sknn_basics_version"}
+    saved = state.pop("_saved", None)
+    weights, unpacked = saved["weights"] if saved else {}, {}
+    state = unpack_modules(state, weights, unpacked)
+    if saved is not None:
+        state["_structure_"] = unpack_modules(state["_structure_"], weights, unpacked)
+    return saved, state
 
-    def _rebuild(self, frozen: list[str] = ()) -> None:
-        """Make network and net with unset weights."""
-        module = self._make_module(self._structure_)
-        for name, parameter in module.named_parameters():
-            parameter.requires_grad_(name not in frozen)
-        device = resolve_device_or_cpu(self.device)
-        self.module_ = move(module, device, DTYPES[self._dtype_]).eval()
-        current = {name: getattr(self, name) for name in self._as_fitted_}
-        vars(self).update(self._as_fitted_)
+
+def load_fit(estimator, saved: dict) -> None:
+    """Give an estimator that has its parameters and attributes its network and net again."""
+    # Models of earlier versions do not know it.
+    changed = vars(estimator).get("_as_fitted_", {})
+    estimator._as_fitted_ = {**plain_parameters(estimator), **changed}
+    rebuild(estimator, saved["frozen"])
+    load_weights(estimator.module_, saved["weights"])
+    load_optimiser(estimator.net_.optimizer_, saved["optimiser"])
+    estimator.net_.history_.extend(saved["history"])
+    estimator.net_.best_ = saved["best"]
+
+
+def rebuild(estimator, frozen: list[str] = ()) -> None:
+    """Make network and net with unset weights."""
+    module = estimator._make_module(estimator._structure_)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    device = resolve_device_or_cpu(estimator.device)
+    estimator.module_ = move(module, device, DTYPES[estimator._dtype_]).eval()
+    # The net is that of the last fit, whatever `set_params` has changed since.
+    fitted = estimator._as_fitted_
+    current = {name: getattr(estimator, name) for name in fitted}
+    vars(estimator).update(fitted)
+    try:
+        estimator.net_ = estimator._make_net().initialize()
+    finally:
+        vars(estimator).update(current)
+
+
+def plain_parameters(estimator) -> dict:
+    """Collect the parameters that are single values, which is all that a net is made of."""
+    values = {name: getattr(estimator, name) for name in estimator._get_param_names()}
+    return {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+
+
+def changed_since_fit(estimator) -> dict:
+    """Give the parameters of the last fit that `set_params` has changed since."""
+    fitted = estimator._as_fitted_.items()
+    return {name: v for name, v in fitted if not same_value(getattr(estimator, name), v)}
+
+
+def write_json(estimator) -> str:
+    """Describe an estimator as its `to_json` does."""
+    content = {
+        "sknn_basics": package_version(),
+        "estimator": type(estimator).__name__,
+        "parameters": estimator.get_params(deep=False),
+    }
+    for name, value in content["parameters"].items():
         try:
-            self.net_ = self._make_net().initialize()
-        finally:
-            vars(self).update(current)
+            content["parameters"][name] = as_jsonable(value)
+        except TypeError as error:
+            raise TypeError(f"{name}={value!r} cannot be written as JSON.") from error
+    if hasattr(estimator, "module_"):
+        names = [name for name in architecture_of(type(estimator)) if hasattr(estimator, name)]
+        content["fitted"] = {name: as_jsonable(getattr(estimator, name)) for name in names}
+        content["fitted"]["_as_fitted_"] = as_jsonable(changed_since_fit(estimator))
+    return json.dumps(content, indent=2)
 
-    def _plain_parameters(self) -> dict:
-        """Collect the parameters that are single values, which is all that a net is made of."""
-        values = {name: getattr(self, name) for name in self._get_param_names()}
-        return {name: value for name, value in values.items() if isinstance(value, PLAIN)}
 
-    def _changed_since_fit(self) -> dict:
-        """Give the parameters of the last fit that `set_params` has changed since."""
-        return {k: v for k, v in self._as_fitted_.items() if not same_value(getattr(self, k), v)}
-
-    def save_weights(self, path) -> None:
-        """Save the network's weights alone, as a NumPy archive.
-
-        A file that exists is replaced only when the new one is complete.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Name of the file, usually ending in ``.npz``.
-        """
-        check_is_fitted(self)
-        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
-            np.savez(f, **weights_as_arrays(self.module_))
-
-    def load_weights(self, path):
-        """Replace the network's weights by those that `save_weights` has saved.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Name of the file.
-
-        Returns
-        -------
-        self : object
-            The estimator, for example one made by `from_json`.
-
-        Raises
-        ------
-        ValueError
-            If the weights are those of another network.
-        """
-        check_is_fitted(self)
-        with np.load(path, allow_pickle=False) as arrays:
-            load_weights(self.module_, dict(arrays))
-        return self
-
-    def to_json(self) -> str:
-        """Describe the estimator and, if it is fitted, its network as text, without weights.
-
-        Returns
-        -------
-        text : str
-            JSON that `sknn_basics.from_json` reads.
-
-        Raises
-        ------
-        TypeError
-            If a parameter is no plain value (a class or a function, say).
-        """
-        content = {
-            "sknn_basics": package_version(),
-            "estimator": type(self).__name__,
-            "parameters": self.get_params(deep=False),
-        }
-        for name, value in content["parameters"].items():
-            try:
-                content["parameters"][name] = as_jsonable(value)
-            except TypeError as error:
-                raise TypeError(f"{name}={value!r} cannot be written as JSON.") from error
-        if hasattr(self, "module_"):
-            names = [name for name in ARCHITECTURE if hasattr(self, name)]
-            content["fitted"] = {name: as_jsonable(getattr(self, name)) for name in names}
-            content["fitted"]["_as_fitted_"] = as_jsonable(self._changed_since_fit())
-        return json.dumps(content, indent=2)
+def architecture_of(kind: type) -> list[str]:
+    """List what a class and its parents name as their ``_architecture``, the parents' first."""
+    return [name for own in kind.__mro__[::-1] for name in vars(own).get("_architecture", ())]
 
 
 def from_json(text: str):
@@ -223,18 +159,25 @@ def from_json(text: str):
         check_version(content["sknn_basics"], name)
         return getattr(agents, name)._from_json(content)
     kind = getattr(sknn_basics, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, PersistenceMixin)):
+    if not (isinstance(kind, type) and is_neural(kind)):
         raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")
     check_version(content["sknn_basics"], name)
     estimator = kind(**content["parameters"])
     if "fitted" in content:
         changed = content["fitted"].pop("_as_fitted_", {})
         vars(estimator).update(content["fitted"])
-        estimator._as_fitted_ = {**estimator._plain_parameters(), **changed}
+        estimator._as_fitted_ = {**plain_parameters(estimator), **changed}
         estimator._reset_results()
-        estimator._rebuild()
+        rebuild(estimator)
         estimator._draw_weights(check_random_state(estimator.random_state))
     return estimator
+
+
+def is_neural(kind: type) -> bool:
+    """Tell whether a class is a neural estimator."""
+    from sknn_basics.estimators._base.fit import NeuralEstimator
+
+    return issubclass(kind, NeuralEstimator)
 
 
 def read_weights(source) -> dict[str, np.ndarray]:
@@ -254,7 +197,7 @@ def read_weights(source) -> dict[str, np.ndarray]:
         source = source.estimator
     if isinstance(source, Pipeline):
         source = source[-1]
-    if not isinstance(source, PersistenceMixin):
+    if not is_neural(type(source)):
         raise ValueError(f"init_from must be a neural estimator, got {type(source).__name__}.")
     if "module_" not in vars(source):
         raise ValueError(

@@ -1,20 +1,15 @@
 """Sequences of one length or of several, as X and as y."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.base import is_classifier
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sknn_basics.estimators._base.checks import check_numeric, check_samples, has_channels
-from sknn_basics.estimators._base.targets import score_quantiles
 from sknn_basics.training.devices import as_array
-from sknn_basics.training.losses import SequenceLoss
 
 
 def is_list_of_sequences(values) -> bool:
@@ -165,56 +160,58 @@ def has_target(target: np.ndarray) -> np.ndarray:
     return target >= 0 if target.ndim == 2 else ~np.isnan(target[:, :, 0])
 
 
-class SequenceInputs:
-    """Checks of X for estimators of sequences.
+def check_sequences(estimator, X, reset: bool):
+    """Check X of sequences; learn their shape if `reset`.
 
-    X is an array of shape (n_samples, n_steps, ...), rows of shape (n_samples, n_steps) with one
-    number a step, or a list of arrays of shape (n_steps, ...) whose lengths may differ. Predictions
-    take another number of steps than `fit`, except for rows.
+    Parameters
+    ----------
+    estimator : estimator
+        What learns `n_features_in_` and ``_sample_shape_``, or is compared with.
+    X : array-like or sequence of array-like
+        An array of shape (n_samples, n_steps, ...), rows of shape (n_samples, n_steps) with one
+        number a step, or a list of arrays of shape (n_steps, ...) whose lengths may differ.
+    reset : bool
+        Whether the shape is learnt. Predictions take another number of steps than `fit`, except
+        for rows.
+
+    Returns
+    -------
+    X : array of shape (n_samples, n_steps) or (n_samples, n_steps, ...)
+        Shorter sequences end with NaN.
     """
-
-    def _check_X(self, X, reset: bool):
-        is_list = is_list_of_sequences(X)
-        if reset:
-            self._is_list_ = is_list
-        X = X if hasattr(X, "shape") or is_list else to_array(X, "X")
-        X = in_layout(X, self.data_format, is_list)
-        if is_list:
-            steps, lengths = join_sequences(X, "X")
-            X = pad_sequences(check_steps(steps), lengths, np.nan)
-            X = X[:, :, np.newaxis] if X.ndim == 2 else X
-        is_row = len(X.shape) == 2 and (reset or len(self._sample_shape_) == 1)
-        if is_row or len(X.shape) < 2:
-            return check_samples(self, X, reset)
-        X = validate_data(
-            self, X, reset=reset, allow_nd=True, ensure_2d=False, ensure_all_finite=not is_list
-        )
-        check_numeric(X, "X")
+    is_list = is_list_of_sequences(X)
+    X = X if hasattr(X, "shape") or is_list else to_array(X, "X")
+    X = in_layout(X, estimator.data_format, is_list)
+    if is_list:
+        steps, lengths = join_sequences(X, "X")
+        X = pad_sequences(check_steps(steps), lengths, np.nan)
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
-        self._check_shape(X.shape[1:], reset)
-        # A single step may be followed by many.
-        if reset and self.data_format == "auto" and self.n_steps_out is None:
-            warn_of_swapped_axes(X)
-        return X
+    is_row = len(X.shape) == 2 and (reset or len(estimator._sample_shape_) == 1)
+    if is_row or len(X.shape) < 2:
+        return check_samples(estimator, X, reset)
+    X = validate_data(
+        estimator, X, reset=reset, allow_nd=True, ensure_2d=False, ensure_all_finite=not is_list
+    )
+    check_numeric(X, "X")
+    X = X[:, :, np.newaxis] if X.ndim == 2 else X
+    check_shape_of_steps(estimator, X.shape[1:], reset)
+    return X
 
-    def _choose_dtype(self, sample_shape: tuple[int, ...], device) -> str:
-        # The longest sequence of a list may be in one fold and not in another.
-        n_steps = np.inf if self._is_list_ else sample_shape[0]
-        return super()._choose_dtype((n_steps, *sample_shape[1:]), device)
 
-    def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
-        """Learn the shape of sequences, or compare that of their steps with what was learnt."""
-        if 0 in shape:
-            raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
-        if reset:
-            self.n_features_in_, self._sample_shape_ = prod(shape[1:]), shape
-            return
-        n_steps, *fitted = self._sample_shape_
-        if shape[1:] != tuple(fitted):
-            what = f"steps of shape {tuple(fitted)}" if fitted else f"rows of {n_steps} steps"
-            raise ValueError(
-                f"X has steps of shape {shape[1:]}, but {type(self).__name__} was fitted to {what}."
-            )
+def check_shape_of_steps(estimator, shape: tuple[int, ...], reset: bool) -> None:
+    """Learn the shape of sequences, or compare that of their steps with what was learnt."""
+    if 0 in shape:
+        raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
+    if reset:
+        estimator.n_features_in_, estimator._sample_shape_ = prod(shape[1:]), shape
+        return
+    n_steps, *fitted = estimator._sample_shape_
+    if shape[1:] != tuple(fitted):
+        what = f"steps of shape {tuple(fitted)}" if fitted else f"rows of {n_steps} steps"
+        raise ValueError(
+            f"X has steps of shape {shape[1:]}, but {type(estimator).__name__} was fitted to "
+            f"{what}."
+        )
 
 
 def check_steps(steps: np.ndarray) -> np.ndarray:
@@ -223,176 +220,61 @@ def check_steps(steps: np.ndarray) -> np.ndarray:
     return check_array(steps, allow_nd=True, ensure_2d=False, input_name="X")
 
 
-class SequenceTargets:
-    """What estimators of sequences make of y: one target a sample, or one for each of its steps.
+def find_target_axes(y, sample_shape: tuple[int, ...], n_steps_out, has_classes: bool) -> int:
+    """Find the number of dimensions of a sample's targets if these have steps, else 0.
 
-    It stands before a head, which is given all steps of all samples as if they were samples.
-
-    Attributes
+    Parameters
     ----------
-    _target_axes_ : int
-        Number of dimensions of a sample's targets if these have steps, else 0.
-    _step_weights_ : list of float or None
-        Weight of each class, where steps have classes.
+    y : array or sequence of array-like
+        Targets.
+    sample_shape : tuple of int
+        Shape of a sequence of X.
+    n_steps_out : int or None
+        The parameter, which says that targets have steps.
+    has_classes : bool
+        Whether targets are classes: of a two-dimensional y, these may be those of steps.
     """
+    if is_list_of_sequences(y):
+        return max(np.ndim(values) for values in y)
+    if n_steps_out is not None:
+        return max(1, y.ndim - 1)
+    n_steps, *step_shape = sample_shape
+    if len(y.shape) != 2 or not has_classes:
+        return len(y.shape) - 1 if len(y.shape) > 2 else 0
+    # Rows are often tables, whose columns of zeros and ones are labels.
+    may_be_labels = not step_shape and np.isin(y, (0, 1)).all()
+    return int(y.shape[1] == n_steps > 1 and not may_be_labels)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
-        if y is None:
-            return super()._encode_y(y, reset, classes)
-        y = y.toarray() if issparse(y) else y
-        y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
-        if reset:
-            self._target_axes_ = self._find_axes(y)
-        if not self._target_axes_:
-            return super()._encode_y(y, reset, classes)
-        steps, lengths = self._join_targets(y)
-        target = super()._encode_y(steps, reset, classes)
-        return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)
 
-    def _find_axes(self, y) -> int:
-        """Find the number of dimensions of a sample's targets if these have steps, else 0."""
-        if is_list_of_sequences(y):
-            return max(np.ndim(values) for values in y)
-        if self.n_steps_out is not None:
-            return max(1, y.ndim - 1)
-        n_steps, *step_shape = self._sample_shape_
-        if len(y.shape) != 2 or not is_classifier(self):
-            return len(y.shape) - 1 if len(y.shape) > 2 else 0
-        # Rows are often tables, whose columns of zeros and ones are labels.
-        may_be_labels = not step_shape and np.isin(y, (0, 1)).all()
-        return int(y.shape[1] == n_steps > 1 and not may_be_labels)
+def join_targets(y, n_axes: int, n_steps_out: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Put the targets of all steps one after another, and tell their numbers.
 
-    def _join_targets(self, y) -> tuple[np.ndarray, np.ndarray]:
-        """Put the targets of all steps one after another, and tell their numbers."""
-        if is_list_of_sequences(y):
-            steps, lengths = join_sequences(y, "y")
-            shape = f"{len(lengths)} sequences of {lengths.min()} to {lengths.max()} steps"
-        else:
-            y = np.asarray(as_array(y))
-            shape = f"shape {y.shape}"
-            steps = y.reshape(-1, *y.shape[2:]) if y.ndim > 1 else y[np.newaxis]
-            lengths = np.full(len(y), y.shape[1] if y.ndim > 1 else 0)
-        n_out = self.n_steps_out
-        if steps.ndim != self._target_axes_ or not np.isin(lengths, (n_out or lengths)).all():
-            wanted = f"(n_samples, {n_out or 'n_steps'}"
-            raise ValueError(f"y must have shape {wanted}) or {wanted}, n_outputs), got {shape}.")
-        return (steps[:, 0] if steps.shape[1:] == (1,) else steps), lengths
+    Raises
+    ------
+    ValueError
+        If they do not have the `n_axes` of `find_target_axes`, or not `n_steps_out` steps.
+    """
+    if is_list_of_sequences(y):
+        steps, lengths = join_sequences(y, "y")
+        shape = f"{len(lengths)} sequences of {lengths.min()} to {lengths.max()} steps"
+    else:
+        y = np.asarray(as_array(y))
+        shape = f"shape {y.shape}"
+        steps = y.reshape(-1, *y.shape[2:]) if y.ndim > 1 else y[np.newaxis]
+        lengths = np.full(len(y), y.shape[1] if y.ndim > 1 else 0)
+    if steps.ndim != n_axes or not np.isin(lengths, (n_steps_out or lengths)).all():
+        wanted = f"(n_samples, {n_steps_out or 'n_steps'}"
+        raise ValueError(f"y must have shape {wanted}) or {wanted}, n_outputs), got {shape}.")
+    return (steps[:, 0] if steps.shape[1:] == (1,) else steps), lengths
 
-    def _decode_target(self, target):
-        if not self._target_axes_:
-            return super()._decode_target(target)
-        mask = has_target(target)
-        return self._cut(super()._decode_target(target[mask]), mask.sum(axis=1))
 
-    def _cut(self, steps: np.ndarray, lengths: np.ndarray):
-        """Cut joined targets apart: to an array where all lengths are the same, else to a list."""
-        if self._target_axes_ == 2 and steps.ndim == 1:
-            steps = steps[:, np.newaxis]
-        if (lengths == lengths[0]).all():
-            return steps.reshape(len(lengths), -1, *steps.shape[1:])
-        return np.split(steps, np.cumsum(lengths)[:-1])
-
-    def _strata(self, target) -> np.ndarray | None:
-        return None if self._target_axes_ else super()._strata(target)
-
-    def _learn_weights(self, target) -> None:
-        self._step_weights_ = None
-        has_weights = is_classifier(self) and self.class_weight is not None
-        if not (self._target_axes_ and has_weights):
-            return super()._learn_weights(target)
-        if self._target_type_ != "classes":
-            raise ValueError("class_weight needs a y of one class a step, not of several columns.")
-        super()._learn_weights(target[has_target(target)])
-        self._step_weights_ = self._weights_of_classes().tolist()
-        # They weigh the steps in the loss, not the samples.
-        self._class_weight_ = None
-
-    def _make_criterion(self):
-        criterion = super()._make_criterion()
-        return SequenceLoss(criterion, self._step_weights_) if self._target_axes_ else criterion
-
-    def _make_dataset(self, X, target=None, weight=None):
-        if self._target_axes_ and self._structure_["steps_out"] == "each" and target is not None:
-            check_same_steps(has_input(X).sum(axis=1), has_target(target).sum(axis=1))
-        return super()._make_dataset(X, target, weight)
-
-    def _make_score(self, X, target, weight):
-        is_padded = not (hasattr(X, "columns") or has_input(X).all())
-        named = [row[mask] for row, mask in zip(X, has_input(X))] if is_padded else X
-        # A scorer calls `predict`, which reads them as the user's.
-        named = in_layout(named, self.data_format, is_padded, back=True)
-        return super()._make_score(named, target, weight)
-
-    def _score_output(self, output, target, weight) -> float:
-        if not self._target_axes_:
-            return super()._score_output(output, target, weight)
-        mask = has_target(target)
-        weight = None if weight is None else np.repeat(weight, mask.sum(axis=1))
-        return super()._score_output(output[mask], target[mask], weight)
-
-    def predict(self, X):
-        """Predict the targets of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
-            Sequences.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, ...) or list of ndarray
-            Predicted targets, shaped as the y of `fit`. If there is one target a step, sequences
-            in a list get theirs in a list.
-        """
-        return self._in_steps(self._decode, X, self._activated_outputs(X), is_shaped_as_y=True)
-
-    def _in_steps(self, decode: Callable, X, output: np.ndarray, is_shaped_as_y: bool = False):
-        """Decode the outputs for X, those of each step if y has steps."""
-        if not self._target_axes_:
-            return decode(output)
-        decoded = decode(output.reshape(-1, output.shape[2]))
-        if is_shaped_as_y and self._target_axes_ == 2 and decoded.ndim == 1:
-            decoded = decoded[:, np.newaxis]
-        decoded = decoded.reshape(*output.shape[:2], *decoded.shape[1:])
-        if self._structure_["steps_out"] == "each" and is_list_of_sequences(X):
-            X = in_layout(X, self.data_format, is_list=True)
-            return [values[: len(x)] for values, x in zip(decoded, X)]
-        return decoded
-
-    def score(self, X, y, sample_weight=None) -> float:
-        """Compute the accuracy, or the coefficient of determination, of the predictions for X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
-            Sequences.
-        y : array-like of shape (n_samples, ...) or list of array-like
-            True targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        score : float
-            Share of right predictions of a classifier, R² of a regressor. If y has steps, each
-            step counts as a sample.
-        """
-        check_is_fitted(self)
-        if not self._target_axes_:
-            return super().score(X, y, sample_weight)
-        true, lengths = self._join_targets(y)
-        predicted = list(self.predict(X))
-        check_same_steps(np.array(list(map(len, predicted))), lengths)
-        predicted = np.concatenate(predicted)
-        if sample_weight is not None:
-            check_consistent_length(lengths, sample_weight)
-            sample_weight = np.repeat(as_array(sample_weight), lengths)
-        if getattr(self, "_target_type_", None) == "probabilities":
-            true = self.classes_[true.argmax(axis=1)]
-        if getattr(self, "_quantiles_", None) is not None:
-            return score_quantiles(true, predicted, self._quantiles_, sample_weight)
-        metric = accuracy_score if is_classifier(self) else r2_score
-        return metric(true, predicted, sample_weight=sample_weight)
+def cut_targets(steps: np.ndarray, lengths: np.ndarray, n_axes: int):
+    """Cut joined targets apart: to an array where all lengths are the same, else to a list."""
+    if n_axes == 2 and steps.ndim == 1:
+        steps = steps[:, np.newaxis]
+    if (lengths == lengths[0]).all():
+        return steps.reshape(len(lengths), -1, *steps.shape[1:])
+    return np.split(steps, np.cumsum(lengths)[:-1])
 
 
 def check_same_steps(lengths: np.ndarray, target_lengths: np.ndarray) -> None:

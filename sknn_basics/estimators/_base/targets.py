@@ -13,10 +13,16 @@ from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sknn_basics._compat import Interval, StrOptions, check_y, fit_context
+from sknn_basics._compat import (
+    Interval,
+    StrOptions,
+    check_classification_targets,
+    check_y,
+    fit_context,
+)
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.training.devices import DTYPES, as_array, in_double
@@ -38,15 +44,8 @@ class NeuralPredictor(NeuralEstimator):
     """What neural classifiers and regressors share: predictions of y."""
 
     @abstractmethod
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
-        """Check y, and return what the loss expects; learn what y means if `reset`."""
-
-    @abstractmethod
     def _decode(self, output: np.ndarray) -> np.ndarray:
         """Turn activated outputs into predictions."""
-
-    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
-        return self._encode_y(y, reset, classes)
 
     def predict(self, X) -> np.ndarray:
         """Predict the targets of X.
@@ -79,6 +78,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
     }
+
+    _architecture = ("classes_", "_target_type_")
 
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
@@ -231,14 +232,15 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             y = self.classes_[np.argmax(as_array(y), axis=1)]
         return super().score(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=False, estimator=self)
         y = y.toarray() if issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         try:
-            check_no_missing(y)
+            if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
+                raise ValueError("Input y contains missing values.")
             if reset:
                 self._learn_target(y, classes)
             if self._target_type_ == "classes":
@@ -337,7 +339,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
         return kind(self.label_smoothing)
 
-    def _learn_weights(self, target) -> None:
+    def _learn_class_weights(self, target) -> None:
         self._class_weight_ = self.class_weight
         if isinstance(self.class_weight, str):
             self._class_weight_ = self._balance_classes(target)
@@ -432,6 +434,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         "loss": [StrOptions({*REGRESSION_LOSSES, "quantile", "gaussian"}), callable],
         "quantile": ["array-like", Interval(Real, 0, 1, closed="neither"), None],
     }
+    _architecture = ("_quantiles_",)
 
     def predict(self, X, return_std: bool = False):
         """Predict the targets of X.
@@ -519,7 +522,10 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _encode_y(self, y, reset: bool, classes=None) -> np.ndarray:
+    def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
+        self._quantiles_ = None
+        if self.loss == "quantile":
+            self._quantiles_ = np.ravel(self.quantile).tolist()
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
@@ -551,11 +557,6 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
             check_quantile(self.quantile)
         elif self.quantile is not None:
             raise ValueError(f"quantile={self.quantile} needs loss='quantile', got {self.loss!r}.")
-
-    def _learn_weights(self, target) -> None:
-        super()._learn_weights(target)
-        levels = np.ravel(self.quantile).tolist() if self.loss == "quantile" else None
-        self._quantiles_ = levels
 
     def _describe_output(self, target) -> tuple[int, str]:
         n_targets = target.shape[-1]
@@ -764,18 +765,6 @@ def check_class_weight(weights: np.ndarray, class_weight) -> None:
             "class_weight must be finite, not negative and not zero for all classes of y, "
             f"got {class_weight}."
         )
-
-
-def check_no_missing(y: np.ndarray) -> None:
-    """Check that an array of objects contains neither None nor NaN.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel()):
-        raise ValueError("Input y contains missing values.")
 
 
 def warn_of_one_hot_rows(y: np.ndarray) -> None:

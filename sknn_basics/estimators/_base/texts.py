@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sknn_basics.training.text import PADDING, Windows
 
@@ -180,76 +179,78 @@ def check_texts(X, name: str = "X") -> list[str]:
     return [str(text) for text in texts]
 
 
-class TextInputs:
-    """Checks of X for estimators of texts, which become windows of numbers of tokens.
+def cut_windows(
+    texts: list[str], known: Vocabulary, *, window: int, step: int, target: str
+) -> Windows:
+    """Cut texts into training windows of numbers of tokens.
 
-    Attributes
+    Parameters
     ----------
-    tokens_ : list of str
-        The tokens, whose places are their numbers.
-    token_counts_ : ndarray of shape (n_tokens,)
-        How often each was in the texts of the first fit.
-    unknown_token_ : str or None
-        The token that stands for all others.
+    texts : list of str
+        Checked texts.
+    known : Vocabulary
+        The tokens.
+    window, step, target : int, int, str
+        Parameters of `TextGenerator`.
+
+    Raises
+    ------
+    ValueError
+        If all texts are shorter than a window, or one has nothing to predict.
     """
+    numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
+    lengths = [len(text) for text in numbers]
+    if max(lengths) <= window:
+        raise ValueError(
+            f"window={window} needs a text of at least {window + 1} tokens, the "
+            f"longest one has {max(lengths)}."
+        )
+    least = 2 if target == "each" else window + 1
+    if min(lengths) < least:
+        raise ValueError(
+            f"Each text must have at least {least} tokens with window={window} and "
+            f"target={target!r}, that at position {int(np.argmin(lengths))} has "
+            f"{min(lengths)}."
+        )
+    return Windows(numbers, window, min(step, max(lengths)))
 
-    def _check_X(self, X, reset: bool) -> Windows:
-        texts = check_texts(X)
-        if reset:
-            self._learn_vocabulary(texts)
-        known = self._known_tokens()
-        numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
-        lengths = [len(text) for text in numbers]
-        if max(lengths) <= self.window:
-            raise ValueError(
-                f"window={self.window} needs a text of at least {self.window + 1} tokens, the "
-                f"longest one has {max(lengths)}."
-            )
-        least = 2 if self.target == "each" else self.window + 1
-        if min(lengths) < least:
-            raise ValueError(
-                f"Each text must have at least {least} tokens with window={self.window} and "
-                f"target={self.target!r}, that at position {int(np.argmin(lengths))} has "
-                f"{min(lengths)}."
-            )
-        windows = Windows(numbers, self.window, min(self.step, max(lengths)))
-        if reset:
-            # A sample is a window.
-            self._sample_shape_ = (self.window,)
-            held = windows.tokens[windows.tokens != PADDING]
-            self.token_counts_ = np.bincount(held, minlength=len(self.tokens_))
-        return windows
 
-    def _learn_vocabulary(self, texts: list[str]) -> None:
-        unknown = self.unknown_token
-        if unknown == "auto":
-            unknown = "<unk>" if self.level == "word" else None
-        if self.vocabulary is not None and self.max_tokens is not None:
-            raise ValueError(
-                f"max_tokens={self.max_tokens} chooses from the tokens of the texts, but "
-                "vocabulary is given: leave one of them None."
-            )
-        if self.vocabulary is None:
-            tokens = learn_tokens(texts, self.level, self.max_tokens, unknown)
-        else:
-            tokens = list(dict.fromkeys(map(str, self.vocabulary)))
-            if unknown is not None and unknown not in tokens:
-                tokens.append(unknown)
-        if len(tokens) < 2:
-            raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
-        self.tokens_, self.unknown_token_, self._level_ = tokens, unknown, self.level
+def count_tokens(windows: Windows, n_tokens: int) -> np.ndarray:
+    """Count how often each token is in the texts of windows."""
+    return np.bincount(windows.tokens[windows.tokens != PADDING], minlength=n_tokens)
 
-    def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(self._level_, self.tokens_, self.unknown_token_)
 
-    @property
-    def n_tokens_(self) -> int:
-        """Number of tokens."""
-        check_is_fitted(self)
-        return len(self.tokens_)
+def choose_tokens(
+    texts: list[str], *, level: str, vocabulary, max_tokens: int | None, unknown_token: str | None
+) -> tuple[list[str], str | None]:
+    """Choose the tokens of a network from its texts and the parameters of `TextGenerator`.
 
-    @property
-    def vocabulary_(self) -> dict[str, int]:
-        """The place of each token in `tokens_`."""
-        check_is_fitted(self)
-        return self._known_tokens().numbers
+    Returns
+    -------
+    tokens : list of str
+        The tokens, whose places are their numbers.
+    unknown : str or None
+        The one that stands for all others.
+
+    Raises
+    ------
+    ValueError
+        If parameters contradict each other, or there are no two tokens.
+    """
+    unknown = unknown_token
+    if unknown == "auto":
+        unknown = "<unk>" if level == "word" else None
+    if vocabulary is not None and max_tokens is not None:
+        raise ValueError(
+            f"max_tokens={max_tokens} chooses from the tokens of the texts, but "
+            "vocabulary is given: leave one of them None."
+        )
+    if vocabulary is None:
+        tokens = learn_tokens(texts, level, max_tokens, unknown)
+    else:
+        tokens = list(dict.fromkeys(map(str, vocabulary)))
+        if unknown is not None and unknown not in tokens:
+            tokens.append(unknown)
+    if len(tokens) < 2:
+        raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
+    return tokens, unknown

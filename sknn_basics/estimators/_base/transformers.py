@@ -56,6 +56,8 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         "scoring": [StrOptions({"loss"}), callable, None],
     }
 
+    _architecture = ("_input_range_",)
+
     # Words of `fit` for what validates.
     _validation_names = "X_val, X_clean_val, sample_weight_val"
 

@@ -20,6 +20,8 @@ Floats: TypeAlias = Float | Sequence[Float] | np.ndarray
 # One value for all blocks of a network, one a block, or one for each convolution of a block.
 Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | np.ndarray
 Names: TypeAlias = str | list[str] | tuple[str, ...]
+# Which columns of a table: a mask, positions or names.
+Columns: TypeAlias = str | Sequence[bool | Int | str] | np.ndarray | None
 Choices: TypeAlias = str | Sequence[str | None] | None
 
 RandomState: TypeAlias = Int | np.random.RandomState | None

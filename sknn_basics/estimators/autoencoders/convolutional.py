@@ -9,6 +9,12 @@ import torch
 
 from sknn_basics._compat import Interval
 from sknn_basics.estimators._base.checks import hidden_sizes, value_range
+from sknn_basics.estimators._base.images import (
+    BLOCK_PARAMETERS,
+    check_images,
+    describe_blocks,
+    describe_images,
+)
 from sknn_basics.estimators._base.transformers import NeuralTransformer
 from sknn_basics.estimators._base.types import (
     Activation,
@@ -30,12 +36,12 @@ from sknn_basics.estimators._base.types import (
     Source,
     WeightInit,
 )
-from sknn_basics.estimators.autoencoders.dense import CODE_CONSTRAINTS, CodeMixin
+from sknn_basics.estimators.autoencoders.dense import CODE_CONSTRAINTS, PlainAutoencoder
 from sknn_basics.estimators.autoencoders.variational import (
     VARIATIONAL_CONSTRAINTS,
-    VariationalMixin,
+    VariationalEstimator,
 )
-from sknn_basics.estimators.convolutional import ConvNetEstimator, ImageEstimator
+from sknn_basics.estimators.convolutional import ConvNetEstimator
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import USUAL_KERNEL
 from sknn_basics.modules.conv_autoencoder import conv_autoencoder, conv_variational
@@ -47,7 +53,7 @@ from sknn_basics.training.batches import (
 )
 
 
-class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
+class ConvAutoencoderEstimator(NeuralTransformer):
     """What convolutional autoencoders share: images as X, and blocks of one convolution."""
 
     _parameter_constraints: dict = {
@@ -74,14 +80,20 @@ class ConvAutoencoderEstimator(NeuralTransformer, ImageEstimator):
     _decoder_kind = "convolutional"
     _stochastic_only = ("dropout", "clip_grad_norm")
 
-    # Only pools and strides change the size of images, so that the decoder can undo it.
-    strides, padding, max_norm = 1, "same", None
+    def _check_X(self, X, reset: bool):
+        return check_images(self, X, reset)
+
+    def _describe_images(self) -> tuple[list[int], int | None]:
+        return describe_images(self._sample_shape_, self.image_shape, self.data_format)
 
     def _describe_module(self, n_outputs: int) -> dict:
         shape, channel_axis = self._describe_images()
         hidden_sizes(self.filters, "filters")  # one convolution a block
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
-        blocks = self._describe_blocks(len(size))
+        # Only pools and strides change the size of images, so that the decoder can undo it.
+        fixed = {"strides": 1, "padding": "same", "max_norm": None}
+        own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
+        blocks = describe_blocks(len(size), **own, **fixed)
         sizes = halved_sizes(size, blocks)
         n_channels = self.latent_filters or blocks[-1]["filters"][0]
         latent_shape = [int(n_channels), *sizes[-1]]
@@ -176,7 +188,7 @@ def halved_sizes(size, blocks: list[dict]) -> list[tuple]:
     return sizes
 
 
-class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
+class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
     """Convolutional autoencoder of images.
 
     Blocks of a convolution each make images smaller; a dense layer, or one more convolution of
@@ -544,7 +556,7 @@ class ConvAutoencoder(CodeMixin, ConvAutoencoderEstimator):
         return conv_autoencoder(**structure)
 
 
-class VariationalConvAutoencoder(VariationalMixin, ConvAutoencoderEstimator):
+class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator):
     """Convolutional variational autoencoder of images.
 
     The network of a `ConvAutoencoder`, whose latents are normal distributions close to the unit

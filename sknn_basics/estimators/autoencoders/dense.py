@@ -34,7 +34,7 @@ CODE_CONSTRAINTS = {
 }
 
 
-class CodeMixin:
+class PlainAutoencoder(NeuralTransformer):
     """What autoencoders share whose latents are numbers, not distributions."""
 
     def _check_options(self) -> None:
@@ -106,7 +106,7 @@ class DenseAutoencoder(NeuralTransformer):
         }
 
 
-class Autoencoder(CodeMixin, DenseAutoencoder):
+class Autoencoder(PlainAutoencoder, DenseAutoencoder):
     """Autoencoder of dense networks.
 
     An encoder maps each sample to a few latents, and a decoder maps these back; both are trained

@@ -23,8 +23,12 @@ from sknn_basics.estimators._base.types import (
     Source,
     WeightInit,
 )
-from sknn_basics.estimators.autoencoders.dense import CODE_CONSTRAINTS, CodeMixin
-from sknn_basics.estimators.recurrent import RecurrentEstimator, recurrent_only
+from sknn_basics.estimators.autoencoders.dense import CODE_CONSTRAINTS, PlainAutoencoder
+from sknn_basics.estimators.recurrent import (
+    RecurrentEstimator,
+    draw_recurrent_weights,
+    recurrent_only,
+)
 from sknn_basics.modules.cells import CELLS
 from sknn_basics.modules.recurrent_autoencoder import (
     RecurrentAutoencoderNetwork,
@@ -32,7 +36,7 @@ from sknn_basics.modules.recurrent_autoencoder import (
 )
 
 
-class RNNAutoencoder(CodeMixin, NeuralTransformer):
+class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     """Recurrent autoencoder of sequences.
 
     An encoder of recurrent layers reads a sequence, and maps its state behind the last step to a
@@ -411,7 +415,8 @@ class RNNAutoencoder(CodeMixin, NeuralTransformer):
     def _make_module(self, structure: dict) -> RecurrentAutoencoderNetwork:
         return recurrent_autoencoder(**structure)
 
-    _draw_weights = RecurrentEstimator._draw_weights
+    def _draw_weights(self, rng) -> None:
+        draw_recurrent_weights(self.module_, self.weight_init, rng)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -47,8 +47,10 @@ VARIATIONAL_CONSTRAINTS = {
 }
 
 
-class VariationalMixin:
+class VariationalEstimator(NeuralTransformer):
     """What variational autoencoders share: normally distributed latents, and new samples."""
+
+    _architecture = ("noise_variance_",)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, X_clean=None, X_val=None, X_clean_val=None):
@@ -285,7 +287,7 @@ def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
-class VariationalAutoencoder(VariationalMixin, DenseAutoencoder):
+class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     """Variational autoencoder of dense networks.
 
     An encoder maps each sample to a normal distribution of latents, and a decoder maps draws from

@@ -6,9 +6,8 @@ from itertools import product
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.grad import conv2d_weight
 
-from sknn_basics._compat import once_differentiable
+from sknn_basics._compat import once_differentiable, weight_gradient
 
 Place = tuple[slice, ...]
 
@@ -20,6 +19,11 @@ class SingleFilter(torch.autograd.Function):
     weighed pixels are then moved to where they count, and added up. This takes half as long as a
     convolution of torch, whose results for several filters are computed side by side. Backwards,
     the one channel is the input of a convolution by many filters, and that is fast.
+
+    Sums are made in place, in a tensor that begins as the bias. It must be nobody else's memory,
+    for the activation that follows may overwrite it in turn: ``repeat`` copies, ``expand`` would
+    not. The incoming gradient is copied for another reason: its one channel can lie first or last
+    in memory without a difference in shape, and torch chooses its kernel by the strides alone.
     """
 
     @staticmethod
@@ -47,7 +51,7 @@ class SingleFilter(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = functional.conv2d(images, mirrored, padding=padding)
         if ctx.needs_input_grad[1]:
-            of_mirrored = conv2d_weight(images, mirrored.shape, x, padding=padding)
+            of_mirrored = weight_gradient(2)(images, mirrored.shape, x, padding=padding)
             of_weight = of_mirrored.movedim(1, 0).flip(2, 3)
         return of_x, of_weight, grad.sum().view(1)
 

@@ -5,9 +5,9 @@ from itertools import repeat
 
 import torch
 from torch import Tensor
-from torch.nn import functional, grad
+from torch.nn import functional
 
-from sknn_basics._compat import once_differentiable, relu_gradient
+from sknn_basics._compat import once_differentiable, relu_gradient, weight_gradient
 
 # Bytes of results for each thread: as much as its cache holds for what is computed of them.
 CACHED = 2**21
@@ -19,6 +19,12 @@ class Transposed(torch.autograd.Function):
     The results of a whole batch would be written to memory and read again for the rectifier, and
     their gradients for the rectifier, bias, weight and input each; those of a few samples stay in
     the cache. Besides, a bias takes the transposed convolution of torch half as long as all others.
+
+    The rectifier is computed in place: a gradient of it needs its results only, which are positive
+    where it let values through. So the sums before it are kept nowhere, and ``backward`` saves its
+    output. The gradient that comes in is not overwritten: it may be another reader's too (a tensor
+    that is added to two branches hands the same one to both), so each part gets a new one, of the
+    size of a cache.
     """
 
     @staticmethod
@@ -82,7 +88,7 @@ def gradients(
     of_x = convolve(gradient, weight, None, stride, padding, dilation, groups) if needs_x else None
     of_weight = None
     if needs_weight:
-        gradient_of_weight = getattr(grad, f"conv{x.ndim - 2}d_weight")
+        gradient_of_weight = weight_gradient(x.ndim - 2)
         of_weight = gradient_of_weight(gradient, weight.shape, x, stride, padding, dilation, groups)
     of_bias = gradient.sum((0, *range(2, gradient.ndim))) if needs_bias else None
     return of_x, of_weight, of_bias

@@ -1,0 +1,55 @@
+"""Losses of all networks of a stack at once."""
+
+import torch
+from torch import Tensor
+
+from sknn_basics._compat import once_differentiable
+from sknn_basics.training.losses import CrossEntropy, Loss
+
+
+def losses_of_members(criterion: Loss, output: Tensor, target: Tensor) -> Tensor:
+    """Compute the losses of the samples of each network, of shape (n_members, n_samples).
+
+    Parameters
+    ----------
+    criterion : Loss
+        The loss that all have in common.
+    output : Tensor of shape (n_members, n_samples, n_outputs) or with steps before the outputs
+        Outputs of the networks.
+    target : Tensor of shape (n_members, n_samples, ...)
+        Their targets.
+    """
+    if output.ndim == 4:
+        flat = output.flatten(0, 1), target.flatten(0, 1)
+        return criterion(*flat).view(output.shape[:2])
+    # Losses are along the second dimension, whatever follows it.
+    output, target = output.mT, target.flatten(2).mT if target.ndim > 2 else target
+    is_index = not target.is_floating_point()
+    if isinstance(criterion, CrossEntropy) and is_index and not criterion.label_smoothing:
+        return StackedCrossEntropy.apply(output, target)
+    return criterion(output, target)
+
+
+class StackedCrossEntropy(torch.autograd.Function):
+    """Cross-entropy of the softmax along the second of three dimensions, for class indices.
+
+    torch computes this one's gradient sample by sample, in five times the time.
+    """
+
+    @staticmethod
+    def forward(ctx, output: Tensor, target: Tensor) -> Tensor:
+        index = target.unsqueeze(1)
+        exponentials = output - output.amax(1, keepdim=True)
+        chosen = exponentials.gather(1, index)
+        totals = exponentials.exp_().sum(1, keepdim=True)
+        ctx.exponentials, ctx.totals, ctx.index = exponentials, totals, index
+        return (totals.log() - chosen).squeeze(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        # In place: to allocate memory would cost more than to compute what it holds.
+        difference, ctx.exponentials = ctx.exponentials, None
+        gradient = gradient.unsqueeze(1)
+        difference.mul_(gradient / ctx.totals).scatter_add_(1, ctx.index, -gradient)
+        return difference, None
