@@ -78,6 +78,11 @@ def add_scaled(targets: Sequence[Tensor], values: Sequence[Tensor], scale) -> No
         torch._foreach_add_(targets, values, alpha=scale)
 
 
+def interpolate(means: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
+    """Move tensors by a share of the way to values, in place."""
+    torch._foreach_lerp_(means, values, share)
+
+
 def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """Compute the Euclidean norm of each tensor."""
     return torch._foreach_norm(tensors)

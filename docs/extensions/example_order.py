@@ -11,6 +11,8 @@ ORDER = [
     "plot_shapes_stream.py",
     "plot_convnet_architectures.py",
     "plot_transfer.py",
+    "plot_images_and_columns.py",
+    "plot_added_convolutions.py",
     "plot_recurrent_states.py",
     "plot_sunspots.py",
     "plot_text.py",

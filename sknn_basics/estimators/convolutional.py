@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 
 from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import (
@@ -37,13 +36,15 @@ from sknn_basics.estimators._base.types import (
     Names,
     OfImages,
     RandomState,
+    Rates,
+    Renamed,
     Scoring,
     Sizes,
     Solver,
     Source,
     WeightInit,
 )
-from sknn_basics.modules.augmentation import as_augmentation, seeded_global_state
+from sknn_basics.modules.augmentation import as_augmentation
 from sknn_basics.modules.conv import ConvNetwork
 from sknn_basics.modules.images import PIXEL_SCALES
 from sknn_basics.modules.layers import ACTIVATIONS
@@ -63,6 +64,8 @@ class ConvNetEstimator(NeuralEstimator):
             Interval(Integral, 0, None, closed="left"),
         ],
         "downsample": ["array-like", StrOptions({"max", "average", "stride"}), None],
+        "pool_padding": ["array-like", StrOptions({"valid", "same"})],
+        "depthwise": ["array-like", "boolean"],
         "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "normalization": ["array-like", StrOptions({"batch", "layer"}), None],
         "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
@@ -82,6 +85,8 @@ class ConvNetEstimator(NeuralEstimator):
         "hidden_max_norm",
         "augmentation",
     )
+
+    _given = "features"
 
     def _check_X(self, X, reset: bool):
         return check_images(self, X, reset)
@@ -109,21 +114,12 @@ class ConvNetEstimator(NeuralEstimator):
         }
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
-        if not continued and self.features is not None:
-            self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
         self._reads_bytes_ = X.dtype == np.uint8
         super()._prepare_module(X, target, rng, continued)
 
     def _make_module(self, structure: dict) -> ConvNetwork:
-        if structure["features"] is None:
+        with self._seeded_given(structure):
             return ConvNetwork(**structure)
-        # A function may draw its module's weights from the global random state.
-        with seeded_global_state(self._features_seed_, torch.device("cpu")):
-            return ConvNetwork(**structure)
-
-    def _drawn_part(self) -> torch.nn.Module:
-        parts = self.module_.named_children()
-        return torch.nn.ModuleList([part for name, part in parts if name != "features"])
 
     def _renew_layers(self) -> None:
         if self.augmentation is not None:
@@ -163,7 +159,8 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Size of the kernels: one value for all blocks, or one a block. A block's value is an
         int, or one value for each of its convolutions, which is an int or a tuple of one a
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3.
+        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        each with all of the filters.
 
     strides : int or sequence, default=1
         How far the kernels move, given as `kernel_size`.
@@ -179,6 +176,15 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     pool_size : int, tuple of int or sequence of them, default=2
         By how much: one value for all blocks, or one a block, which is an int or a tuple of one
         a dimension.
+
+    pool_padding : {'valid', 'same'} or sequence of them, default='valid'
+        Whether a pool drops the last pixels where they do not fill its window, or pools them
+        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+
+    depthwise : bool or sequence of bool, default=False
+        Whether each convolution filters every channel by itself, and then mixes the channels by
+        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
+        block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
@@ -229,14 +235,14 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -244,10 +250,10 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -339,15 +345,35 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -364,11 +390,13 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -468,6 +496,8 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         padding: Sizes | str = "same",
         downsample: Choices = "stride",
         pool_size: Sizes = 2,
+        pool_padding: str | Sequence[str] = "valid",
+        depthwise: bool | Sequence[bool] = False,
         normalization: Choices = None,
         dropout: Floats = 0.0,
         max_norm: Floats | None = None,
@@ -505,8 +535,11 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         class_weight: ClassWeight = None,
         label_smoothing: Float = 0.0,
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -550,7 +583,8 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Size of the kernels: one value for all blocks, or one a block. A block's value is an
         int, or one value for each of its convolutions, which is an int or a tuple of one a
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3.
+        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        each with all of the filters.
 
     strides : int or sequence, default=1
         How far the kernels move, given as `kernel_size`.
@@ -566,6 +600,15 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     pool_size : int, tuple of int or sequence of them, default=2
         By how much: one value for all blocks, or one a block, which is an int or a tuple of one
         a dimension.
+
+    pool_padding : {'valid', 'same'} or sequence of them, default='valid'
+        Whether a pool drops the last pixels where they do not fill its window, or pools them
+        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+
+    depthwise : bool or sequence of bool, default=False
+        Whether each convolution filters every channel by itself, and then mixes the channels by
+        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
+        block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
@@ -616,14 +659,14 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -631,10 +674,10 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -713,15 +756,35 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -738,11 +801,13 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -842,6 +907,8 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         padding: Sizes | str = "same",
         downsample: Choices = "stride",
         pool_size: Sizes = 2,
+        pool_padding: str | Sequence[str] = "valid",
+        depthwise: bool | Sequence[bool] = False,
         normalization: Choices = None,
         dropout: Floats = 0.0,
         max_norm: Floats | None = None,
@@ -877,8 +944,11 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,

@@ -1,17 +1,26 @@
 """Multi-layer perceptrons."""
 
 import warnings
+from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sknn_basics.estimators._base.checks import check_numeric, hidden_sizes, one_a_layer
+from sknn_basics._compat import Interval, StrOptions
+from sknn_basics.estimators._base.checks import (
+    check_choice,
+    check_numeric,
+    hidden_sizes,
+    one_a_hidden_layer,
+    one_a_layer,
+)
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
 from sknn_basics.estimators._base.types import (
-    Activation,
+    Activations,
     Callbacks,
+    Choices,
     ClassWeight,
     Device,
     Float,
@@ -21,7 +30,10 @@ from sknn_basics.estimators._base.types import (
     LearningRate,
     Loss,
     Names,
+    OfSamples,
     RandomState,
+    Rates,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -29,11 +41,22 @@ from sknn_basics.estimators._base.types import (
 )
 from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.initialisers import weight_layers
+from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS
 from sknn_basics.training.saving import copy_into
 
 
 class DenseEstimator(NeuralEstimator):
     """What the multi-layer perceptrons share: tabular X, and a dense network."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "activation": ["array-like", StrOptions(set(ACTIVATIONS)), callable],
+        "normalization": ["array-like", StrOptions(set(NORMALIZATIONS)), None],
+        "input_noise": ["array-like", Interval(Real, 0, None, closed="left")],
+        "module": [callable, None],
+    }
+
+    _given = "module"
 
     def _check_X(self, X, reset: bool):
         X = validate_data(self, X, reset=reset, accept_sparse="csr")
@@ -43,48 +66,73 @@ class DenseEstimator(NeuralEstimator):
         return X
 
     def _describe_module(self, n_outputs: int) -> dict:
+        if self.module is not None:
+            return {
+                "n_inputs": self.n_features_in_,
+                "hidden_layer_sizes": [],
+                "n_outputs": n_outputs,
+                "input_noise": self._noises(1),
+                "module": self.module,
+            }
         sizes = hidden_sizes(self.hidden_layer_sizes)
+        activation = one_a_hidden_layer(self.activation, len(sizes), "activation")
+        kinds = one_a_hidden_layer(self.normalization, len(sizes), "normalization")
+        for kind in kinds if isinstance(kinds, list) else ():
+            check_choice(kind, (None, *NORMALIZATIONS), "normalization")
+        for one in activation if isinstance(activation, list) else ():
+            if not callable(one):
+                check_choice(one, list(ACTIVATIONS), "activation")
         return {
             "n_inputs": self.n_features_in_,
             "hidden_layer_sizes": sizes,
             "n_outputs": n_outputs,
-            "activation": self.activation if sizes else "identity",
-            "normalization": self.normalization if sizes else None,
+            "activation": activation if sizes else "identity",
+            "normalization": kinds if sizes else None,
             "dropout": one_a_layer(self.dropout, len(sizes), "dropout"),
             "max_norm": self.max_norm,
-            "input_noise": self.input_noise,
+            "input_noise": self._noises(len(sizes)),
+            "module": None,
         }
 
+    def _noises(self, n_layers: int):
+        """Read the noise on the inputs, or on what each hidden layer reads."""
+        noises = one_a_hidden_layer(self.input_noise, n_layers, "input_noise")
+        for noise in noises if isinstance(noises, list) else ():
+            if not (isinstance(noise, Real) and 0 <= noise < np.inf):
+                raise ValueError(f"input_noise must not be negative, got {noise!r}.")
+        return noises
+
     def _make_module(self, structure: dict) -> DenseNetwork:
-        return DenseNetwork(**structure)
+        with self._seeded_given(structure):
+            return DenseNetwork(**structure)
+
+    def _weight_layers(self) -> list:
+        """List the layers of `coefs_`: of what a user gave none, which may be anything."""
+        check_is_fitted(self)
+        return weight_layers(self._drawn_part())
 
     @property
     def n_layers_(self) -> int:
         """Number of layers, the inputs among them."""
-        check_is_fitted(self)
-        return len(weight_layers(self.module_)) + 1
+        return len(self._weight_layers()) + 1
 
     @property
     def coefs_(self) -> list[np.ndarray]:
         """Weights between layers, arrays of shape (n_inputs, n_units); views where possible."""
-        check_is_fitted(self)
-        return [layer.weight.numpy(force=True).T for layer in weight_layers(self.module_)]
+        return [layer.weight.numpy(force=True).T for layer in self._weight_layers()]
 
     @coefs_.setter
     def coefs_(self, arrays: list[np.ndarray]) -> None:
-        check_is_fitted(self)
-        copy_into([layer.weight.T for layer in weight_layers(self.module_)], arrays, "coefs_")
+        copy_into([layer.weight.T for layer in self._weight_layers()], arrays, "coefs_")
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Biases of the layers, arrays of shape (n_units,); views where possible."""
-        check_is_fitted(self)
-        return [layer.bias.numpy(force=True) for layer in weight_layers(self.module_)]
+        return [layer.bias.numpy(force=True) for layer in self._weight_layers()]
 
     @intercepts_.setter
     def intercepts_(self, arrays: list[np.ndarray]) -> None:
-        check_is_fitted(self)
-        copy_into([layer.bias for layer in weight_layers(self.module_)], arrays, "intercepts_")
+        copy_into([layer.bias for layer in self._weight_layers()], arrays, "intercepts_")
 
 
 class MLPClassifier(DenseEstimator, NeuralClassifier):
@@ -98,21 +146,21 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     hidden_layer_sizes : array-like of int, default=(100,)
         Number of units of each hidden layer.
 
-    activation : str or nn.Module class, default='relu'
-        Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
-        elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu',
-        ...), or a class that is called without arguments.
+    activation : str, nn.Module class or list of them, default='relu'
+        Activation of the hidden layers, one for all or one for each: 'identity', 'logistic',
+        'tanh', 'relu', or any other elementwise activation of `torch.nn` in lower case ('elu',
+        'gelu', 'leaky_relu', 'silu', ...), or a class that is called without arguments.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -120,10 +168,10 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -198,14 +246,24 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping a unit's output in training; one value, or one a hidden layer.
 
-    normalization : {'batch', 'layer'} or None, default=None
-        Normalization between the linear part and the activation of each hidden layer.
+    normalization : {'batch', 'layer'}, None or list of them, default=None
+        Normalization between the linear part and the activation of each hidden layer, one for
+        all or one for each.
 
     max_norm : float or None, default=None
         Largest norm of the weights into each hidden unit, restored after every step.
 
-    input_noise : float, default=0.0
-        Standard deviation of normal noise that is added to X in training.
+    input_noise : float or list of float, default=0.0
+        Standard deviation of normal noise that is added to X in training; a list has one for
+        each hidden layer, of the noise on what that layer reads.
+
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the hidden layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample,
+        ``(n_features,)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_features), its outputs are flattened, and an output layer
+        follows. The parameters of hidden layers are not used. `coefs_` and `intercepts_` are
+        those of the output layer.
 
     weight_init : str or callable, default='auto'
         'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
@@ -224,15 +282,35 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -249,11 +327,13 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -358,10 +438,15 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     True
     """
 
+    _parameter_constraints: dict = {
+        **NeuralClassifier._parameter_constraints,
+        **DenseEstimator._parameter_constraints,
+    }
+
     def __init__(
         self,
         hidden_layer_sizes: Ints = (100,),
-        activation: Activation = "relu",
+        activation: Activations = "relu",
         *,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
@@ -386,15 +471,19 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         max_fun: Int = 15000,
         loss: Loss = "log_loss",
         dropout: Floats = 0.0,
-        normalization: str | None = None,
+        normalization: Choices = None,
         max_norm: Float | None = None,
-        input_noise: Float = 0.0,
+        input_noise: Floats = 0.0,
+        module: OfSamples = None,
         weight_init: WeightInit = "auto",
         class_weight: ClassWeight = None,
         label_smoothing: Float = 0.0,
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -425,21 +514,21 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     hidden_layer_sizes : array-like of int, default=(100,)
         Number of units of each hidden layer.
 
-    activation : str or nn.Module class, default='relu'
-        Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
-        elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu',
-        ...), or a class that is called without arguments.
+    activation : str, nn.Module class or list of them, default='relu'
+        Activation of the hidden layers, one for all or one for each: 'identity', 'logistic',
+        'tanh', 'relu', or any other elementwise activation of `torch.nn` in lower case ('elu',
+        'gelu', 'leaky_relu', 'silu', ...), or a class that is called without arguments.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -447,10 +536,10 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -520,14 +609,24 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping a unit's output in training; one value, or one a hidden layer.
 
-    normalization : {'batch', 'layer'} or None, default=None
-        Normalization between the linear part and the activation of each hidden layer.
+    normalization : {'batch', 'layer'}, None or list of them, default=None
+        Normalization between the linear part and the activation of each hidden layer, one for
+        all or one for each.
 
     max_norm : float or None, default=None
         Largest norm of the weights into each hidden unit, restored after every step.
 
-    input_noise : float, default=0.0
-        Standard deviation of normal noise that is added to X in training.
+    input_noise : float or list of float, default=0.0
+        Standard deviation of normal noise that is added to X in training; a list has one for
+        each hidden layer, of the noise on what that layer reads.
+
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the hidden layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample,
+        ``(n_features,)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_features), its outputs are flattened, and an output layer
+        follows. The parameters of hidden layers are not used. `coefs_` and `intercepts_` are
+        those of the output layer.
 
     weight_init : str or callable, default='auto'
         'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
@@ -538,15 +637,35 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -563,11 +682,13 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -669,11 +790,16 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     True
     """
 
+    _parameter_constraints: dict = {
+        **NeuralRegressor._parameter_constraints,
+        **DenseEstimator._parameter_constraints,
+    }
+
     def __init__(
         self,
         loss: Loss = "squared_error",
         hidden_layer_sizes: Ints = (100,),
-        activation: Activation = "relu",
+        activation: Activations = "relu",
         *,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
@@ -698,13 +824,17 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         max_fun: Int = 15000,
         quantile: Floats | None = None,
         dropout: Floats = 0.0,
-        normalization: str | None = None,
+        normalization: Choices = None,
         max_norm: Float | None = None,
-        input_noise: Float = 0.0,
+        input_noise: Floats = 0.0,
+        module: OfSamples = None,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,

@@ -44,7 +44,10 @@ from sknn_basics.estimators._base.types import (
     LearningRate,
     Loss,
     Names,
+    OfSamples,
     RandomState,
+    Rates,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -65,13 +68,21 @@ def recurrent_only(constraints: dict) -> dict:
     return {name: options for name, options in constraints.items() if name not in others}
 
 
-def draw_recurrent_weights(module: torch.nn.Module, scheme, rng: np.random.RandomState) -> None:
-    """Draw the weights of a network with recurrent layers, by the estimator's `weight_init`."""
+def draw_recurrent_weights(
+    module: torch.nn.Module,
+    scheme,
+    rng: np.random.RandomState,
+    drawn: torch.nn.Module | None = None,
+) -> None:
+    """Draw the weights of a network with recurrent layers, by the estimator's `weight_init`.
+
+    Of its linear and convolutional layers, only those of `drawn`, if that is given.
+    """
     scheme = "glorot_uniform" if scheme == "auto" else scheme
     generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
     # The factorisation behind orthogonal weights has other bits with more threads.
     with openmp_pools().limit(limits=1):
-        initialise(module, scheme, generator)
+        initialise(module if drawn is None else drawn, scheme, generator)
         module.initialise(scheme, generator)
 
 
@@ -101,7 +112,10 @@ class RecurrentEstimator(NeuralPredictor):
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "strides": [Interval(Integral, 1, None, closed="left")],
         "data_format": [StrOptions({"auto", "channels_last", "channels_first"})],
+        "module": [callable, None],
     }
+
+    _given = "module"
 
     _architecture = ("_target_axes_", "_step_weights_", "_batch_size_")
     _stochastic_only = ("dropout", "recurrent_dropout", "input_noise", "clip_grad_norm", "stateful")
@@ -114,6 +128,8 @@ class RecurrentEstimator(NeuralPredictor):
                     f"stateful=True does not work with {name}={getattr(self, name)}: set "
                     f"{name}={value}."
                 )
+        if self.stateful and self.module is not None:
+            raise ValueError("stateful=True does not work with module, whose states are its own.")
 
     def _check_X(self, X, reset: bool):
         if reset:
@@ -199,7 +215,9 @@ class RecurrentEstimator(NeuralPredictor):
         sizes = hidden_sizes(self.hidden_layer_sizes)
         filters = hidden_sizes(self.filters, "filters")
         step_shape = [int(side) for side in self._sample_shape_[1:]]
-        if not sizes:
+        if self.module is not None:
+            sizes = []
+        elif not sizes:
             raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
         if filters and len(step_shape) not in (2, 3):
             raise ValueError(
@@ -207,6 +225,10 @@ class RecurrentEstimator(NeuralPredictor):
                 f"height, width) as steps, X has steps of shape {tuple(step_shape)}."
             )
         steps_out = self.n_steps_out or ("each" if self._target_axes_ else "last")
+        shares = {
+            name: one_a_layer(getattr(self, name), len(sizes), name) if sizes else []
+            for name in ("dropout", "recurrent_dropout")
+        }
         return {
             "step_shape": step_shape,
             "hidden_layer_sizes": sizes,
@@ -214,28 +236,27 @@ class RecurrentEstimator(NeuralPredictor):
             "cell": self.cell,
             "bidirectional": self.bidirectional,
             "merge_mode": self.merge_mode,
-            "dropout": one_a_layer(self.dropout, len(sizes), "dropout"),
-            "recurrent_dropout": one_a_layer(
-                self.recurrent_dropout, len(sizes), "recurrent_dropout"
-            ),
+            **shares,
             "input_noise": self.input_noise,
             "filters": filters,
             "kernel_size": int(self.kernel_size),
             "stride": int(self.strides),
             "steps_out": steps_out if isinstance(steps_out, str) else int(steps_out),
             "stateful": self.stateful,
+            "module": self.module,
         }
 
     def _make_module(self, structure: dict) -> RecurrentNetwork:
-        network = RecurrentNetwork(**structure)
         n_further = structure["steps_out"] if isinstance(structure["steps_out"], int) else 0
         n_steps = self._sample_shape_[0] + n_further
+        with self._seeded_given(structure):
+            network = RecurrentNetwork(**structure, n_steps=n_steps)
         network.n_multiplications = n_steps * network.n_multiplications_a_step
         network.largest_output = n_steps * network.largest_output_a_step
         return network
 
     def _draw_weights(self, rng) -> None:
-        draw_recurrent_weights(self.module_, self.weight_init, rng)
+        draw_recurrent_weights(self.module_, self.weight_init, rng, self._drawn_part())
 
     def _kind_of_net(self):
         return StatefulNet if self._structure_["stateful"] else super()._kind_of_net()
@@ -334,8 +355,17 @@ class RecurrentEstimator(NeuralPredictor):
             each also with '_reverse' at its end, the state after reading from the end to that step.
             With `n_steps_out`, its steps are among them. Steps behind the end of a shorter sequence
             are NaN.
+
+        Raises
+        ------
+        ValueError
+            If `module` stands in place of the recurrent layers.
         """
         check_is_fitted(self)
+        if self._has_given(self._structure_):
+            raise ValueError(
+                "`states` are those of recurrent layers, in whose place module stands."
+            )
         X = self._check_X(as_array(X), reset=False)
         states = trace_states(self.net_, X)
         lengths = has_input(X).sum(axis=1, keepdims=True)
@@ -425,16 +455,26 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         their features last and frames with their channels first, and warns where X looks as if
         it had the other layout. The shape of y does not depend on it.
 
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the recurrent layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
+        n_features)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
+        of any number of values, or one vector for each sample where y has one target for each
+        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
+        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
+        sequence. The parameters of recurrent layers are not used.
+
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -442,10 +482,10 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -536,15 +576,35 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -561,11 +621,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -697,6 +759,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         kernel_size: Int = 5,
         strides: Int = 2,
         data_format: str = "auto",
+        module: OfSamples = None,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",
@@ -724,8 +787,11 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         class_weight: ClassWeight = None,
         label_smoothing: Float = 0.0,
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -844,16 +910,26 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         their features last and frames with their channels first, and warns where X looks as if
         it had the other layout. The shape of y does not depend on it.
 
+    module : nn.Module, class, callable or None, default=None
+        What stands in place of the recurrent layers: a module, which is copied and keeps its
+        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
+        n_features)``, and makes one, whose weights come from `random_state`. It is given
+        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
+        of any number of values, or one vector for each sample where y has one target for each
+        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
+        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
+        sequence. The parameters of recurrent layers are not used.
+
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -861,10 +937,10 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -943,15 +1019,35 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -968,11 +1064,13 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -1102,6 +1200,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         kernel_size: Int = 5,
         strides: Int = 2,
         data_format: str = "auto",
+        module: OfSamples = None,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",
@@ -1127,8 +1226,11 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,

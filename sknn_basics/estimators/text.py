@@ -1,10 +1,11 @@
 """Text generation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -20,6 +21,7 @@ from sknn_basics.estimators._base.texts import (
     choose_tokens,
     count_tokens,
     cut_windows,
+    read_vectors,
 )
 from sknn_basics.estimators._base.types import (
     Callbacks,
@@ -31,6 +33,8 @@ from sknn_basics.estimators._base.types import (
     LearningRate,
     Names,
     RandomState,
+    Rates,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -89,6 +93,11 @@ class TextGenerator(NeuralEstimator):
         Number of values that stand for a token, learnt with the rest; None for one-hot
         encoding. 'auto' is None for characters and 64 for words.
 
+    embedding : array of shape (n_tokens, n_dims), mapping of str to array or None, default=None
+        Vectors of words to begin with: a mapping, or what is indexed by words as gensim's
+        vectors are, or an array with a row for each token of `vocabulary`. Tokens without a
+        vector begin at random. ``frozen_layers="embedding"`` keeps all as they are.
+
     vocabulary : array-like of str or None, default=None
         The tokens; None takes those of the texts of the first fit.
 
@@ -110,14 +119,14 @@ class TextGenerator(NeuralEstimator):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of windows a batch; 'auto' is ``min(100, n_windows)``.
@@ -125,10 +134,10 @@ class TextGenerator(NeuralEstimator):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.002
         Initial rate; 'auto' is the solver's own usual rate.
@@ -196,15 +205,35 @@ class TextGenerator(NeuralEstimator):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -323,6 +352,7 @@ class TextGenerator(NeuralEstimator):
         "step": [Interval(Integral, 1, None, closed="left")],
         "target": [StrOptions({"each", "last"})],
         "embedding_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "embedding": ["array-like", HasMethods(["__getitem__", "__contains__"]), None],
         "vocabulary": ["array-like", None],
         "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
         "unknown_token": [str, None],
@@ -349,6 +379,7 @@ class TextGenerator(NeuralEstimator):
         hidden_layer_sizes: Ints = (128, 128),
         cell: str = "lstm",
         embedding_size: Int | str | None = "auto",
+        embedding: np.ndarray | Mapping[str, np.ndarray] | None = None,
         vocabulary: Sequence[str] | np.ndarray | None = None,
         max_tokens: Int | None = None,
         unknown_token: str | None = "auto",
@@ -376,8 +407,11 @@ class TextGenerator(NeuralEstimator):
         n_iter_no_change: Float = 10,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
@@ -510,7 +544,16 @@ class TextGenerator(NeuralEstimator):
         if not sizes:
             raise ValueError("hidden_layer_sizes must name at least one recurrent layer.")
         embedding_size = self.embedding_size
-        if embedding_size == "auto":
+        if self.embedding is not None:
+            vectors = read_vectors(self.embedding, self.tokens_, self.vocabulary)
+            width = len(next(iter(vectors.values())))
+            if embedding_size not in ("auto", width):
+                raise ValueError(
+                    f"embedding_size={embedding_size!r} is not the width of the vectors of "
+                    f"embedding, {width}: leave it 'auto'."
+                )
+            embedding_size = width
+        elif embedding_size == "auto":
             embedding_size = WORD_EMBEDDING if self.level == "word" else None
         return {
             "level": self.level,
@@ -544,6 +587,10 @@ class TextGenerator(NeuralEstimator):
 
     def _draw_weights(self, rng) -> None:
         draw_recurrent_weights(self.module_, self.weight_init, rng)
+        if self.embedding is not None:
+            vectors = read_vectors(self.embedding, self.tokens_, self.vocabulary)
+            weight = self.module_.embedding.weight.data
+            weight[list(vectors)] = torch.tensor(np.stack(list(vectors.values()))).to(weight)
 
     def _clip_batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules._fast.single_filter import SingleFilter
+from sknn_basics.modules.branches import Branches
 from sknn_basics.modules.dense import DenseNetwork
+from sknn_basics.modules.given import make_given, trace
 from sknn_basics.modules.images import ImageInput, check_first_batch, make_preprocessing
+from sknn_basics.modules.initialisers import weight_layers
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
+from sknn_basics.modules.shapes import ZeroPad
 
 Size = tuple[int, ...]
 
@@ -61,19 +65,9 @@ USUAL_KERNEL = 11
 MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
-class Pad(nn.Module):
-    """Add zeros around images: one more behind than in front where the number is odd."""
-
-    def __init__(self, total: Sequence[int]):
-        super().__init__()
-        self.total = tuple(total)
-
-    def forward(self, x: Tensor) -> Tensor:
-        widths = [(total // 2, total - total // 2) for total in reversed(self.total)]
-        return nn.functional.pad(x, [width for pair in widths for width in pair])
-
-    def extra_repr(self) -> str:
-        return f"total={self.total}"
+def pad_evenly(total: Sequence[int]) -> ZeroPad:
+    """Make the layer that adds zeros: one more behind than in front where the number is odd."""
+    return ZeroPad([(n // 2, n - n // 2) for n in total])
 
 
 def slid_size(size: Size, window: Size, stride: Size, padding: Size) -> Size:
@@ -148,7 +142,7 @@ class ConvStack(nn.Sequential):
         name: str,
         *,
         filters: Sequence[int],
-        kernel_size: Sequence[Size],
+        kernel_size: Sequence[Size | list[Size]],
         strides: Sequence[Size],
         padding: str | int,
         downsample: str | None,
@@ -157,6 +151,8 @@ class ConvStack(nn.Sequential):
         activation: str | type[nn.Module],
         dropout: float,
         max_norm: float | None,
+        depthwise: bool = False,
+        pool_padding: str = "valid",
     ) -> None:
         """Add a block: convolutions, then pooling and dropout.
 
@@ -167,7 +163,8 @@ class ConvStack(nn.Sequential):
         filters : sequence of int
             Number of filters of each convolution.
         kernel_size, strides : sequence of tuple of int
-            Of each convolution, in each dimension.
+            Of each convolution, in each dimension. A list of kernels stands for as many
+            convolutions side by side.
         padding : {'same', 'valid'} or int
             Zeros around the images of each convolution: as many as keep the size at stride 1,
             none, or that many on each side.
@@ -180,17 +177,27 @@ class ConvStack(nn.Sequential):
             Of each convolution.
         dropout : float
             Probability of dropping a value at the block's end.
+        depthwise : bool
+            Whether each convolution filters every channel by itself, and then mixes channels.
+        pool_padding : {'valid', 'same'}
+            Whether a pool drops the last pixels that do not fill its window, or pools them too.
         """
         strides = list(strides)
         if downsample == "stride":
             strides[-1] = pool_size
         for i, (n_filters, kernel, stride) in enumerate(zip(filters, kernel_size, strides), 1):
             layer = f"{name}_conv{i}"
-            self.add_convolution(layer, n_filters, kernel, stride, padding)
-            getattr(self, layer).max_norm = max_norm
+            if isinstance(kernel, list):
+                self.add_parallel(layer, n_filters, kernel, stride, padding, depthwise)
+            elif depthwise:
+                self.add_separable(layer, n_filters, kernel, stride, padding)
+            else:
+                self.add_convolution(layer, n_filters, kernel, stride, padding)
+            for filters in weight_layers(getattr(self, layer)):
+                filters.max_norm = max_norm
             self.add_activation(layer, normalization, activation)
         if downsample in POOLINGS:
-            self.add_pooling(f"{name}_pool", downsample, pool_size)
+            self.add_pooling(f"{name}_pool", downsample, pool_size, pool_padding)
         if dropout:
             self.add_module(f"{name}_dropout", Dropout(dropout))
 
@@ -207,10 +214,59 @@ class ConvStack(nn.Sequential):
             layer.inplace = True
         self.add_module(f"{name}_activation", layer)
 
-    def add_convolution(
+    def add_parallel(
+        self,
+        name: str,
+        n_filters: int,
+        kernels: list[Size],
+        stride: Size,
+        padding: str | int,
+        depthwise: bool,
+    ) -> None:
+        """Add convolutions side by side, of `n_filters` filters each.
+
+        Raises
+        ------
+        ValueError
+            If they make images of several sizes.
+        """
+        parts = {}
+        for kernel in kernels:
+            part = ConvStack(self.n_channels, self.size)
+            add = part.add_separable if depthwise else part.add_convolution
+            add(f"{name}_{'x'.join(map(str, kernel))}", n_filters, kernel, stride, padding)
+            parts["x".join(map(str, kernel))] = part
+        sizes = {part.size for part in parts.values()}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{name}: kernels {', '.join(parts)} make images of sizes {sorted(sizes)} with "
+                f"padding={padding!r}: kernels side by side need padding='same'."
+            )
+        self.add_module(name, Branches(parts))
+        self.n_channels, self.size = n_filters * len(parts), part.size
+        self.n_multiplications += sum(part.n_multiplications for part in parts.values())
+        self.largest_output = max(self.largest_output, self.n_channels * prod(self.size))
+
+    def add_separable(
         self, name: str, n_filters: int, kernel: Size, stride: Size, padding: str | int
     ) -> None:
-        """Add a convolution.
+        """Add one filter for each channel, and a convolution of 1 x 1 that mixes channels."""
+        one, n_channels = (1,) * len(kernel), self.n_channels
+        self.add_convolution(
+            f"{name}_depthwise", n_channels, kernel, stride, padding, groups=n_channels, bias=False
+        )
+        self.add_convolution(name, n_filters, one, one, "valid")
+
+    def add_convolution(
+        self,
+        name: str,
+        n_filters: int,
+        kernel: Size,
+        stride: Size,
+        padding: str | int,
+        **options,
+    ) -> None:
+        """Add a convolution, with further options of torch's layer.
 
         Raises
         ------
@@ -230,16 +286,16 @@ class ConvStack(nn.Sequential):
             )
         is_even = all(t % 2 == 0 for t in total)
         if not is_even:
-            self.add_module(f"{name}_padding", Pad(total))
+            self.add_module(f"{name}_padding", pad_evenly(total))
         each_side = tuple(t // 2 for t in total) if is_even else 0
         kind = CONVOLUTIONS[len(self.size)]
-        layer = kind(self.n_channels, n_filters, kernel, stride, each_side)
+        layer = kind(self.n_channels, n_filters, kernel, stride, each_side, **options)
         self.add_module(name, layer)
         self.n_channels, self.size = n_filters, slid_size(self.size, kernel, stride, total)
         self.n_multiplications += prod(self.size) * layer.weight.numel()
         self.largest_output = max(self.largest_output, n_filters * prod(self.size))
 
-    def add_pooling(self, name: str, kind: str, pool_size: Size) -> None:
+    def add_pooling(self, name: str, kind: str, pool_size: Size, padding: str) -> None:
         """Add a pool.
 
         Raises
@@ -247,10 +303,13 @@ class ConvStack(nn.Sequential):
         ValueError
             If it is larger than the image.
         """
-        no_padding = (0,) * len(pool_size)
-        self.check_fits(name, "pool", pool_size, no_padding)
-        self.add_module(name, POOLINGS[kind][len(pool_size)](pool_size))
-        self.size = slid_size(self.size, pool_size, pool_size, no_padding)
+        missing = (0,) * len(pool_size)
+        if padding == "same":
+            missing = tuple(-n % w for n, w in zip(self.size, pool_size))
+        self.check_fits(name, "pool", pool_size, missing)
+        pool = POOLINGS[kind][len(pool_size)]
+        self.add_module(name, pool(pool_size, ceil_mode=padding == "same"))
+        self.size = slid_size(self.size, pool_size, pool_size, missing)
 
     def check_fits(self, name: str, what: str, window: Size, padding: Size) -> None:
         """Check that a kernel or pool is not larger than the padded image."""
@@ -345,9 +404,7 @@ class ConvNetwork(ConvStack):
     def add_features(self, features: nn.Module | Callable) -> None:
         """Add a module in place of the blocks."""
         shape = (self.n_channels, *self.size)
-        module = deepcopy(features) if isinstance(features, nn.Module) else features(shape)
-        if not isinstance(module, nn.Module):
-            raise TypeError(f"features must be an nn.Module or make one, got {module!r}.")
+        module = make_given(features, shape, "features")
         self.add_module("features", module)
         self.n_channels, *size = self.trace(module, "features")
         self.size = tuple(size)
@@ -362,18 +419,7 @@ class ConvNetwork(ConvStack):
         ValueError
             If it cannot read such samples.
         """
-        parameter = next(module.parameters(), torch.empty(0))
-        example = parameter.new_zeros(1, self.n_channels, *self.size)
-        modes = {layer: layer.training for layer in module.modules()}
-        try:
-            with torch.no_grad():
-                return tuple(module.eval()(example).shape[1:])
-        except Exception as error:
-            shape = (self.n_channels, *self.size)
-            raise ValueError(f"{name} cannot read images of shape {shape}: {error}") from error
-        finally:
-            for layer, mode in modes.items():
-                layer.training = mode
+        return trace(module, (self.n_channels, *self.size), name, "images")
 
 
 def _layer_norm(n_channels: int) -> nn.GroupNorm:

@@ -12,6 +12,7 @@ from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, Variatio
 from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
 from sknn_basics.modules.images import ImageInput
 from sknn_basics.modules.layers import Dropout, Linear, make_activation
+from sknn_basics.modules.shapes import Crop
 
 
 class TransposedConvolution:
@@ -49,20 +50,6 @@ class ConvTranspose3d(TransposedConvolution, nn.ConvTranspose3d):
 
 
 TRANSPOSED = {1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d}
-
-
-class Crop(nn.Module):
-    """Cut images to a size, at their ends."""
-
-    def __init__(self, size: Size):
-        super().__init__()
-        self.size = tuple(size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[(..., *(slice(n) for n in self.size))]
-
-    def extra_repr(self) -> str:
-        return f"size={self.size}"
 
 
 class ImageOutput(nn.Module):
@@ -225,7 +212,7 @@ class ConvDecoder(ConvStack):
             self.add_module(f"{name}_repeat", nn.Upsample(scale_factor=tuple(pool_size)))
             self.size = tuple(n * s for n, s in zip(self.size, pool_size))
         if self.size != tuple(size):
-            self.add_module(f"{name}_crop", Crop(size))
+            self.add_module(f"{name}_crop", Crop([(0, n - m) for n, m in zip(self.size, size)]))
             self.size = tuple(size)
         self.largest_output = max(self.largest_output, self.n_channels * prod(self.size))
         if dropout:

@@ -56,7 +56,8 @@ def glorot_uniform_with_bias(
         # scikit-learn stores inputs by outputs, so the draw is transposed.
         draw = rng.uniform(-bound, bound, (*weight.shape[1:], weight.shape[0]))
         weight.data.copy_(torch.from_numpy(np.moveaxis(draw, -1, 0)))
-        layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, len(layer.bias))))
+        if layer.bias is not None:
+            layer.bias.data.copy_(torch.from_numpy(rng.uniform(-bound, bound, len(layer.bias))))
 
 
 def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Generator) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
-from sknn_basics.modules.conv import Conv2d, Pad, check_kernel, slid_size
+from sknn_basics.modules.conv import Conv2d, check_kernel, pad_evenly, slid_size
+from sknn_basics.modules.given import first_output, make_given, trace
 from sknn_basics.modules.layers import Dropout, GaussianNoise, Linear
 
 
@@ -92,7 +94,7 @@ class FrameFeatures(nn.Sequential):
             check_kernel(f"frames_conv{i}", (kernel_size,) * 2, tuple(size))
             size = slid_size(tuple(size), (kernel_size,) * 2, (stride,) * 2, total)
             if not is_odd:
-                self.add_module(f"conv{i}_padding", Pad(total))
+                self.add_module(f"conv{i}_padding", pad_evenly(total))
             each_side = kernel_size // 2 if is_odd else 0
             layer = Conv2d(n_channels, n_filters, kernel_size, stride, each_side)
             self.add_module(f"conv{i}", layer)
@@ -141,6 +143,11 @@ class RecurrentNetwork(nn.Module):
         Whether each sample goes on where the same row of the preceding batch has ended.
     embedding : nn.Module or None, default=None
         What turns inputs of shape (n_samples, n_steps), numbers of tokens, into steps.
+    module : nn.Module, callable or None, default=None
+        What stands in place of the recurrent layers: a module, which is copied, or a class or
+        function that makes one of the shape of a sample, (n_steps, n_values).
+    n_steps : int, default=1
+        Number of steps of a sample, which is told to what makes a module.
 
     Attributes
     ----------
@@ -172,6 +179,8 @@ class RecurrentNetwork(nn.Module):
         steps_out: str | int = "last",
         stateful: bool = False,
         embedding: nn.Module | None = None,
+        module: nn.Module | Callable | None = None,
+        n_steps: int = 1,
     ):
         super().__init__()
         self.step_shape, self.steps_out = tuple(step_shape), steps_out
@@ -183,6 +192,8 @@ class RecurrentNetwork(nn.Module):
         n_inputs = prod(step_shape)
         if filters:
             n_inputs = self.add_convolutions(filters, kernel_size, stride)
+        if module is not None:
+            n_inputs = self.add_given(module, (n_steps, n_inputs))
         no_dropout = [0.0] * len(hidden_layer_sizes)
         shares = zip(dropout or no_dropout, recurrent_dropout or no_dropout, strict=True)
         for i, (size, (p, p_recurrent)) in enumerate(zip(hidden_layer_sizes, shares), start=1):
@@ -212,6 +223,41 @@ class RecurrentNetwork(nn.Module):
         self.count(features.n_multiplications, features.largest_output)
         return features.n_outputs
 
+    def add_given(self, given: nn.Module | Callable, shape: tuple[int, int]) -> int:
+        """Add a module in place of recurrent layers; return the number of values it makes.
+
+        Raises
+        ------
+        ValueError
+            If it returns neither a vector a step nor, where that is wanted, a vector a sample.
+        """
+        self.module = make_given(given, shape, "module")
+        self.takes_lengths = "lengths" in signature(self.module.forward).parameters
+        options = {"lengths": None} if self.takes_lengths else {}
+        made = trace(self.module, shape, "module", "sequences", **options)
+        is_by_step = len(made) == 2 and made[0] == shape[0]
+        if not is_by_step and not (len(made) == 1 and self.steps_out == "last"):
+            raise ValueError(
+                f"module must return shape (n_samples, {shape[0]}, n_values)"
+                f"{' or (n_samples, n_values)' if self.steps_out == 'last' else ''} of sequences "
+                f"of shape (n_samples, {shape[0]}, {shape[1]}), but made (n_samples, "
+                f"{', '.join(map(str, made))})."
+            )
+        self.count(sum(w.numel() for w in self.module.parameters()), made[-1])
+        return made[-1]
+
+    def read_by_given(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Apply the module that stands in place of recurrent layers."""
+        if lengths is not None and not self.takes_lengths:
+            raise ValueError(
+                "module reads sequences of one length, X has several: give its `forward` a second "
+                "parameter `lengths`, the number of steps of each sample (None if all are whole)."
+            )
+        made = first_output(self.module(x, lengths) if self.takes_lengths else self.module(x))
+        if self.steps_out == "last" and made.dim() == 3:
+            return last_steps(made, lengths, 1)[:, 0]
+        return made
+
     def count(self, n_multiplications: int, n_values: int) -> None:
         """Count what a layer computes at each step of a sample, and puts out."""
         self.n_multiplications_a_step += n_multiplications
@@ -219,6 +265,8 @@ class RecurrentNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x, lengths = self.prepare(x)
+        if hasattr(self, "module"):
+            x = self.read_by_given(x, lengths)
         for layer in self.hidden_layers():
             x = layer(x, lengths) if isinstance(layer, RecurrentLayer) else layer(x)
         if isinstance(self.steps_out, int):

@@ -118,6 +118,8 @@ def _output_shapes(module: nn.Module, example: Tensor) -> dict[str, tuple]:
 
 def _shape_recorder(name: str, shapes: dict[str, tuple]):
     def record(layer, inputs, output):
+        # torch's recurrent layers return their states too.
+        output = output[0] if isinstance(output, tuple) else output
         shapes[name] = (None, *output.shape[1:])
 
     return record

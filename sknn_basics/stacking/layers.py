@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
-from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS, Pad
-from sknn_basics.modules.conv_autoencoder import TRANSPOSED, Crop, ImageOutput
+from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS
+from sknn_basics.modules.conv_autoencoder import TRANSPOSED, ImageOutput
 from sknn_basics.modules.images import ChannelScale, ImageInput
 from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer, below
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
+from sknn_basics.modules.shapes import Crop, Reshape, Upsample, ZeroPad
 from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers
 from sknn_basics.stacking.recurrent import StackedRecurrent, apply_each
 
@@ -37,9 +38,11 @@ SAMPLEWISE = {
     Crop,
     ImageInput,
     ImageOutput,
-    Pad,
     Repeat,
+    Reshape,
     SwapAxes,
+    Upsample,
+    ZeroPad,
     nn.Flatten,
     nn.Unflatten,
     nn.Upsample,
@@ -146,7 +149,7 @@ def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
         return first
     if isinstance(first, CONVOLUTION):
         # Without the ways of this package's own layers, for which `vmap` has no rule.
-        mapped = vmap(lambda own, x: first._conv_forward(x, own["weight"], own["bias"]))
+        mapped = vmap(lambda own, x: first._conv_forward(x, own["weight"], own.get("bias")))
     else:
         mapped = vmap(lambda own, x: functional_call(first, own, (x,)))
     return lambda x: mapped(tensors, x)

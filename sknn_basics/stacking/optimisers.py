@@ -112,11 +112,14 @@ def clone_tensors(state: dict) -> dict:
     return {name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()}
 
 
-def lay_moments_side_by_side(optimisers: Sequence[Optimizer]) -> None:
+def lay_moments_side_by_side(
+    optimisers: Sequence[Optimizer], parameters: Sequence[list[Tensor]]
+) -> None:
     """Give the moments of fused Adam optimisers of one structure a memory in common."""
     if not are_fused_adam(optimisers):
         return
-    members = [(own, [p for g in own.param_groups for p in g["params"]]) for own in optimisers]
+    # Parameters of one place, however those of each optimiser are grouped.
+    members = list(zip(optimisers, parameters))
     for i in range(len(members[0][1])):
         states = [own.state[ps[i]] or own.new_state(ps[i]) for own, ps in members]
         for moment in ("exp_avg", "exp_avg_sq"):

@@ -113,7 +113,7 @@ class StackedRecurrent:
     def unstackable_layer(network: RecurrentNetwork) -> str | None:
         """Name the first layer of a network that cannot be part of a stack, if any."""
         for name, layer in network.named_children():
-            if name in ("embedding", "frames"):
+            if name in ("embedding", "frames", "module"):
                 return type(layer).__name__
             if isinstance(layer, RecurrentLayer) and layer.stateful:
                 return f"a stateful {type(layer).__name__}"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, norms
 from sknn_basics.modules.summary import count_multiplications
+from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
     ArrayDataset,
     Batches,
@@ -29,6 +30,7 @@ from sknn_basics.training.callbacks import (
 )
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
+from sknn_basics.training.optimisers import set_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
@@ -74,6 +76,12 @@ class Net(NeuralNet):
         L2 penalty on weights, divided by the batch's total weight as in scikit-learn.
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
+    average_decay : float or None, default=None
+        Of a `RunningAverage` of the weights, which takes their place after each epoch.
+    groups : callable or None, default=None
+        Sorts the network's parameters into groups with options of their own for the optimiser.
+    autocast : bool, default=False
+        Whether the network computes in bfloat16 what it can.
     rng : numpy.random.RandomState or None, default=None
         Source of a new order of samples for every epoch; None keeps the order of the data.
     **kwargs
@@ -89,6 +97,10 @@ class Net(NeuralNet):
         Means of what the criterion observes, over the last epoch of training.
     n_earlier_, n_epochs_ : int
         Number of epochs before the last training, and of the last training.
+    rates_of_steps_ : list of float
+        Rates of the next steps, where a schedule changes them by step.
+    n_steps_of_epoch_ : int
+        Number of steps that an epoch takes.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
     """
@@ -104,6 +116,9 @@ class Net(NeuralNet):
         *,
         alpha: float = 0.0,
         clip_grad_norm: float | None = None,
+        average_decay: float | None = None,
+        groups: Callable | None = None,
+        autocast: bool = False,
         rng: np.random.RandomState | None = None,
         **kwargs,
     ):
@@ -118,6 +133,9 @@ class Net(NeuralNet):
         )
         self.alpha = alpha
         self.clip_grad_norm = clip_grad_norm
+        self.average_decay, self.groups, self.average_ = average_decay, groups, None
+        self.autocast = autocast
+        self.rates_of_steps_: list[float] = []
         self.rng = rng
         self.stop_reason_ = None
         self.valid_output_ = self.observed_ = None
@@ -129,7 +147,8 @@ class Net(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly=None):
         self.list_parameters()
-        self.optimizer_ = self.optimizer(self.trainable_, lr=self.lr)
+        parameters = self.trainable_ if self.groups is None else self.groups(self.module_)
+        self.optimizer_ = self.optimizer(parameters, lr=self.lr)
         return self
 
     def list_parameters(self) -> None:
@@ -183,14 +202,19 @@ class Net(NeuralNet):
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
+        if self.average_decay is not None:
+            self.average_ = RunningAverage(self.module_, self.average_decay)
         try:
             rows = len(train) if self.steps_take_all else self.batch_size
             with threads_for_step(rows * count_multiplications(self.module_)):
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+            if self.average_ is not None:
+                self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
+            self.average_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
@@ -225,9 +249,14 @@ class Net(NeuralNet):
         """
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
+        self.n_steps_of_epoch_ = len(batches)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
+            if self.average_ is not None:
+                self.average_.hide()
             self.record_epoch("train", *(yield batches))
+            if self.average_ is not None:
+                self.average_.show()
             if valid_batches is not None:
                 self.record_epoch("valid", *self.pass_over(valid_batches, "valid"))
             self.end_epoch(dataset_train=train, dataset_valid=valid)
@@ -356,7 +385,8 @@ class Net(NeuralNet):
         X, y, weight = batch
         for parameter in self.trainable_:
             parameter.grad = None
-        output = self.module_(X)
+        self.begin_step()
+        output = self.compute(X)
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
@@ -371,7 +401,21 @@ class Net(NeuralNet):
         self.optimizer_.step()
         for layer in self.constrained_:
             layer.weight.detach().renorm_(2, 0, layer.max_norm)
+        if self.average_ is not None:
+            self.average_.update()
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
+
+    def begin_step(self) -> None:
+        """Set the rate of a step, where a schedule changes it by step."""
+        if self.rates_of_steps_:
+            set_rate(self.optimizer_, self.rates_of_steps_.pop(0))
+
+    def compute(self, X: Tensor) -> Tensor:
+        """Compute the outputs of the network."""
+        if not self.autocast:
+            return self.module_(X)
+        with torch.autocast(X.device.type, torch.bfloat16):
+            return self.module_(X).float()
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""
@@ -398,7 +442,7 @@ class Net(NeuralNet):
     def validation_step(self, batch, **fit_params) -> dict:
         X, y, weight = batch
         with torch.no_grad():
-            output = self.module_(X)
+            output = self.compute(X)
             loss, _ = self.mean_loss(output, y, weight)
         return {"loss": loss, "penalty": None, "y_pred": output}
 
@@ -406,7 +450,7 @@ class Net(NeuralNet):
         if self.module_.training != training:
             self._set_training(training)
         with torch.set_grad_enabled(training):
-            return self.module_(batch[0])
+            return self.compute(batch[0])
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""

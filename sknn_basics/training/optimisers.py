@@ -1,8 +1,10 @@
 """Optimisers by name or class, without the cost of torch's compiler."""
 
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from numbers import Real
 from types import MappingProxyType
 
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sknn_basics._compat import fused_adam, step_without_profiler, unwrapped_methods
+from sknn_basics.training.transfer import layers_with_weights, match_layers
 
 
 @lru_cache
@@ -106,6 +109,56 @@ class Adam(without_compiler(torch.optim.Adam)):
         return Adam.__new__, (Adam,), self.__getstate__()
 
 
+class Muon(without_compiler(Optimizer)):
+    """Muon for groups of matrices, and AdamW for all others.
+
+    Both work on the parameter groups and states of this optimiser. The rate of a matrix is scaled
+    so that its steps are as large as those of AdamW.
+
+    Parameters
+    ----------
+    parameters : iterable of dict
+        Groups, of which those with ``is_matrix`` are for Muon.
+    lr : float
+        Rate of both.
+    **options
+        Those of AdamW.
+
+    References
+    ----------
+    Jordan et al. "Muon: an optimizer for hidden layers in neural networks." 2024.
+    https://kellerjordan.github.io/posts/muon/
+
+    Liu et al. "Muon is scalable for LLM training." arXiv:2502.16982.
+    """
+
+    def __init__(self, parameters, lr: float = 0.001, **options):
+        if not hasattr(torch.optim, "Muon"):
+            raise ValueError(f"it needs torch.optim.Muon, which torch {torch.__version__} lacks.")
+        groups = [dict(group) for group in parameters]
+        matrices = [group for group in groups if group.get("is_matrix")]
+        others = [group for group in groups if not group.get("is_matrix")]
+        made = []
+        if matrices:
+            made += torch.optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw").param_groups
+        if others:
+            made += torch.optim.AdamW(others, lr=lr, **options).param_groups
+        super().__init__(made, {})
+
+    def step(self, closure=None):
+        for name in ("Muon", "AdamW"):
+            groups = [g for g in self.param_groups if bool(g.get("is_matrix")) == (name == "Muon")]
+            kind = without_compiler(getattr(torch.optim, name))
+            part = kind.__new__(kind)
+            vars(part).update(vars(self), param_groups=groups)
+            part.step()
+
+    step_without_profiler(step)
+
+    def __reduce__(self):
+        return Muon.__new__, (Muon,), self.__getstate__()
+
+
 SOLVERS = {
     "sgd": torch.optim.SGD,
     "adam": Adam,
@@ -116,6 +169,7 @@ SOLVERS = {
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
     "adadelta": torch.optim.Adadelta,
+    "muon": Muon,
 }
 
 USUAL_RATES = {
@@ -128,7 +182,12 @@ USUAL_RATES = {
     "rmsprop": 0.001,
     "adagrad": 0.01,
     "adadelta": 1.0,
+    "muon": 0.001,
 }
+
+
+# Solvers that decay weights themselves, where that is no gradient of a penalty.
+DECOUPLED = ("adamw", "muon")
 
 
 def usual_rate(solver: str | Callable) -> float:
@@ -142,7 +201,7 @@ def usual_rate(solver: str | Callable) -> float:
 
 
 def make_optimiser(
-    parameters: Iterable[nn.Parameter],
+    parameters: Iterable[nn.Parameter] | Iterable[dict],
     solver: str | Callable,
     lr: float,
     *,
@@ -156,8 +215,9 @@ def make_optimiser(
 
     Parameters
     ----------
-    parameters : iterable of nn.Parameter
-        What to optimise.
+    parameters : iterable of nn.Parameter, or of dict
+        What to optimise; groups of it as `group_parameters` makes them, whose rates are multiplied
+        by their ``rate_factor``.
     solver : str or callable
         Name in `SOLVERS`, or a `torch.optim` class (or function) called with the parameters and
         the rate as ``lr``.
@@ -168,8 +228,8 @@ def make_optimiser(
     betas, epsilon : pair of float, float
         For Adam and its variants; 'rmsprop' takes `epsilon` too.
     weight_decay : float
-        For 'adamw': weights, but not biases, are multiplied with 1 - rate * `weight_decay` in
-        each step.
+        For 'adamw' and 'muon': weights, but not biases, are multiplied with
+        1 - rate * `weight_decay` in each step.
 
     Returns
     -------
@@ -183,16 +243,21 @@ def make_optimiser(
     elif solver == "rmsprop":
         # Hinton's smoothing constant; torch's default is 0.99.
         options = {"alpha": 0.9, "eps": epsilon}
-    elif isinstance(solver, str) and "adam" in solver:
+    elif isinstance(solver, str) and ("adam" in solver or solver == "muon"):
         options = {"betas": betas, "eps": epsilon}
     make = SOLVERS[solver] if isinstance(solver, str) else solver
     if make is torch.optim.LBFGS:
         raise ValueError("solver=torch.optim.LBFGS needs whole samples: use solver='lbfgs'.")
+    groups = [p if isinstance(p, dict) else {"params": [p]} for p in parameters]
     if isinstance(make, type) and issubclass(make, Optimizer):
-        if {parameter.device.type for parameter in parameters} <= fused_devices(make):
+        devices = {p.device.type for group in groups for p in group["params"]}
+        if devices <= fused_devices(torch.optim.AdamW if make is Muon else make):
             options["fused"] = True
-        make = make if make is Adam else without_compiler(make)
-    if solver == "adamw":
+        make = make if make in (Adam, Muon) else without_compiler(make)
+    if parameters and isinstance(parameters[0], dict):
+        for group in parameters:
+            group["lr"] = lr * group["rate_factor"]
+    if solver in DECOUPLED:
         parameters = decayed_apart(parameters, weight_decay)
     try:
         build: Callable[..., Optimizer] = make
@@ -204,13 +269,58 @@ def make_optimiser(
     return optimiser
 
 
-def decayed_apart(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict]:
-    """Group parameters by their decay: that of weights, and none of biases."""
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
+def decayed_apart(parameters: Sequence, weight_decay: float) -> list[dict]:
+    """Group parameters, or groups of them, by their decay: that of weights, and none of biases."""
+    if not (parameters and isinstance(parameters[0], dict)):
+        parameters = [{"params": parameters}]
+    groups = []
+    for given in parameters:
+        weights = [p for p in given["params"] if p.dim() > 1]
+        biases = [p for p in given["params"] if p.dim() <= 1]
+        groups.append({**given, "params": weights, "weight_decay": weight_decay})
+        groups.append({**given, "params": biases, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
+
+
+def group_parameters(
+    module: nn.Module, *, layer_rates: Mapping[str, float] | None, solver: str | Callable
+) -> list[dict]:
+    """Group what is trained of a network by what its steps are multiplied with.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    layer_rates : mapping of str to float, or None
+        Factors of the rate by patterns of names of layers, of which the first that matches holds.
+    solver : str or callable
+        For 'muon', hidden matrices have groups of their own: all but embeddings and the weights of
+        the last layer.
+
+    Raises
+    ------
+    ValueError
+        If a pattern matches no layer, or a factor is not positive.
+    """
+    layers, factors = layers_with_weights(module), {}
+    for pattern, factor in (layer_rates or {}).items():
+        if not (isinstance(factor, Real) and 0 < factor < float("inf")):
+            raise ValueError(
+                f"layer_rates must hold factors > 0, got {factor!r} for {pattern!r}; frozen_layers "
+                "keeps layers as they are."
+            )
+        for name in match_layers(layers, pattern, "layer_rates"):
+            factors.setdefault(name, float(factor))
+    groups, last = defaultdict(dict), list(layers)[-1]
+    for name, layer in layers.items():
+        is_hidden = solver == "muon" and name != last and not isinstance(layer, nn.Embedding)
+        for p in layer.parameters(recurse=False):
+            if p.requires_grad:
+                groups[factors.get(name, 1.0), is_hidden and p.dim() == 2][p] = None
+    return [
+        {"params": list(own), "rate_factor": factor, "is_matrix": is_matrix}
+        for (factor, is_matrix), own in groups.items()
+    ]
 
 
 @lru_cache
@@ -226,13 +336,16 @@ def fused_devices(optimiser_class: type[Optimizer]) -> set[str]:
 
 def get_rate(optimiser: Optimizer) -> float:
     """Tell the learning rate of an optimiser."""
-    return float(optimiser.param_groups[0]["lr"])
+    groups = optimiser.param_groups
+    # One without a factor, if there is one, whose rate is not rounded twice.
+    group = next((group for group in groups if group.get("rate_factor", 1.0) == 1.0), groups[0])
+    return float(group["lr"]) / group.get("rate_factor", 1.0)
 
 
 def set_rate(optimiser: Optimizer, rate: float) -> None:
     """Set the learning rate of an optimiser."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def scale_momentum(optimiser: Optimizer, factor: float) -> None:
@@ -241,6 +354,8 @@ def scale_momentum(optimiser: Optimizer, factor: float) -> None:
     The velocity of scikit-learn contains the rates of its past steps, torch's buffer does not:
     scaling the buffer by old rate / new rate makes a change of rate mean the same in both.
     """
+    if isinstance(optimiser, Muon):
+        return
     for state in optimiser.state.values():
         if state.get("momentum_buffer") is not None:
             state["momentum_buffer"].mul_(factor)

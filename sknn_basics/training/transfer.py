@@ -67,7 +67,7 @@ def frozen_statistics(module: nn.Module) -> list[nn.Module]:
 def copy_layers(
     module: nn.Module,
     weights: Mapping[str, np.ndarray],
-    patterns: str | Iterable[str] | None,
+    choice: str | Iterable[str] | Mapping[str, str] | None,
 ) -> None:
     """Copy layers from another network's weights.
 
@@ -77,8 +77,9 @@ def copy_layers(
         Network that gets them.
     weights : mapping
         The other network's parameters and buffers, by name.
-    patterns : str, iterable of str or None
-        Which layers; None is all but the output, of both networks.
+    choice : str, iterable of str, mapping or None
+        Patterns of the layers to take; or how their names begin there, and how here. None is all
+        but the output, of both networks, and of an autoencoder the layers of its encoder.
 
     Raises
     ------
@@ -87,25 +88,118 @@ def copy_layers(
     """
     own = module.state_dict()
     given = {name: np.asarray(weights[name]) for name in weights}
-    names = dict.fromkeys(_layer_of(name) for name in (*own, *given))
-    if patterns is None:
-        chosen = [name for name in names if name != OUTPUT]
+    if choice is None and is_of_autoencoder(given) and not is_of_autoencoder(own):
+        given = encoder_layers(given)
+        wanted = list(given)
+    elif isinstance(choice, Mapping):
+        given = rename(given, choice)
+        wanted = list(dict.fromkeys([*given, *(name for name in own if _is_asked(name, choice))]))
     else:
-        chosen = match_layers(dict.fromkeys(map(_layer_of, own)), patterns, "init_layers")
-    wanted = [name for name in dict.fromkeys((*own, *given)) if _layer_of(name) in chosen]
+        wanted = _choose(own, given, choice)
     differing = [
         f"{name} is {_shape(given, name)} there, {_shape(own, name)} here"
         for name in wanted
-        if _shape(given, name) != _shape(own, name)
+        if _shape(given, name) != _shape(own, name) and not _may_miss(name, given)
     ]
     if differing:
+        fitting = {_layer_of(name) for name in wanted if _shape(given, name) == _shape(own, name)}
+        matching = [name for name in dict.fromkeys(map(_layer_of, wanted)) if name in fitting]
         raise ValueError(
             f"init_from has layers that do not match: {'; '.join(differing)}. "
-            "init_layers says which to take."
+            f"{', '.join(matching) if matching else 'None'} would match. init_layers says which "
+            "to take, and as a mapping how their names begin there and here."
         )
     with torch.no_grad():
         for name in wanted:
-            own[name].copy_(torch.tensor(given[name]))
+            if name in given:
+                own[name].copy_(torch.tensor(given[name]))
+
+
+def _choose(own: Iterable[str], given: Iterable[str], patterns: Iterable[str] | None) -> list[str]:
+    """List the tensors of both networks whose layers are to be taken."""
+    names = list(dict.fromkeys((*own, *given)))
+    if patterns is None:
+        return [name for name in names if _layer_of(name) != OUTPUT]
+    chosen = match_layers(dict.fromkeys(map(_layer_of, own)), patterns, "init_layers")
+    return [name for name in names if _layer_of(name) in chosen]
+
+
+def rename(given: Mapping[str, np.ndarray], prefixes: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Give tensors their names here; those whose names have none of the beginnings are left out.
+
+    Parameters
+    ----------
+    given : mapping
+        Tensors by their names there.
+    prefixes : mapping of str to str
+        How names begin there, and how here; of several beginnings the longest holds. '' is any, and
+        then leaves the output layer out.
+
+    Raises
+    ------
+    ValueError
+        If no name has a beginning, or two tensors get one name.
+    """
+    renamed, found = {}, set()
+    by_length = sorted(prefixes, key=lambda there: len(there), reverse=True)
+    for name, values in given.items():
+        there = next((there for there in by_length if _begins(name, there)), None)
+        if there is None:
+            continue
+        found.add(there)
+        rest, here = name.removeprefix(there).removeprefix("."), prefixes[there].removesuffix(".")
+        new = f"{here}.{rest}" if here else rest
+        if new in renamed:
+            raise ValueError(f"init_layers gives two layers of init_from the name {new!r}.")
+        if _layer_of(new) != OUTPUT or (_begins(OUTPUT, here) and here):
+            renamed[new] = values
+    if unknown := [there for there in prefixes if there not in found]:
+        raise ValueError(
+            f"init_layers: no layer of init_from begins with {unknown[0]!r}, its layers are "
+            f"{list(dict.fromkeys(map(_layer_of, given)))}."
+        )
+    return renamed
+
+
+def takes_output(choice: str | Iterable[str] | Mapping[str, str] | None) -> bool:
+    """Tell whether the output layer is among those to be taken."""
+    if choice is None:
+        return False
+    if isinstance(choice, Mapping):
+        return any(here and _begins(OUTPUT, here) for here in choice.values())
+    patterns = [choice] if isinstance(choice, str) else choice
+    return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+
+
+def is_of_autoencoder(names: Iterable[str]) -> bool:
+    """Tell whether names are those of the tensors of an autoencoder."""
+    return {name.partition(".")[0] for name in names} >= {"encoder", "decoder"}
+
+
+def encoder_layers(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Take an encoder's layers out of an autoencoder's, but for those that make the latents."""
+    names = {name: name.removeprefix("encoder.").removeprefix("reader.") for name in given}
+    return {
+        own: given[name]
+        for name, own in names.items()
+        if _begins(name, "encoder") and _layer_of(own) not in (OUTPUT, "latent")
+    }
+
+
+def _begins(name: str, prefix: str) -> bool:
+    """Tell whether whole parts of a name are a prefix."""
+    prefix = prefix.removesuffix(".")
+    return not prefix or name == prefix or name.startswith(f"{prefix}.")
+
+
+def _is_asked(name: str, prefixes: Mapping[str, str]) -> bool:
+    """Tell whether a tensor's layer is one that gets a name by a prefix other than ''."""
+    return any(here and _begins(name, here) for here in prefixes.values())
+
+
+def _may_miss(name: str, given: Mapping) -> bool:
+    # It counts batches, decides on nothing, and is not in files of earlier versions of torch.
+    return name.endswith("num_batches_tracked") and name not in given
 
 
 def share_weights(module: nn.Module, source: nn.Module) -> nn.Module:

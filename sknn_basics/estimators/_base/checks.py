@@ -85,6 +85,24 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
     return [float(v) for v in values]
 
 
+def one_a_hidden_layer(value, n_layers: int, name: str):
+    """Read what is given once or once a hidden layer: one value, or a list of one a layer.
+
+    Raises
+    ------
+    ValueError
+        If the number of values differs from the number of layers.
+    """
+    if not isinstance(value, list | tuple | np.ndarray):
+        return value
+    if len(value) != n_layers:
+        raise ValueError(
+            f"{name} must be one value or one for each of the {n_layers} hidden layers, "
+            f"got {len(value)}: {value}."
+        )
+    return list(value)
+
+
 def check_samples(estimator, X, reset: bool):
     """Check X, whose samples may have any number of dimensions, in its own data type.
 
@@ -193,22 +211,23 @@ def check_magnitudes(estimator, dtype: str, rate: float) -> None:
     Raises
     ------
     ValueError
-        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' would turn
-        weights round.
+        If the square of one overflows, `epsilon` is nothing, or the decay of 'adamw' or 'muon'
+        would turn weights round.
     """
     limit, solver = float(np.finfo(dtype).max) ** 0.5, estimator.solver
     names = ("alpha", "input_noise", "noise_amount", "sparsity", "beta")
     values = {name: getattr(estimator, name, 0.0) for name in names}
     values["class_weight"] = max(getattr(estimator, "_step_weights_", None) or [0.0])
     for name, value in values.items():
+        value = np.max(value, initial=0)
         if value > limit:
             raise ValueError(f"{name}={value:g} is too large for {dtype}: its square overflows.")
-    divides = isinstance(solver, str) and ("adam" in solver or solver == "rmsprop")
+    divides = isinstance(solver, str) and ("adam" in solver or solver in ("rmsprop", "muon"))
     if divides and estimator.epsilon < np.finfo(dtype).tiny:
         raise ValueError(f"epsilon={estimator.epsilon:g} is too small for {dtype}: it is 0 there.")
-    if solver == "adamw" and rate * estimator.alpha > 1:
+    if solver in ("adamw", "muon") and rate * estimator.alpha > 1:
         raise ValueError(
-            f"alpha={estimator.alpha:g} is too large for solver='adamw': each step multiplies "
+            f"alpha={estimator.alpha:g} is too large for solver={solver!r}: each step multiplies "
             f"weights by 1 - learning_rate_init * alpha = {1 - rate * estimator.alpha:g}."
         )
 

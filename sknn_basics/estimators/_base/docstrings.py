@@ -21,20 +21,22 @@ Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any 
 elementwise activation of `torch.nn` in lower case ('elu', 'gelu', 'leaky_relu', 'silu', ...),
 or a class that is called without arguments.""",
     "solver": """str or torch.optim class, default='adam'
-'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta'; 'lbfgs'
+'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta'; 'muon' for
+Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs'
 for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
 that is called with the parameters and the rate as ``lr``, and keeps its own defaults.""",
     "alpha": """float, default=0.0001
 Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies weights, but not
-biases, by 1 - rate * `alpha`, and the loss has no penalty.""",
+``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step multiplies
+weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.""",
     "batch_size": """int or 'auto', default='auto'
 Number of samples a batch; 'auto' is ``min(200, n_samples)``.""",
     "learning_rate": """str, Schedule or callable, default='constant'
 Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last two do
 nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle', 'reduce_on_plateau',
-an object of `sknn_basics.training.schedules`, or a function from the epoch, counted from 0,
-to the rate. 'cosine' and 'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond
+an object of `sknn_basics.training.schedules`, which may change it by step, or a function from the
+epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+epochs: calls of ``partial_fit`` beyond
 them keep the last rate, and warn; a warm start begins anew.""",
     "learning_rate_init": """float or 'auto', default=0.001
 Initial rate; 'auto' is the solver's own usual rate.""",
@@ -100,13 +102,28 @@ the classes' frequencies in the training data, and weighs validation data the sa
 Share of each target that is spread evenly over the classes.""",
     "clip_grad_norm": """float or None, default=None
 Largest norm of the gradient of all parameters together.""",
-    "init_from": """fitted estimator, mapping, path or None, default=None
+    "average_decay": """float in (0, 1) or None, default=None
+Decay of a running average of the weights over the steps, 0.999 say, which takes their place when
+the network is validated and when the training ends: the last weights vary with the last batches,
+their average hardly does. 'train_loss' is that of the weights themselves. Each fit, and each call
+of ``partial_fit``, begins an average.""",
+    "layer_rates": """dict of str to float or None, default=None
+Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}`` trains a
+pretrained part more slowly. The first name that matches holds; other layers have the factor 1.""",
+    "max_time": """float or None, default=None
+Seconds of a fit: no epoch begins that would end after them, if it took as long as the longest so
+far. With validation data, the weights with the best score are kept, as by `early_stopping`. How
+many epochs that makes depends on the machine.""",
+    "init_from": """fitted estimator, skorch net, mapping, path or None, default=None
 Where the initial weights of some layers come from: another neural estimator or a pipeline that
-ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive `clone`; arrays by name; or
-a file of `save_weights`. The other layers are drawn.""",
-    "init_layers": """str, list of str or None, default=None
-Names of the layers to take from `init_from`, with wildcards as in `fnmatch` ('hidden*'). None
-takes all but the output, and raises where the networks differ otherwise.""",
+ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive `clone`; tensors or arrays by
+name, as of ``module.state_dict()``; or a file of `save_weights`, of `torch.save` (read without
+running any code), of a skorch checkpoint or of safetensors. The other layers are drawn.""",
+    "init_layers": """str, list of str, dict or None, default=None
+Names of the layers to take from `init_from`, with wildcards as in `fnmatch` ('hidden*'); or a dict
+of how names begin there and here, ``{"backbone": "features"}``, where '' is any beginning. None
+takes all but the output, and raises where the networks differ otherwise; of an autoencoder it takes
+the encoder's layers but those that make the latents.""",
     "frozen_layers": """str, list of str or None, default=None
 Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
 `warm_start`, each `fit` freezes and thaws anew.""",
@@ -118,11 +135,12 @@ as progress nor as none; the first one warns.""",
 Called during the training, after the estimator's own.""",
     "device": """str or torch.device, default='auto'
 Where to compute; 'auto' is CUDA where there is one, else the CPU.""",
-    "dtype": """{'auto', 'float32', 'float64'}, default='auto'
+    "dtype": """{'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
 Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for small
 samples: up to 32 values, and up to 2**19 multiplications by the network for each. It does not
 depend on the number of samples, nor on the data type of X. 'float32' is faster there: dense
-networks by up to half, LSTM layers two to four times.""",
+networks by up to half, LSTM layers two to four times. 'bfloat16' keeps weights in float32, and
+multiplies matrices and convolves in bfloat16, which recent GPUs do faster.""",
     "compile": """bool, default=False
 Whether to compile the network with `torch.compile`.""",
 }
@@ -134,7 +152,8 @@ several, so that ``(32, (16, 16))`` are two blocks of three convolutions in all.
     "kernel_size": """int or sequence, default=3
 Size of the kernels: one value for all blocks, or one a block. A block's value is an int, or one
 value for each of its convolutions, which is an int or a tuple of one a dimension: ``[(5, 3)]`` are
-a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]`` is one of 5 x 3.""",
+a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]`` is one of 5 x 3. A set in place of a
+size, ``{3, 5}``, stands for kernels side by side, each with all of the filters.""",
     "strides": """int or sequence, default=1
 How far the kernels move, given as `kernel_size`.""",
     "padding": """{'same', 'valid'}, int or sequence of them, default='same'
@@ -146,6 +165,12 @@ How a block makes its images smaller: it ends in a pool, or its last convolution
     "pool_size": """int, tuple of int or sequence of them, default=2
 By how much: one value for all blocks, or one a block, which is an int or a tuple of one a
 dimension.""",
+    "pool_padding": """{'valid', 'same'} or sequence of them, default='valid'
+Whether a pool drops the last pixels where they do not fill its window, or pools them too, so that
+13 pixels become 7 rather than 6. One value for all blocks, or one a block.""",
+    "depthwise": """bool or sequence of bool, default=False
+Whether each convolution filters every channel by itself, and then mixes the channels by a
+convolution of one pixel, which has fewer weights. One value for all blocks, or one a block.""",
     "normalization": """{'batch', 'layer'}, None or sequence of them, default=None
 Normalization between each convolution and its activation; 'layer' is over all channels and
 positions of an image. One value for all blocks, or one a block.""",
@@ -188,6 +213,14 @@ draw once a batch, as those of torchvision do, draw for each image.""",
 }
 
 RECURRENT_PARAMETERS = {
+    "module": """nn.Module, class, callable or None, default=None
+What stands in place of the recurrent layers: a module, which is copied and keeps its weights, or a
+class or function that is called with the shape of a sample, ``(n_steps, n_features)``, and makes
+one, whose weights come from `random_state`. It is given batches of shape (n_samples, n_steps,
+n_features) and returns the same number of steps of any number of values, or one vector for each
+sample where y has one target for each sequence; of a tuple, as torch's recurrent layers return, the
+first part is taken. Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind
+each sequence. The parameters of recurrent layers are not used.""",
     "hidden_layer_sizes": """array-like of int, default=(32,)
 Number of cells of each recurrent layer.""",
     "cell": """{'lstm', 'gru', 'rnn'}, default='lstm'
@@ -345,6 +378,25 @@ preprocessed images. Reconstructions and samples are brought back to the scale o
 and by a module with a method ``inverse``; of any other function, they stay as it has made them.""",
 }
 
+DENSE_PARAMETERS = {
+    "activation": """str, nn.Module class or list of them, default='relu'
+Activation of the hidden layers, one for all or one for each: 'identity', 'logistic', 'tanh',
+'relu', or any other elementwise activation of `torch.nn` in lower case ('elu', 'gelu',
+'leaky_relu', 'silu', ...), or a class that is called without arguments.""",
+    "normalization": """{'batch', 'layer'}, None or list of them, default=None
+Normalization between the linear part and the activation of each hidden layer, one for all or one
+for each.""",
+    "input_noise": """float or list of float, default=0.0
+Standard deviation of normal noise that is added to X in training; a list has one for each hidden
+layer, of the noise on what that layer reads.""",
+    "module": """nn.Module, class, callable or None, default=None
+What stands in place of the hidden layers: a module, which is copied and keeps its weights, or a
+class or function that is called with the shape of a sample, ``(n_features,)``, and makes one, whose
+weights come from `random_state`. It is given batches of shape (n_samples, n_features), its outputs
+are flattened, and an output layer follows. The parameters of hidden layers are not used.
+`coefs_` and `intercepts_` are those of the output layer.""",
+}
+
 DENSE_ATTRIBUTES = {
     "coefs_": """list of ndarray of shape (n_inputs, n_units)
 Weights of each layer.""",
@@ -422,8 +474,8 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "dense.py": {
-        "MLPClassifier": Family(attributes=DENSE_ATTRIBUTES),
-        "MLPRegressor": Family(attributes=DENSE_ATTRIBUTES),
+        "MLPClassifier": Family(DENSE_PARAMETERS, DENSE_ATTRIBUTES),
+        "MLPRegressor": Family(DENSE_PARAMETERS, DENSE_ATTRIBUTES),
     },
     "convolutional.py": {
         "ConvNetClassifier": Family(CONVNET_PARAMETERS),

@@ -4,8 +4,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from fnmatch import fnmatchcase
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from math import prod
 from numbers import Integral, Real
@@ -19,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sknn_basics._compat import (
@@ -31,6 +31,11 @@ from sknn_basics._compat import (
     fit_context,
     has_callbacks,
     safe_indexing,
+)
+from sknn_basics.estimators._base.callbacks import (
+    PREFIX,
+    callback_parameters,
+    set_callback_parameters,
 )
 from sknn_basics.estimators._base.checks import (
     UnknownClasses,
@@ -54,6 +59,7 @@ from sknn_basics.estimators._base.saving import (
     write_json,
 )
 from sknn_basics.estimators._base.validation import score_by, split_rows
+from sknn_basics.modules.augmentation import seeded_global_state
 from sknn_basics.modules.initialisers import INITIALISERS, glorot_uniform_with_bias, initialise
 from sknn_basics.modules.layers import ACTIVATIONS, random_layers, seed_random_layers
 from sknn_basics.modules.summary import (
@@ -70,6 +76,7 @@ from sknn_basics.training.callbacks import (
     PrintEpoch,
     RaiseOnDivergence,
     RecordRate,
+    StopAfter,
     StopWithoutProgress,
     ValidationScore,
     WarnOfOtherScale,
@@ -82,11 +89,19 @@ from sknn_basics.training.devices import (
     new_generator,
     openmp_pools,
     resolve_device,
+    weights_dtype,
 )
 from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.net import Net
-from sknn_basics.training.optimisers import SOLVERS, make_optimiser, set_rate, usual_rate
+from sknn_basics.training.optimisers import (
+    DECOUPLED,
+    SOLVERS,
+    group_parameters,
+    make_optimiser,
+    set_rate,
+    usual_rate,
+)
 from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
@@ -95,7 +110,7 @@ from sknn_basics.training.saving import (
     weights_as_arrays,
 )
 from sknn_basics.training.schedules import SCHEDULES, Schedule
-from sknn_basics.training.transfer import OUTPUT, copy_layers, freeze_layers, share_weights
+from sknn_basics.training.transfer import copy_layers, freeze_layers, share_weights, takes_output
 
 # Values of a sample, and multiplications for it, up to which dtype='auto' is double precision on a
 # CPU, which makes results independent of the order of sums: of the number of threads, of the rows
@@ -164,13 +179,19 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "input_noise": [Interval(Real, 0, None, closed="left")],
         "weight_init": [StrOptions({"auto", *INITIALISERS}), callable],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "init_from": [HasMethods("predict"), Mapping, str, PathLike, None],
-        "init_layers": [str, list, tuple, None],
+        "average_decay": [Interval(Real, 0, 1, closed="neither"), None],
+        "layer_rates": [Mapping, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "init_from": [
+            *(HasMethods("predict"), HasMethods("transform"), Mapping),
+            *(NeuralNet, str, PathLike, None),
+        ],
+        "init_layers": [str, list, tuple, Mapping, None],
         "frozen_layers": [str, list, tuple, None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [list, tuple, None],
         "device": [str, torch.device],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "dtype": [StrOptions({"auto", "float32", "float64", "bfloat16"})],
         "compile": ["boolean"],
     }
 
@@ -193,7 +214,10 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     _validation_names = "X_val, y_val, sample_weight_val"
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
-    _stochastic_only = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+    _stochastic_only: tuple[str, ...] = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+
+    # The parameter by which a user gives a module in place of layers, and that module's name.
+    _given: str | None = None
 
     @classmethod
     @cache
@@ -204,6 +228,44 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _store(self, parameters: dict) -> None:
         """Store the parameters of ``__init__``, given as its ``locals()``."""
         vars(self).update((k, v) for k, v in parameters.items() if k not in ("self", "__class__"))
+
+    def get_params(self, deep=True) -> dict:
+        """Get parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add the parameters of callbacks, and of estimators that are parameters.
+
+        Returns
+        -------
+        params : dict
+            Values by name: ``callbacks__<name>__<parameter>`` is one of a callback, whose name is
+            that of its class if it was given none.
+        """
+        parameters = super().get_params(deep)
+        return parameters | callback_parameters(self.callbacks) if deep else parameters
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by the names that `get_params` returns; ``callbacks__<name>=None`` takes a
+            callback away.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        of_callbacks = {key: params.pop(key) for key in list(params) if key.startswith(PREFIX)}
+        super().set_params(**params)
+        if of_callbacks:
+            own = {key.removeprefix(PREFIX): value for key, value in of_callbacks.items()}
+            self.callbacks = set_callback_parameters(self.callbacks, own)
+        return self
 
     # What families define.
 
@@ -418,7 +480,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 raise TypeError(f"callbacks must be skorch callbacks, got {callback!r}.")
         if self.solver != "lbfgs":
             return
-        for name in self._stochastic_only:
+        if self.dtype == "bfloat16":
+            raise ValueError("solver='lbfgs' computes in float64, not with dtype='bfloat16'.")
+        for name in (*self._stochastic_only, "average_decay", "layer_rates"):
             value = getattr(self, name)
             if value is not None and np.any(value):
                 raise ValueError(
@@ -444,11 +508,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         """Make the network with its initial weights, or check that the fitted one still fits."""
+        if not continued and self._given and getattr(self, self._given) is not None:
+            self._features_seed_ = rng.randint(np.iinfo(np.int32).max)
         n_outputs, out_activation = self._describe_output(target)
         structure = self._describe_module(n_outputs)
         device = resolve_device(self.device)
         if continued:
-            dtype = self._dtype_ if self.dtype == "auto" else self.dtype
+            dtype = self._dtype_ if self.dtype == "auto" else weights_dtype(self.dtype)
             fitted = {"out_activation_": self.out_activation_, "dtype": self._dtype_}
             wanted = {"out_activation_": out_activation, "dtype": dtype}
             check_same_structure({**self._structure_, **fitted}, {**structure, **wanted})
@@ -468,7 +534,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         check_magnitudes(self, "float64" if self.solver == "lbfgs" else self._dtype_, rate)
         # L-BFGS measures differences of the loss that single precision does not show.
         dtype = "float64" if self.solver == "lbfgs" else self._dtype_
-        check_precision(device, dtype)
+        check_precision(device, "bfloat16" if self.dtype == "bfloat16" else dtype)
         move(self.module_, dtype=DTYPES[dtype])
         self._prepare_weights(rng, device, continued)
 
@@ -514,7 +580,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _choose_dtype(self, sample_shape: tuple[int, ...], device: torch.device) -> str:
         """Choose the network's data type: single precision, unless samples are small."""
         if self.dtype != "auto":
-            return self.dtype
+            return weights_dtype(self.dtype)
         is_small = (
             device.type == "cpu"
             and prod(sample_shape) <= FEW_VALUES
@@ -525,7 +591,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _draw_weights(self, rng) -> None:
         module = self._drawn_part()
         if self.weight_init == "auto":
-            factor = 2.0 if self.activation == "logistic" else 6.0
+            factor = 2.0 if np.all(np.asarray(self.activation) == "logistic") else 6.0
             glorot_uniform_with_bias(module, rng, factor)
             return
         generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
@@ -534,8 +600,20 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             initialise(module, self.weight_init, generator)
 
     def _drawn_part(self) -> torch.nn.Module:
-        """Give the part of the network whose weights are drawn."""
-        return self.module_
+        """Give the part of the network whose weights are drawn: all but what a user gave."""
+        if not self._has_given(self._structure_):
+            return self.module_
+        parts = self.module_.named_children()
+        return torch.nn.ModuleList([part for name, part in parts if name != self._given])
+
+    def _has_given(self, structure: dict) -> bool:
+        return self._given is not None and structure.get(self._given) is not None
+
+    def _seeded_given(self, structure: dict):
+        """Seed the global random state, where a function may draw its module's weights from it."""
+        if not self._has_given(structure):
+            return nullcontext()
+        return seeded_global_state(self._features_seed_, torch.device("cpu"))
 
     # Split.
 
@@ -610,10 +688,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _takes_output(self) -> bool:
         """Tell whether the output layer comes from another network."""
-        if self.init_from is None or self.init_layers is None:
-            return False
-        patterns = [self.init_layers] if isinstance(self.init_layers, str) else self.init_layers
-        return any(fnmatchcase(OUTPUT, pattern) for pattern in patterns)
+        return self.init_from is not None and takes_output(self.init_layers)
 
     def _begin_output(self, target, weight: np.ndarray | None, rows: np.ndarray | None) -> None:
         """Set where the outputs of a new network begin, given targets and rows to train on."""
@@ -630,19 +705,29 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             "nesterov": self.nesterovs_momentum,
             "betas": (float(self.beta_1), float(self.beta_2)),
             "epsilon": float(self.epsilon),
-            "weight_decay": float(self.alpha) if solver == "adamw" else 0.0,
+            "weight_decay": float(self.alpha) if solver in DECOUPLED else 0.0,
+            # Models of earlier versions do not know it.
+            **({"layer_rates": dict(self.layer_rates)} if self.layer_rates else {}),
         }
 
     def _make_net(self, batch_size: int = 1, rng=None) -> Net:
         """Make the net that trains and evaluates the network."""
+        options = dict(self._optimiser_)
+        layer_rates, solver = options.pop("layer_rates", None), options["solver"]
+        groups = None
+        if layer_rates or solver == "muon":
+            groups = partial(group_parameters, layer_rates=layer_rates, solver=solver)
         return self._kind_of_net()(
             self.module_,
             self._make_criterion().to(next(self.module_.parameters()).dtype),
-            partial(make_optimiser, **self._optimiser_),
-            lr=self._optimiser_["lr"],
+            partial(make_optimiser, **options),
+            lr=options["lr"],
             # The optimiser decays the weights itself where that is no gradient of a penalty.
-            alpha=0.0 if self._optimiser_["solver"] == "adamw" else self.alpha,
+            alpha=0.0 if solver in DECOUPLED else self.alpha,
             clip_grad_norm=self.clip_grad_norm,
+            average_decay=self.average_decay,
+            autocast=self.dtype == "bfloat16",
+            groups=groups,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,
             predict_nonlinearity=OUTPUT_ACTIVATIONS[self.out_activation_],
@@ -680,9 +765,10 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
         watch = [ValidationScore(score, self.tol, f"scoring={self.scoring!r}")] if score else []
+        limit = [] if self.max_time is None else [StopAfter(self.max_time)]
         progress = [PrintEpoch()] if self.verbose else []
         if self.solver == "lbfgs":
-            return [RaiseOnDivergence(), *watch, *progress]
+            return [RaiseOnDivergence(), *watch, *limit, *progress]
         schedule = schedule_callbacks(
             self.learning_rate,
             self._optimiser_["lr"],
@@ -699,8 +785,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             self.learning_rate == "adaptive" and self.solver != "adam",
         )
         stop.best_, stop.n_waiting_ = self._progress_
-        keep = [KeepBestWeights()] if self.early_stopping else []
-        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *keep, stop, *progress]
+        keep = [KeepBestWeights()] if self.early_stopping or (limit and score) else []
+        stops = [*limit, stop]
+        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *keep, *stops, *progress]
 
     def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
         """Forget what is not comparable with what is measured now.

@@ -29,7 +29,7 @@ CHANNEL_AXES = {"channels_first": 0, "channels_last": -1, "no_channels": None}
 # Parameters that are given once or once a block.
 BLOCK_PARAMETERS = (
     *("filters", "kernel_size", "strides", "padding", "downsample", "pool_size"),
-    *("normalization", "activation", "dropout", "max_norm"),
+    *("normalization", "activation", "dropout", "max_norm", "depthwise", "pool_padding"),
 )
 
 
@@ -107,9 +107,19 @@ def describe_blocks(n_dims: int, *, filters, **parameters) -> list[dict]:
         n_convolutions = len(block["filters"])
         for name in ("kernel_size", "strides"):
             sizes = one_a_convolution(block[name], n_convolutions, name)
-            block[name] = [as_size(size, n_dims, name) for size in sizes]
+            block[name] = [
+                as_parallel_sizes(size, n_dims, name)
+                if isinstance(size, set | frozenset) and name == "kernel_size"
+                else as_size(size, n_dims, name)
+                for size in sizes
+            ]
         block["pool_size"] = as_size(block["pool_size"], n_dims, "pool_size")
         block["dropout"] = shares[i]
+        # What earlier versions do not have is left out where it changes nothing.
+        if not block["depthwise"]:
+            del block["depthwise"]
+        if block["pool_padding"] == "valid":
+            del block["pool_padding"]
         blocks.append(block)
     return blocks
 
@@ -171,6 +181,10 @@ def check_blocks(values: dict[str, list]) -> None:
             check_choice(padding, ("same", "valid"), "padding")
     for downsample in values["downsample"]:
         check_choice(downsample, DOWNSAMPLINGS, "downsample")
+    for padding in values["pool_padding"]:
+        check_choice(padding, ("valid", "same"), "pool_padding")
+    for depthwise in values["depthwise"]:
+        check_choice(depthwise, (False, True), "depthwise")
     for normalization in values["normalization"]:
         check_choice(normalization, NORMALIZATIONS, "normalization")
     for activation in values["activation"]:
@@ -189,7 +203,7 @@ def one_a_convolution(value, n_convolutions: int, name: str) -> list:
     ValueError
         If the number of values differs from the number of convolutions.
     """
-    if isinstance(value, Integral):
+    if isinstance(value, Integral | set | frozenset):
         return [value] * n_convolutions
     if not isinstance(value, list | tuple | np.ndarray) or len(value) != n_convolutions:
         raise ValueError(
@@ -198,3 +212,16 @@ def one_a_convolution(value, n_convolutions: int, name: str) -> list:
             f"of its block: {name}=[[(5, 3)]] for one block of one convolution."
         )
     return list(value)
+
+
+def as_parallel_sizes(sizes, n_dims: int, name: str) -> list[tuple[int, ...]]:
+    """Read a set of sizes, those of kernels side by side, as a list of sizes.
+
+    Raises
+    ------
+    ValueError
+        If the set is empty or holds no sizes.
+    """
+    if not sizes:
+        raise ValueError(f"{name} must not be an empty set.")
+    return sorted(as_size(size, n_dims, name) for size in sizes)

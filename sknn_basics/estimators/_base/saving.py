@@ -4,12 +4,17 @@ import json
 import warnings
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
+import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
+from skorch import NeuralNet
 
+from sknn_basics._optional import import_optional
 from sknn_basics.training.devices import DTYPES, move, resolve_device_or_cpu
 from sknn_basics.training.saving import (
     load_optimiser,
@@ -181,7 +186,7 @@ def is_neural(kind: type) -> bool:
 
 
 def read_weights(source) -> dict[str, np.ndarray]:
-    """Read weights, by name, of a fitted estimator, a mapping, or a file of `save_weights`.
+    """Read weights, by name, of a fitted estimator or skorch net, a mapping, or a file.
 
     Raises
     ------
@@ -189,15 +194,14 @@ def read_weights(source) -> dict[str, np.ndarray]:
         If the source has none.
     """
     if isinstance(source, Mapping):
-        return dict(source)
+        return as_arrays(source, "init_from")
     if isinstance(source, str | PathLike):
-        with np.load(source, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_weight_file(Path(source))
     if isinstance(source, FrozenEstimator):
         source = source.estimator
     if isinstance(source, Pipeline):
         source = source[-1]
-    if not is_neural(type(source)):
+    if not is_neural(type(source)) and not isinstance(source, NeuralNet):
         raise ValueError(f"init_from must be a neural estimator, got {type(source).__name__}.")
     if "module_" not in vars(source):
         raise ValueError(
@@ -207,8 +211,83 @@ def read_weights(source) -> dict[str, np.ndarray]:
     return weights_as_arrays(source.module_)
 
 
+def as_arrays(tensors: Mapping, name: str) -> dict[str, np.ndarray]:
+    """Turn a mapping of tensors or arrays into one of arrays.
+
+    Raises
+    ------
+    ValueError
+        If a value is neither.
+    """
+    arrays = {}
+    for key, value in tensors.items():
+        if isinstance(value, torch.Tensor):
+            # NumPy has no numbers of 16 bits with the range of 32.
+            value = value.float() if value.dtype is torch.bfloat16 else value
+            value = value.numpy(force=True)
+        if not isinstance(value, np.ndarray | np.generic):
+            raise ValueError(f"{name} must hold tensors or arrays, got {type(value)} as {key!r}.")
+        arrays[key] = np.asarray(value)
+    return arrays
+
+
+def read_weight_file(path: Path) -> dict[str, np.ndarray]:
+    """Read a file of `save_weights`, of safetensors, or of `torch.save`, a skorch checkpoint say.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or holds more than tensors by name.
+    """
+    if path.suffix == ".safetensors":
+        package = import_optional("safetensors.torch", "safetensors", f"init_from={str(path)!r}")
+        return as_arrays(package.load_file(path), str(path))
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+        if names and all(name.endswith(".npy") for name in names):
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"init_from={str(path)!r} cannot be read as weights: no archive of `save_weights`, no "
+            f"safetensors, and torch.load(weights_only=True) says: {str(error).strip()}"
+        ) from error
+    return as_arrays(find_state_dict(content, path), str(path))
+
+
+def find_state_dict(content, path: Path) -> Mapping:
+    """Find the tensors by name in what `torch.save` has saved: all of it, or one part.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or several parts could be meant.
+    """
+    if _is_state_dict(content):
+        return content
+    parts = content if isinstance(content, Mapping) else {}
+    found = [key for key, value in parts.items() if _is_state_dict(value)]
+    if len(found) != 1:
+        raise ValueError(
+            f"init_from={str(path)!r} must hold tensors by name, or one part that does; it holds "
+            f"{list(parts) if parts else type(content).__name__}"
+            + (f", of which {found} could be meant: give the mapping itself." if found else ".")
+        )
+    return parts[found[0]]
+
+
+def _is_state_dict(value) -> bool:
+    is_mapping = isinstance(value, Mapping) and len(value) > 0
+    return is_mapping and all(isinstance(part, torch.Tensor) for part in value.values())
+
+
 def as_jsonable(value):
-    """Write plain values, tuples, NumPy arrays and numbers, and dicts with any keys as JSON can.
+    """Write plain values, tuples, sets, NumPy arrays, numbers, dicts with any keys as JSON can.
 
     Raises
     ------
@@ -221,6 +300,8 @@ def as_jsonable(value):
         return value.item()
     if isinstance(value, tuple):
         return {"tuple": [as_jsonable(item) for item in value]}
+    if isinstance(value, set | frozenset):
+        return {"set": as_jsonable(sorted(value))}
     if isinstance(value, list):
         return [as_jsonable(item) for item in value]
     if isinstance(value, dict):
@@ -237,6 +318,8 @@ def from_jsonable(value: dict):
         return np.array(value["values"], dtype=value["dtype"])
     if value.keys() == {"tuple"}:
         return tuple(value["tuple"])
+    if value.keys() == {"set"}:
+        return set(value["set"])
     if value.keys() == {"keys", "values"}:
         return dict(zip(value["keys"], value["values"]))
     return value

@@ -254,3 +254,51 @@ def choose_tokens(
     if len(tokens) < 2:
         raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
     return tokens, unknown
+
+
+def read_vectors(
+    embedding: np.ndarray | Mapping[str, np.ndarray],
+    tokens: Sequence[str],
+    vocabulary: Sequence[str] | None,
+) -> dict[int, np.ndarray]:
+    """Read the vectors that tokens begin with, by the tokens' numbers.
+
+    Parameters
+    ----------
+    embedding : array of shape (n_tokens, n_dims), or mapping of str to array
+        One row for each token of `vocabulary`, or the vectors of words.
+    tokens : sequence of str
+        The network's tokens.
+    vocabulary : sequence of str or None
+        The tokens that the user gave.
+
+    Raises
+    ------
+    ValueError
+        If rows and tokens do not belong together, no token has a vector, or a vector is not finite
+        or has another width than the first.
+    """
+    if isinstance(embedding, list | np.ndarray):
+        rows = np.asarray(embedding, dtype=np.float64)
+        given = [] if vocabulary is None else list(map(str, vocabulary))
+        if vocabulary is None or rows.ndim != 2 or len(rows) != len(given):
+            raise ValueError(
+                f"embedding of shape {rows.shape} must have one row for each token of vocabulary, "
+                + ("which is None." if vocabulary is None else f"which has {len(given)}.")
+            )
+        embedding = dict(zip(given, rows))
+    vectors = {
+        number: np.asarray(embedding[token], dtype=np.float64)
+        for number, token in enumerate(tokens)
+        if token in embedding
+    }
+    if not vectors:
+        raise ValueError(f"embedding has a vector for none of the tokens, {list(tokens[:5])}, ...")
+    first = next(iter(vectors.values()))
+    for number, vector in vectors.items():
+        if vector.ndim != 1 or vector.shape != first.shape or not np.isfinite(vector).all():
+            raise ValueError(
+                f"embedding must give each token as many finite numbers, but of "
+                f"{tokens[number]!r} it has shape {vector.shape}."
+            )
+    return vectors

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sknn_basics._compat import HasMethods, StrOptions, fit_context
+from sknn_basics._compat import StrOptions, fit_context
 from sknn_basics.estimators._base.checks import (
     check_latents,
     check_numeric,
@@ -49,10 +49,6 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         **NeuralEstimator._parameter_constraints,
         "loss": [StrOptions({"auto", "binary_cross_entropy", "squared_error"}), callable],
         "out_activation": [StrOptions({"auto", "logistic", "identity"})],
-        "init_from": [
-            HasMethods("transform"),
-            *NeuralEstimator._parameter_constraints["init_from"],
-        ],
         "scoring": [StrOptions({"loss"}), callable, None],
     }
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,10 +19,12 @@ Float: TypeAlias = float | np.floating | np.integer
 Ints: TypeAlias = Int | Sequence[Int] | np.ndarray
 Floats: TypeAlias = Float | Sequence[Float] | np.ndarray
 # One value for all blocks of a network, one a block, or one for each convolution of a block.
-Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | np.ndarray
+Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | set[Any] | np.ndarray
 Names: TypeAlias = str | list[str] | tuple[str, ...]
 # Which columns of a table: a mask, positions or names.
 Columns: TypeAlias = str | Sequence[bool | Int | str] | np.ndarray | None
+# Names, or how they begin there and here.
+Renamed: TypeAlias = Names | Mapping[str, str] | None
 Choices: TypeAlias = str | Sequence[str | None] | None
 
 RandomState: TypeAlias = Int | np.random.RandomState | None
@@ -32,7 +35,11 @@ Solver: TypeAlias = str | Callable[..., Optimizer]
 LearningRate: TypeAlias = str | Schedule | Callable[[int], float]
 WeightInit: TypeAlias = str | Callable[..., Any]
 ClassWeight: TypeAlias = Mapping[Any, Float] | list[Mapping[Any, Float]] | str | None
-Source: TypeAlias = BaseEstimator | Mapping[str, np.ndarray] | str | PathLike | None
+Source: TypeAlias = (
+    BaseEstimator | NeuralNet | Mapping[str, np.ndarray | torch.Tensor] | str | PathLike | None
+)
+# Factors of the rate by names of layers.
+Rates: TypeAlias = Mapping[str, Float] | None
 Scoring: TypeAlias = str | Callable[..., float] | None
 Callbacks: TypeAlias = (
     Sequence[Callback | type[Callback] | tuple[str, Callback | type[Callback]]] | None
@@ -40,3 +47,5 @@ Callbacks: TypeAlias = (
 Device: TypeAlias = str | torch.device
 # What is called with batches of images.
 OfImages: TypeAlias = str | nn.Module | Callable[..., Any] | None
+# What stands in place of hidden layers: a module, or what is called with the shape of a sample.
+OfSamples: TypeAlias = nn.Module | Callable[..., nn.Module] | None

@@ -18,6 +18,8 @@ from sknn_basics.estimators._base.types import (
     Loss,
     Names,
     RandomState,
+    Rates,
+    Renamed,
     Scoring,
     Solver,
     Source,
@@ -101,14 +103,14 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'lbfgs' for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or
-        function that is called with the parameters and the rate as ``lr``, and keeps its own
-        defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
+        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
-        ``solver='adamw'`` it is the decoupled weight decay instead: each step multiplies
-        weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
+        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
 
     batch_size : int or 'auto', default='auto'
         Number of samples a batch; 'auto' is ``min(200, n_samples)``.
@@ -116,10 +118,10 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.003
         Initial rate; 'auto' is the solver's own usual rate.
@@ -191,15 +193,35 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
-    init_from : fitted estimator, mapping, path or None, default=None
+    average_decay : float in (0, 1) or None, default=None
+        Decay of a running average of the weights over the steps, 0.999 say, which takes their
+        place when the network is validated and when the training ends: the last weights vary
+        with the last batches, their average hardly does. 'train_loss' is that of the weights
+        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+
+    layer_rates : dict of str to float or None, default=None
+        Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
+        trains a pretrained part more slowly. The first name that matches holds; other layers
+        have the factor 1.
+
+    max_time : float or None, default=None
+        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
+        longest so far. With validation data, the weights with the best score are kept, as by
+        `early_stopping`. How many epochs that makes depends on the machine.
+
+    init_from : fitted estimator, skorch net, mapping, path or None, default=None
         Where the initial weights of some layers come from: another neural estimator or a
         pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; arrays by name; or a file of `save_weights`. The other layers are drawn.
+        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
+        or of safetensors. The other layers are drawn.
 
-    init_layers : str, list of str or None, default=None
+    init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
-        ('hidden*'). None takes all but the output, and raises where the networks differ
-        otherwise.
+        ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
+        where '' is any beginning. None takes all but the output, and raises where the networks
+        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
+        the latents.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
@@ -216,11 +238,13 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -361,8 +385,11 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         max_fun: Int = 15000,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
+        average_decay: Float | None = None,
+        layer_rates: Rates = None,
+        max_time: Float | None = None,
         init_from: Source = None,
-        init_layers: Names | None = None,
+        init_layers: Renamed = None,
         frozen_layers: Names | None = None,
         scoring: Scoring = None,
         callbacks: Callbacks = None,
