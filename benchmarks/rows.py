@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import agents, images, measure, peers, sequences, text
+from benchmarks import adversarial, agents, images, measure, peers, sequences, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -70,6 +70,18 @@ def sequence_row(batch_size: int, n_epochs: int) -> Row:
             "bare torch loop": ratio_of_at_least(0.9),
             "Keras": ratio_of_at_least(4),
         },
+    )
+
+
+def gan_row(name: str, title: str, network: str, ours, bare) -> Row:
+    return Row(
+        name=name,
+        title=title,
+        detail=f"{network} The bare loop makes the same steps with torch's layers, its fused Adam "
+        "and slices of a random permutation, but records neither losses nor confidences.",
+        measure=measure.warm_runs,
+        peers={OURS: ours, "bare torch loop": bare},
+        requirements={"bare torch loop": ratio_of_at_least(0.91)},
     )
 
 
@@ -289,6 +301,20 @@ _ROWS = [
             "bare torch loop": ratio_of_at_least(1 / 1.2),
             "stable-baselines3": ratio_of_at_least(1),
         },
+    ),
+    gan_row(
+        "gan-points",
+        "fit a GAN of 10,000 points, 4-16-2 against 2-16-16-1, batch 32, 2 epochs, Adam",
+        "`GAN`, in float32.",
+        adversarial.fit_points,
+        adversarial.fit_points_bare,
+    ),
+    gan_row(
+        "gan-images",
+        "fit a GAN of 10,000 images of 28 x 28, batch 128, 1 epoch, Adam",
+        "`architectures.STRIDED_GAN`, a quarter as wide.",
+        adversarial.fit_images,
+        adversarial.fit_images_bare,
     ),
     memory_row(
         name="memory",

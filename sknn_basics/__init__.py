@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from sknn_basics import agents, architectures, inspection, parallel
 from sknn_basics.estimators._base.saving import from_json
+from sknn_basics.estimators.adversarial import GAN, ConvGAN
 from sknn_basics.estimators.autoencoders.convolutional import (
     ConvAutoencoder,
     VariationalConvAutoencoder,
@@ -18,16 +19,20 @@ from sknn_basics.estimators.forecasting import Forecaster
 from sknn_basics.estimators.recurrent import RNNClassifier, RNNRegressor
 from sknn_basics.estimators.tabular import TabularClassifier, TabularRegressor
 from sknn_basics.estimators.text import TextGenerator
+from sknn_basics.training.adversarial import ModeCollapseWarning
 
 __all__ = [
+    "GAN",
     "Autoencoder",
     "ConvAutoencoder",
+    "ConvGAN",
     "ConvNetClassifier",
     "ConvNetRegressor",
     "Decoder",
     "Forecaster",
     "MLPClassifier",
     "MLPRegressor",
+    "ModeCollapseWarning",
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNRegressor",

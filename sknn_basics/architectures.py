@@ -5,14 +5,14 @@ of a mapping expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` d
 [0, 255]. What you add comes behind them: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
 
 `POOLED_AUTOENCODER`, `POOLED_DENOISER` and `STRIDED_DENOISER` are for `ConvAutoencoder` instead,
-and expect images in [0, 1].
+and expect images in [0, 1]. `GAUSSIAN_GAN` is for `GAN`, and `POOLED_GAN` and `STRIDED_GAN` are
+for `ConvGAN`, which scales images itself; each gives narrower networks too: ``POOLED_GAN(0.125)``.
 
 References
 ----------
 Chollet. "Deep learning with Python." Manning, 2017, chapter 5.
 
-Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapters 16 and 17.
-"""
+Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapters 16 and 17."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -28,13 +28,16 @@ __all__ = [
     "DEEP_POOLED",
     "DEEP_STRIDED",
     "FULL_SIZE",
+    "GAUSSIAN_GAN",
     "NORMALIZED",
     "POOLED",
     "POOLED_AUTOENCODER",
     "POOLED_DENOISER",
+    "POOLED_GAN",
     "SHALLOW",
     "STRIDED",
     "STRIDED_DENOISER",
+    "STRIDED_GAN",
     "load_vgg16",
     "read_torchvision_vgg16",
     "vgg16",
@@ -129,6 +132,179 @@ POOLED_DENOISER = MappingProxyType({**DENOISING, "downsample": "max"})
 #: The same with strides and transposed convolutions in place of pools and repeated pixels.
 STRIDED_DENOISER = MappingProxyType({**DENOISING, "downsample": "stride"})
 
+
+class ScaledArchitecture(Mapping):
+    """Parameters of a network whose layers can be made narrower or wider.
+
+    It is a mapping, ``ConvGAN(**POOLED_GAN)``, and called with a factor on the numbers of filters
+    and units, it makes one: ``ConvGAN(**POOLED_GAN(width=0.125))``.
+
+    Parameters
+    ----------
+    text : str
+        Its own docstring.
+    widths : tuple of str
+        Names of the parameters that are such numbers.
+    **parameters
+        All parameters, at width 1.
+    """
+
+    def __init__(self, text: str, widths: tuple[str, ...], **parameters):
+        self.__doc__, self._widths, self._parameters = text, widths, parameters
+
+    def __getitem__(self, name: str):
+        return self._parameters[name]
+
+    def __iter__(self):
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __call__(self, width: float = 1.0) -> dict:
+        """Give the parameters of a network that is `width` times as wide."""
+        return {
+            name: scaled(value, width) if name in self._widths else value
+            for name, value in self._parameters.items()
+        }
+
+    def __repr__(self) -> str:
+        return repr(self._parameters)
+
+
+def scaled(sizes: tuple[int, ...], width: float) -> tuple[int, ...]:
+    """Multiply sizes of layers by a factor.
+
+    Raises
+    ------
+    ValueError
+        If it is not positive.
+    """
+    if not width > 0:
+        raise ValueError(f"width must be > 0, got {width}.")
+    return tuple(max(1, round(size * width)) for size in sizes)
+
+
+GAUSSIAN_GAN = ScaledArchitecture(
+    """Points in a plane: a generator of 114 and a discriminator of 337 parameters.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of units.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `GAN`.
+
+    References
+    ----------
+    Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapter 22.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import GAUSSIAN_GAN
+    >>> GAUSSIAN_GAN(width=2)["discriminator_layer_sizes"]
+    (32, 32)
+    """,
+    ("generator_layer_sizes", "discriminator_layer_sizes"),
+    generator_layer_sizes=(16,),
+    discriminator_layer_sizes=(16, 16),
+    n_components=4,
+    latent="uniform",
+    activation="leaky_relu",
+    negative_slope=0.1,
+    batch_size=32,
+    max_iter=15,
+)
+POOLED_GAN = ScaledArchitecture(
+    """Images by repeated pixels and pools of averages, with tanh alone.
+
+    Of 28 x 28 pixels, the generator has 6,751,233 parameters and the discriminator 6,631,169.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of filters and units.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `ConvGAN`.
+
+    References
+    ----------
+    Glassner. "Deep learning: a visual approach." No Starch Press, 2021, chapter 22.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import POOLED_GAN
+    >>> POOLED_GAN(width=0.125)["filters"]
+    (8, 16)
+    """,
+    ("filters", "hidden_layer_sizes"),
+    filters=(64, 128),
+    hidden_layer_sizes=(1024,),
+    n_components=100,
+    latent="symmetric",
+    kernel_size=5,
+    upsample="repeat",
+    downsample="average",
+    activation="tanh",
+    generator_activation="tanh",
+    normalization=None,
+    generator_normalization=("batch", None),
+    round="alternate",
+    solver="sgd",
+    learning_rate_init=0.0005,
+    discriminator_learning_rate_init=None,
+    momentum=0.9,
+    batch_size=128,
+    max_iter=100,
+)
+STRIDED_GAN = ScaledArchitecture(
+    """Images by strided and transposed convolutions, normalised by batches.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        Factor on the numbers of filters.
+
+    Returns
+    -------
+    parameters : dict
+        Parameters of `ConvGAN`.
+
+    References
+    ----------
+    Radford, Metz and Chintala. "Unsupervised representation learning with deep convolutional
+    generative adversarial networks." ICLR 2016.
+
+    Examples
+    --------
+    >>> from sknn_basics.architectures import STRIDED_GAN
+    >>> STRIDED_GAN(width=0.25)["filters"]
+    (16, 32)
+    """,
+    ("filters",),
+    filters=(64, 128),
+    hidden_layer_sizes=(),
+    n_components=100,
+    latent="symmetric",
+    kernel_size=5,
+    upsample="stride",
+    downsample="stride",
+    activation="leaky_relu",
+    negative_slope=0.2,
+    generator_activation="relu",
+    normalization="batch",
+    learning_rate_init=0.001,
+    discriminator_learning_rate_init=0.0001,
+    batch_size=128,
+    max_iter=100,
+)
+
 # Numbers of torchvision's layers, from image to output.
 TORCHVISION_LAYERS = {
     "features": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
@@ -168,10 +344,8 @@ def vgg16(width: float = 1.0, *, downsample: str = "max") -> dict:
     >>> vgg16(width=0.25)["filters"]
     ((16, 16), (32, 32), (64, 64, 64), (128, 128, 128), (128, 128, 128))
     """
-    if not width > 0:
-        raise ValueError(f"width must be > 0, got {width}.")
-    n_filters = [max(1, round(n * width)) for n in (64, 128, 256, 512, 512)]
-    n_units = max(1, round(4096 * width))
+    n_filters = scaled((64, 128, 256, 512, 512), width)
+    (n_units,) = scaled((4096,), width)
     return {
         "filters": tuple((n,) * count for n, count in zip(n_filters, (2, 2, 3, 3, 3))),
         "downsample": downsample,

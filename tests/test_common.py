@@ -9,8 +9,10 @@ from torch import nn
 
 import sknn_basics
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
+    ConvGAN,
     ConvNetClassifier,
     ConvNetRegressor,
     Forecaster,
@@ -93,6 +95,12 @@ ESTIMATORS = {
     RNNAutoencoder: [{"hidden_layer_sizes": (4,), "n_components": 2}],
     TabularClassifier: [TABULAR, {**TABULAR, "n_networks": 1}],
     TabularRegressor: [TABULAR, {**TABULAR, "loss": "quantile", "quantile": 0.4}],
+    GAN: [
+        {},
+        {"loss": "wasserstein", "out_activation": "tanh"},
+        {"batch_variety": True, "average_decay": 0.9, "normalization": "batch"},
+    ],
+    ConvGAN: [{"filters": (4, 4), "n_components": 3, "max_iter": 5}],
     # Of texts, scikit-learn checks little.
     TextGenerator: [{}, {"level": "word"}],
 }

@@ -34,8 +34,10 @@ from torch import nn
 
 import sknn_basics
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
+    ConvGAN,
     ConvNetClassifier,
     ConvNetRegressor,
     Forecaster,
@@ -205,6 +207,25 @@ VALUES = {
     "warm_start": [False],  # The actions say when.
     "weight_init": ["auto", "he_normal", "orthogonal", nn.init.xavier_uniform_],
     "window": [4, 6],
+    # A GAN's own.
+    "average_decay": [None, 0.9],
+    "batch_variety": [False, True],
+    "discriminator": [None],
+    "discriminator_layer_sizes": [(4,), [5, 3], 4],
+    "discriminator_learning_rate_init": [None, "auto", 1e-4],
+    "discriminator_steps": [1, 2],
+    "generator": [None],
+    "generator_activation": [None, "relu", nn.GELU],
+    "generator_layer_sizes": [(4,), [5, 3], 4],
+    "generator_normalization": ["auto", None, ["batch", "layer"]],
+    "generator_steps": [1, 2],
+    "gradient_penalty": ["auto", 0.0, 0.1],
+    "grow": [None, (6, 12)],
+    "latent": ["uniform", "symmetric", "normal"],
+    "negative_slope": [0.1, 0.0],
+    "round": ["joint", "alternate"],
+    "spectral_normalization": [False, True],
+    "upsample": ["stride", "repeat"],
     # A forecaster's own.
     "estimator": [None],
     "exogenous": [None, [1]],
@@ -313,6 +334,22 @@ def autoencoder(estimator, *args, **values):
     return Family(estimator, "autoencoder", *args, values, RECONSTRUCTIONS)
 
 
+def gan(estimator, *args, **values):
+    loss = ["log_loss", "hinge", "wasserstein"]
+    out_activation = ["auto", "tanh", "logistic", "identity"]
+    solver = [solver for solver in VALUES["solver"] if solver != "lbfgs"]
+    own = {
+        "activation": ["leaky_relu", "tanh", nn.GELU],
+        "alpha": [0.0, 0.1],
+        "batch_size": [1000, 7],
+        "label_smoothing": [0.0, 0.2],
+        "loss": loss,
+        "out_activation": out_activation,
+        "solver": solver,
+    }
+    return Family(estimator, "gan", *args, {**own, **values}, ("score_samples", "discriminate"))
+
+
 def forecaster(**parameters) -> Forecaster:
     return Forecaster(MLPRegressor(**DENSE), window=4).set_params(**parameters)
 
@@ -350,6 +387,15 @@ FAMILIES = {
         VariationalConvAutoencoder, data(IMAGES), CONV_CODE, n_components=[2, 3, None]
     ),
     "RNNAutoencoder": autoencoder(RNNAutoencoder, data(SEQUENCES), CODE),
+    "GAN": gan(GAN, data(ROWS), {**SMALL, "generator_layer_sizes": (4,), "n_components": 2}),
+    "GAN of classes": gan(GAN, data(ROWS, LABELS), {**SMALL, "n_components": 2}),
+    "ConvGAN": gan(
+        ConvGAN,
+        data(IMAGES),
+        {**CONV_CODE, "kernel_size": 3},
+        downsample=["stride", "max", "average", None],
+        filters=[(2, 3), [4, 2]],
+    ),
     "TextGenerator": Family(
         TextGenerator,
         "text",
@@ -506,6 +552,10 @@ def has(method: str) -> Callable[[Family], bool]:
     return lambda family: hasattr(family.make({}), method)
 
 
+def has_parameter(name: str) -> Callable[[Family], bool]:
+    return lambda family: name in family.make({}).get_params()
+
+
 def takes(argument: str) -> Callable[[Family], bool]:
     return lambda family: family.takes(argument)
 
@@ -529,7 +579,7 @@ MEANINGS = {
 CARRIED = ("adaptive", "invscaling", "reduce_on_plateau")
 
 
-@action(has("warm_start"))
+@action(has_parameter("init_from"))
 def warm_fit(case):
     """A warm start is a new fit that begins with the weights of the last one."""
     model = case.fit_validated(case.before)
@@ -723,7 +773,7 @@ def counts_samples(model) -> bool:
     )
 
 
-@action(has("inverse_transform"))
+@action(has("transform"))
 def given_targets(case):
     """A transformer ignores y."""
     X, y = case.own.data.X, 1 - case.own.data.X

@@ -21,8 +21,10 @@ from skorch.callbacks import Callback, Checkpoint, LoadInitState
 
 import sknn_basics
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
+    ConvGAN,
     ConvNetClassifier,
     ConvNetRegressor,
     MLPClassifier,
@@ -141,6 +143,15 @@ FAMILIES = {
         lambda X, y: (X.reshape(-1, 8, 8),),
     ),
     "RNNAutoencoder": (RNNAutoencoder((4,), 3, **SMALL), lambda X, y: (X.reshape(-1, 8, 8),)),
+    "GAN": (GAN(average_decay=0.9, batch_variety=True, **SMALL), lambda X, y: (X, y)),
+    "ConvGAN": (
+        ConvGAN((3, 4), n_components=3, spectral_normalization=True, **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8),),
+    ),
+    "growing": (
+        ConvGAN((3, 4), n_components=3, grow=(4, 8), **SMALL),
+        lambda X, y: (X.reshape(-1, 8, 8),),
+    ),
     "TextGenerator": (
         TextGenerator(hidden_layer_sizes=(4,), window=9, **SMALL),
         lambda X, y: ("the quick brown fox jumps over the lazy dog. " * 5,),
@@ -159,7 +170,8 @@ def fitted(request, digits):
 def outputs(model, data) -> np.ndarray:
     if isinstance(model, TextGenerator):
         return model.predict_proba([data[0][:20]])
-    name = next(n for n in ("predict_proba", "predict", "transform") if hasattr(model, n))
+    names = "predict_proba", "predict", "transform", "score_samples"
+    name = next(n for n in names if hasattr(model, n))
     if getattr(model, "stateful", False):
         model.reset_states()
     return getattr(model, name)(data[0])

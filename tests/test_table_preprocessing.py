@@ -84,7 +84,7 @@ def test_numbers_of_every_dtype_are_read(dtype):
     np.testing.assert_array_equal(TableEncoder().fit_transform(column.to_frame("x")), expected)
 
 
-@pytest.mark.parametrize("dtype", ["category", "str", "object", "string[pyarrow]"])
+@pytest.mark.parametrize("dtype", ["category", "string", "object", "string[pyarrow]"])
 def test_strings_of_every_dtype_are_read(dtype):
     if "pyarrow" in dtype:
         pytest.importorskip("pyarrow")

@@ -178,9 +178,9 @@ def test_all_rows_of_a_horizon_are_compared(frame):
 def test_labels_that_differ_by_rounding_go_on():
     index = pd.Index(np.arange(40) / 10)
     series = pd.Series(make_sum_of_sines(40), index=index)
-    forecaster = linear(2).fit(series[:30])
+    forecaster = linear(2).fit(series.iloc[:30])
 
-    assert np.isfinite(forecaster.predict(series[30:])).all()
+    assert np.isfinite(forecaster.predict(series.iloc[30:])).all()
 
 
 # Gaps, and several series.

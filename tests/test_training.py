@@ -111,9 +111,11 @@ def test_a_step_is_that_of_torch(name):
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
     options = {"sgd": {"momentum": 0.9, "nesterov": True}, "rmsprop": {"alpha": 0.9}}
+    # Biases do not decay, unlike torch's unless it is told so.
+    groups = [{"params": [theirs.weight]}, {"params": [theirs.bias], "weight_decay": 0.0}]
     optimisers = [
         make_optimiser(ours.parameters(), name, 0.01),
-        SOLVERS[name](theirs.parameters(), lr=0.01, **options.get(name, {})),
+        SOLVERS[name](groups, lr=0.01, **options.get(name, {})),
     ]
     for _ in range(5):
         for layer, optimiser in zip((ours, theirs), optimisers):
@@ -121,6 +123,7 @@ def test_a_step_is_that_of_torch(name):
             layer(torch.ones(4, 3)).square().sum().backward()
             optimiser.step()
     torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
 
 
 def hand_written_adamw(model: MLPRegressor, X, y, alpha: float) -> list[np.ndarray]:

@@ -3,8 +3,10 @@
 import numpy as np
 
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
+    ConvGAN,
     ConvNetClassifier,
     ConvNetRegressor,
     Forecaster,
@@ -30,6 +32,8 @@ Forecaster(MLPRegressor(), 12, horizon=3)
 TabularClassifier(8, categorical_features=["a"], max_iter="auto").fit(X, y)
 TextGenerator("word", embedding_size=None, vocabulary=["a", "b"])
 Autoencoder((8,), 2, noise="mask").fit_transform(X)
+GAN((8,), loss=(lambda logits, is_real: -logits, lambda logits: -logits)).fit(X, y).sample(2, y=0)
+ConvGAN((4, 8), grow=[4, 8], generator_normalization=("batch", None)).extract_generator().sample()
 
 MLPClassifier(hiden_layer_sizes=(10,))  # error: call-arg
 MLPClassifier(max_iter="10")  # error: arg-type
@@ -59,5 +63,9 @@ ConvAutoencoder(n_component=2)  # error: call-arg
 ConvAutoencoder(max_iter="10")  # error: arg-type
 VariationalConvAutoencoder(n_component=2)  # error: call-arg
 VariationalConvAutoencoder(max_iter="10")  # error: arg-type
+GAN(n_component=2)  # error: call-arg
+GAN(max_iter="10")  # error: arg-type
+ConvGAN(n_component=2)  # error: call-arg
+ConvGAN(max_iter="10")  # error: arg-type
 RNNAutoencoder(n_component=2)  # error: call-arg
 RNNAutoencoder(max_iter="10")  # error: arg-type

@@ -4,6 +4,7 @@ They follow scikit-learn's convention: a class method ``from_...`` computes and 
 again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 """
 
+from sknn_basics.displays.adversarial import GeneratedSamplesDisplay, SampleHistoryDisplay
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
@@ -34,6 +35,7 @@ __all__ = [
     "FitTimeDisplay",
     "GameDisplay",
     "GameLengthDisplay",
+    "GeneratedSamplesDisplay",
     "InterpolationDisplay",
     "LatentBarsDisplay",
     "LatentGridDisplay",
@@ -43,6 +45,7 @@ __all__ = [
     "QTableDisplay",
     "ReconstructionDisplay",
     "RecurrentStatesDisplay",
+    "SampleHistoryDisplay",
     "SearchScoresDisplay",
     "TopProbabilitiesDisplay",
     "TrainingCurveDisplay",

@@ -198,6 +198,7 @@ class InterpolationDisplay:
         b,
         *,
         n_steps: int = 6,
+        space: str = "data",
         image_shape: tuple[int, ...] | None = None,
         data_format: str = "auto",
         ax=None,
@@ -213,6 +214,8 @@ class InterpolationDisplay:
             them.
         n_steps : int, default=6
             Number of images a way, the reconstructions of its ends among them.
+        space : {'data', 'latent'}, default='data'
+            Whether `a` and `b` are images, or latents already, as those of a GAN are.
         image_shape : tuple of int, default=None
             Shape of an image whose pixels are a row; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
@@ -230,7 +233,7 @@ class InterpolationDisplay:
         ValueError
             If these are no images, lengths differ, or `n_steps` is below 2.
         """
-        decoded = interpolate(estimator, a, b, n_steps)
+        decoded = interpolate(estimator, a, b, n_steps, space=space)
         return cls.from_predictions(
             decoded, image_shape=image_shape, data_format=data_format, ax=ax
         )

@@ -1,6 +1,7 @@
 """Losses and scores by epoch."""
 
 from collections.abc import Mapping
+from math import log
 
 import numpy as np
 
@@ -8,6 +9,18 @@ from sknn_basics.displays._axes import choose_axes
 from sknn_basics.displays.models import find_network
 
 STYLES = {"train": ("--", "training"), "valid": ("-", "validation")}
+
+# The same of GANs: whose loss, and of which samples a confidence is.
+STYLES_OF_PLAYERS = {
+    "generator": ("--", "generator"),
+    "discriminator": ("-", "discriminator"),
+    "made": ("--", "made samples"),
+    "real": ("-", "real samples"),
+}
+MEASURES = ("loss", "score", "confidence")
+
+# What a discriminator that cannot tell real samples from made ones has, with the loss 'log_loss'.
+INDIFFERENCE = {"loss": log(2), "confidence": 0.5}
 
 
 class TrainingCurveDisplay:
@@ -20,14 +33,18 @@ class TrainingCurveDisplay:
     ----------
     histories : dict of str to dict
         For each run by name: arrays of shape (n_epochs,) named 'train_loss' and, where they were
-        recorded, 'valid_loss', 'train_score' and 'valid_score'.
+        recorded, 'valid_loss', 'train_score' and 'valid_score'. Those of GANs have
+        'generator_loss', 'discriminator_loss', 'real_confidence' and 'made_confidence'.
     best_epochs : dict of str to int, default=None
         The best epoch, counted from 1, of runs that have one; None marks none.
+    indifference : bool, default=False
+        Whether lines mark the loss and the confidence of a GAN's discriminator that cannot tell
+        real samples from made ones.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes of shape (1,) or (2,)
-        Where losses and, if there are any, scores were drawn.
+        Where losses and, if there are any, scores or confidences were drawn.
     figure_ : matplotlib Figure
         What holds the axes.
     lines_ : dict of tuple to matplotlib Line2D
@@ -51,9 +68,16 @@ class TrainingCurveDisplay:
     ['train_loss', 'valid_loss', 'valid_score']
     """
 
-    def __init__(self, *, histories: Mapping, best_epochs: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        *,
+        histories: Mapping,
+        best_epochs: Mapping[str, int] | None = None,
+        indifference: bool = False,
+    ):
         self.histories = histories
         self.best_epochs = best_epochs
+        self.indifference = indifference
 
     @classmethod
     def from_estimator(cls, estimator, *, name: str | None = None, ax=None):
@@ -66,7 +90,8 @@ class TrainingCurveDisplay:
         name : str, default=None
             What the legend calls it; None is the name of its class.
         ax : matplotlib Axes or array-like of matplotlib Axes, default=None
-            One for the losses, and one for the scores if there are any; None makes a new figure.
+            One for the losses, and one for scores or confidences if there are any; None makes a new
+            figure.
 
         Returns
         -------
@@ -92,7 +117,8 @@ class TrainingCurveDisplay:
         estimators : dict of str to estimator
             Fitted neural estimators, pipelines that end in one, or searches of these, by name.
         ax : matplotlib Axes or array-like of matplotlib Axes, default=None
-            One for the losses, and one for the scores if there are any; None makes a new figure.
+            One for the losses, and one for scores or confidences if there are any; None makes a new
+            figure.
 
         Returns
         -------
@@ -115,6 +141,10 @@ class TrainingCurveDisplay:
         return cls(
             histories={name: network.history_ for name, network in networks.items()},
             best_epochs={name: epoch for name, epoch in epochs.items() if epoch is not None},
+            indifference=all(
+                "made_confidence" in network.history_ and network.loss == "log_loss"
+                for network in networks.values()
+            ),
         ).plot(ax)
 
     def plot(self, ax=None) -> "TrainingCurveDisplay":
@@ -123,7 +153,8 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of matplotlib Axes, default=None
-            One for the losses, and one for the scores if there are any; None makes a new figure.
+            One for the losses, and one for scores or confidences if there are any; None makes a new
+            figure.
 
         Returns
         -------
@@ -137,7 +168,7 @@ class TrainingCurveDisplay:
         """
         if not self.histories:
             raise ValueError("There is no training to draw: histories is empty.")
-        measures = [m for m in ("loss", "score") if any(map(recorded(m), self.histories.values()))]
+        measures = [m for m in MEASURES if any(map(recorded(m), self.histories.values()))]
         if not measures:
             raise ValueError("There is no training to draw: no epoch was recorded.")
         self.axes_ = choose_axes(self, ax, len(measures), (4.5, 3.5))
@@ -147,12 +178,14 @@ class TrainingCurveDisplay:
             for number, name in enumerate(self.histories):
                 self._draw_run(axes, name, measure, f"C{number % 10}")
                 self._mark_best(axes, place, name, f"C{number % 10}")
+            if self.indifference and measure in INDIFFERENCE:
+                axes.axhline(INDIFFERENCE[measure], color="gray", linewidth=1, zorder=0)
             axes.set(xlabel="Epoch", ylabel=measure.capitalize())
             axes.legend()
         return self
 
     def _draw_run(self, ax, name: str, measure: str, color: str) -> None:
-        for part, (style, label) in STYLES.items():
+        for part, (style, label) in styles_of(self.histories[name]).items():
             values = self.histories[name].get(f"{part}_{measure}")
             if values is None:
                 continue
@@ -174,7 +207,12 @@ class TrainingCurveDisplay:
 
 def recorded(measure: str):
     """Make a function that tells whether a history has losses or scores."""
-    return lambda history: any(f"{part}_{measure}" in history for part in STYLES)
+    return lambda history: any(f"{part}_{measure}" in history for part in styles_of(history))
+
+
+def styles_of(history: Mapping) -> dict[str, tuple[str, str]]:
+    """Choose the curves of a history: style and label by what their names begin with."""
+    return STYLES_OF_PLAYERS if "generator_loss" in history else STYLES
 
 
 def find_best_epoch(network) -> int | None:

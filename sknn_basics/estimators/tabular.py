@@ -55,7 +55,8 @@ from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
 LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 512
-# Columns of more levels have a learnt embedding in place of indicators.
+# Columns of more levels have a learnt embedding in place of indicators; numbers of at most so many
+# different values have indicators, too.
 MOST_INDICATORS = 12
 LARGEST_SEED = np.iinfo(np.int32).max
 # Hyper-parameters that differ from setting to setting.
@@ -164,7 +165,10 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         X = check_table(X, self)
         validate_data(self, X, skip_check_array=True)
         self.encoder_ = TableEncoder(
-            self.categorical_features, max_categories=MOST_INDICATORS, many_categories="codes"
+            self.categorical_features,
+            few_values=MOST_INDICATORS,
+            max_categories=MOST_INDICATORS,
+            many_categories="codes",
         ).fit(X)
         encoded, target = self.encoder_.encode(X), self._encode_y(y, reset=True)
         check_consistent_length(encoded.numbers, target)

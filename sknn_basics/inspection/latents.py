@@ -1,7 +1,7 @@
 """What lies between, around and beyond the latents of samples.
 
 These functions take anything that has `transform` and `inverse_transform`: autoencoders, `PCA`, a
-pipeline that ends in one.
+pipeline that ends in one. With latents in place of samples, `inverse_transform` is enough: GANs.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length, check_random_state, check_scalar
 
 
-def interpolate(model, a, b, n_steps: int = 6) -> np.ndarray:
+def interpolate(model, a, b, n_steps: int = 6, *, space: str = "data") -> np.ndarray:
     """Go from samples to others, on straight lines between their latents.
 
     Parameters
@@ -22,6 +22,9 @@ def interpolate(model, a, b, n_steps: int = 6) -> np.ndarray:
         Samples where the lines begin and end.
     n_steps : int, default=6
         Number of samples on each line, its ends among them.
+    space : {'data', 'latent'}, default='data'
+        Whether `a` and `b` are samples, or latents already, as for models without an encoder: a GAN
+        or a `Decoder`.
 
     Returns
     -------
@@ -38,10 +41,10 @@ def interpolate(model, a, b, n_steps: int = 6) -> np.ndarray:
     (3, 4, 64)
     """
     check_n_steps(n_steps)
-    return _between(model, a, b, np.linspace(0, 1, n_steps))
+    return _between(model, a, b, np.linspace(0, 1, n_steps), space)
 
 
-def blend(model, a, b, share: float = 0.5) -> np.ndarray:
+def blend(model, a, b, share: float = 0.5, *, space: str = "data") -> np.ndarray:
     """Blend samples with others, as the weighted means of their latents.
 
     Parameters
@@ -52,6 +55,9 @@ def blend(model, a, b, share: float = 0.5) -> np.ndarray:
         Samples.
     share : float, default=0.5
         Share of `b`; beyond 0 and 1, the line through both latents goes on.
+    space : {'data', 'latent'}, default='data'
+        Whether `a` and `b` are samples, or latents already, as for models without an encoder: a GAN
+        or a `Decoder`.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def blend(model, a, b, share: float = 0.5) -> np.ndarray:
     (3, 64)
     """
     check_scalar(share, "share", Real)
-    return _between(model, a, b, np.array([share]))[:, 0]
+    return _between(model, a, b, np.array([share]), space)[:, 0]
 
 
 def perturb(
@@ -79,6 +85,7 @@ def perturb(
     relative: bool = False,
     components: int | Sequence[int] | None = None,
     random_state=None,
+    space: str = "data",
 ) -> np.ndarray:
     """Add normal noise to the latents of samples.
 
@@ -96,6 +103,9 @@ def perturb(
         Numbers of the latents to change; None changes all.
     random_state : int, RandomState instance or None, default=None
         Source of the noise.
+    space : {'data', 'latent'}, default='data'
+        Whether rows of X are samples, or latents already, as for models without an encoder: a GAN
+        or a `Decoder`.
 
     Returns
     -------
@@ -117,7 +127,7 @@ def perturb(
     (3, 64)
     """
     check_scalar(amount, "amount", Real, min_val=0)
-    Z = _latents(model, X)
+    Z = _latents(model, X, space)
     noise = amount * check_random_state(random_state).standard_normal(Z.shape)
     chosen = np.zeros(Z.shape[1], dtype=bool)
     if components is None:
@@ -250,13 +260,21 @@ def check_components(components, n_components: int, n_wanted: int | None = None)
     return chosen
 
 
-def _latents(model, X) -> np.ndarray:
+def _latents(model, X, space: str) -> np.ndarray:
+    if space not in ("data", "latent"):
+        raise ValueError(f"space must be 'data' or 'latent', got {space!r}.")
+    if space == "latent":
+        return check_array(X, input_name="latents")
+    if not hasattr(model, "transform"):
+        raise ValueError(
+            f"{type(model).__name__} has no encoder: give latents, and space='latent'."
+        )
     return np.asarray(model.transform(X))
 
 
-def _between(model, a, b, shares: np.ndarray) -> np.ndarray:
+def _between(model, a, b, shares: np.ndarray, space: str) -> np.ndarray:
     check_consistent_length(a, b)
-    start, stop = _latents(model, a)[:, np.newaxis], _latents(model, b)[:, np.newaxis]
+    start, stop = (_latents(model, end, space)[:, np.newaxis] for end in (a, b))
     shares = shares.astype(start.dtype)[:, np.newaxis]
     Z = (1 - shares) * start + shares * stop
     return _unflatten(model.inverse_transform(Z.reshape(-1, Z.shape[-1])), Z.shape[:2])

@@ -202,7 +202,7 @@ class ConvDecoder(ConvStack):
             Probability of dropping a value at the block's end.
         """
         if upsample == "stride":
-            self.add_transposed(f"{name}_conv1", filters, kernel_size, pool_size)
+            add_transposed(self, f"{name}_conv1", filters, kernel_size, pool_size)
         elif filters is not None:
             one = (1,) * len(self.size)
             self.add_convolution(f"{name}_conv1", filters, kernel_size, one, "same")
@@ -218,16 +218,17 @@ class ConvDecoder(ConvStack):
         if dropout:
             self.add_module(f"{name}_dropout", Dropout(dropout))
 
-    def add_transposed(self, name: str, n_filters: int, kernel: Size, stride: Size) -> None:
-        """Add a transposed convolution, whose images are exactly `stride` times as large."""
-        padding = tuple(max(0, -((s - k) // 2)) for k, s in zip(kernel, stride))
-        extra = tuple(s - k + 2 * p for k, s, p in zip(kernel, stride, padding))
-        kind = TRANSPOSED[len(self.size)]
-        layer = kind(self.n_channels, n_filters, kernel, stride, padding, extra)
-        self.add_module(name, layer)
-        self.n_multiplications += prod(self.size) * layer.weight.numel()
-        self.size = tuple(n * s for n, s in zip(self.size, stride))
-        self.n_channels = n_filters
+
+def add_transposed(stack: ConvStack, name: str, n_filters: int, kernel: Size, stride: Size) -> None:
+    """Add a transposed convolution, whose images are exactly `stride` times as large."""
+    padding = tuple(max(0, -((s - k) // 2)) for k, s in zip(kernel, stride))
+    extra = tuple(s - k + 2 * p for k, s, p in zip(kernel, stride, padding))
+    kind = TRANSPOSED[len(stack.size)]
+    layer = kind(stack.n_channels, n_filters, kernel, stride, padding, extra)
+    stack.add_module(name, layer)
+    stack.n_multiplications += prod(stack.size) * layer.weight.numel()
+    stack.size = tuple(n * s for n, s in zip(stack.size, stride))
+    stack.n_channels = n_filters
 
 
 def are_one(layer: nn.Module, following: nn.Module | None) -> bool:

@@ -146,7 +146,7 @@ def warn_of_scale(before: Tensor, after: Tensor) -> None:
 
 
 def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
-    """Make the layer of a name in `PIXEL_SCALES`, a module or a function.
+    """Make the layer of a name in `PIXEL_SCALES`, an offset and a factor, a module or a function.
 
     Raises
     ------
@@ -161,6 +161,8 @@ def make_preprocessing(preprocessing, n_channels: int) -> nn.Module:
                 f"got {n_channels}."
             )
         return ChannelScale(offset, factor)
+    if isinstance(preprocessing, list | tuple):
+        return ChannelScale(*preprocessing)
     if isinstance(preprocessing, nn.Module):
         return preprocessing
     return Preprocessing(preprocessing)

@@ -49,6 +49,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         How numbers are scaled: as above, or by their ranks, to a normal distribution.
     clip : float or None, default=3.0
         Where numbers are clipped by 'robust'; None does not clip.
+    few_values : int, default=0
+        Numbers of at most so many different values get an indicator for each of these as well: a
+        number may be a category in disguise. 0 makes none.
     max_categories : int, default=64
         Largest number of indicators of a column.
     many_categories : {'infrequent', 'codes'}, default='infrequent'
@@ -95,6 +98,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "numbers": [StrOptions({"robust", "quantile"})],
         "clip": [Interval(Real, 0, None, closed="neither"), None],
+        "few_values": [Interval(Integral, 0, None, closed="left")],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
         "many_categories": [StrOptions({"infrequent", "codes"})],
         "dtype": [StrOptions({"float32", "float64"})],
@@ -106,6 +110,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         *,
         numbers="robust",
         clip=3.0,
+        few_values=0,
         max_categories=64,
         many_categories="infrequent",
         dtype="float32",
@@ -113,6 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.categorical_features = categorical_features
         self.numbers = numbers
         self.clip = clip
+        self.few_values = few_values
         self.max_categories = max_categories
         self.many_categories = many_categories
         self.dtype = dtype
@@ -143,7 +149,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns = read_columns(X)
         self._is_categorical_ = choose_categorical(self.categorical_features, columns)
         self._names_ = [column.name for column in columns]
-        self._scales_, self._marked_, self._levels_, self._coded_ = {}, [], {}, {}
+        self._scales_, self._marked_, self._values_ = {}, [], {}
+        self._levels_, self._coded_ = {}, {}
         for i, column in enumerate(columns):
             if self._is_categorical_[i]:
                 self._fit_categories(i, column)
@@ -173,8 +180,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         known = numbers[is_known]
         if is_known.any() and not is_known.all():
             self._marked_.append(i)
-        if not len(known) or known.min() == known.max():
+        values = np.unique(known)
+        if len(values) < 2:
             return
+        if 2 < len(values) <= self.few_values:
+            self._values_[i] = values
         if self.numbers == "robust":
             self._scales_[i] = robust_scale(known)
             return
@@ -216,14 +226,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             Its `numbers` and `codes`.
         """
         columns, n_samples = read_columns(X), X.shape[0]
-        n_marked = self.n_numbers_ + len(self._marked_)
         widths = [1 if len(levels) == 2 else len(levels) for levels in self._levels_.values()]
-        numbers = np.zeros((n_samples, n_marked + sum(widths)), self.dtype)
-        for j, (i, scale) in enumerate(self._scales_.items()):
-            numbers[:, j] = self._scale(columns[i].as_numbers(), scale)
-        for j, i in enumerate(self._marked_, start=self.n_numbers_):
-            numbers[:, j] = np.isnan(columns[i].as_numbers())
-        j = n_marked
+        j = self.n_numbers_ + len(self._marked_)
+        n_columns = j + sum(map(len, self._values_.values())) + sum(widths)
+        numbers = np.zeros((n_samples, n_columns), self.dtype)
+        for k, (i, scale) in enumerate(self._scales_.items()):
+            numbers[:, k] = self._scale(columns[i].as_numbers(), scale)
+        for k, i in enumerate(self._marked_, start=self.n_numbers_):
+            numbers[:, k] = np.isnan(columns[i].as_numbers())
+        for i, values in self._values_.items():
+            numbers[:, j : j + len(values)] = columns[i].as_numbers()[:, None] == values
+            j += len(values)
         for (i, levels), width in zip(self._levels_.items(), widths):
             numbers[:, j : j + width] = indicators(positions(columns[i], levels), len(levels))
             j += width
@@ -262,6 +275,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             known = given
         names = [known[i] for i in self._scales_]
         names += [f"{known[i]}_missing" for i in self._marked_]
+        for i, values in self._values_.items():
+            names += [f"{known[i]}_{value:g}" for value in values]
         for i, levels in self._levels_.items():
             shown = levels[1:] if len(levels) == 2 else levels
             names += [f"{known[i]}_{level or 'missing'}" for level in shown]

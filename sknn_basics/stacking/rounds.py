@@ -439,6 +439,8 @@ def differences(key: Structure, other: Structure) -> list[str]:
 
 def reason_alone(net: Net) -> str | None:
     """Tell why a net is better trained alone, if it is; all that decides on it is here."""
+    if net.why_alone:
+        return net.why_alone
     if net.watches_batches():
         return "a callback watches batches"
     if net.watches_gradients():

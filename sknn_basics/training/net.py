@@ -141,6 +141,9 @@ class Net(NeuralNet):
         self.valid_output_ = self.observed_ = None
         self.n_earlier_ = self.n_epochs_ = 0
 
+    # Why nets of a kind are not trained together with others, if they are not.
+    why_alone: str | None = None
+
     @property
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
@@ -390,14 +393,7 @@ class Net(NeuralNet):
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
-        if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
-        for _, callback in self.callbacks_:
-            if _overrides(callback, "on_grad_computed"):
-                parameters = self.module_.named_parameters()
-                callback.on_grad_computed(
-                    self, named_parameters=parameters, batch=batch[:2], training=True
-                )
+        self.adjust_gradient(batch)
         self.optimizer_.step()
         for layer in self.constrained_:
             layer.weight.detach().renorm_(2, 0, layer.max_norm)
@@ -416,6 +412,17 @@ class Net(NeuralNet):
             return self.module_(X)
         with torch.autocast(X.device.type, torch.bfloat16):
             return self.module_(X).float()
+
+    def adjust_gradient(self, batch) -> None:
+        """Clip the gradient, and show it to the callbacks that want it."""
+        if self.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
+        for _, callback in self.callbacks_:
+            if type(callback).on_grad_computed is not Callback.on_grad_computed:
+                parameters = self.module_.named_parameters()
+                callback.on_grad_computed(
+                    self, named_parameters=parameters, batch=batch[:2], training=True
+                )
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""

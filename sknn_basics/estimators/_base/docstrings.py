@@ -455,6 +455,142 @@ n_features, n_steps), as aeon, sktime and tsai have it. 'auto' is last, and warn
 looks as if it had the other layout. Reconstructions have that of X.""",
 }
 
+ADVERSARIAL_PARAMETERS = {
+    "n_components": """int, default=4
+Number of latents of a sample.""",
+    "latent": """{'uniform', 'symmetric', 'normal'} or callable, default='uniform'
+What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a function ``(n_samples,
+n_components, generator)`` of a `torch.Generator` makes.""",
+    "activation": """str or nn.Module class, default='leaky_relu'
+Activation of the discriminator's hidden layers, as in `MLPClassifier`.""",
+    "negative_slope": """float in [0, 1], default=0.1
+Slope of 'leaky_relu' below zero.""",
+    "generator_activation": """str, nn.Module class or None, default=None
+Activation of the generator's hidden layers; None is `activation`.""",
+    "out_activation": """{'auto', 'identity', 'tanh', 'logistic'}, default='auto'
+Activation of the generator's output, 'auto' is 'identity' for rows and 'tanh' for images. For a
+bounded one, X is scaled inside, and samples are scaled back: from 0 to 255 where X holds bytes,
+from [0, 1] or [-1, 1] where it lies there, else from the range of X.""",
+    "generator": """nn.Module or None, default=None
+What makes samples in place of the layers that are described here, of latents (and of zeros and a
+one for the class). It is copied, keeps its weights as they come, and ends in `out_activation`.""",
+    "discriminator": """nn.Module or None, default=None
+What makes a logit of each sample in place of the layers that are described here; classes come as
+further features or channels. It is copied, and keeps its weights as they come.""",
+    "loss": """{'log_loss', 'hinge', 'wasserstein'} or pair of functions, default='log_loss'
+Cross-entropy, where the generator maximises the confidence in its samples; hinge loss; or the
+difference of mean logits, which needs `gradient_penalty` or `spectral_normalization`. Two functions
+``(logits, is_real)`` and ``(logits)`` give the losses of the discriminator, for samples that are
+all real or all made, and of the generator, one a sample.""",
+    "round": """{'joint', 'alternate'}, default='joint'
+What happens with each batch: the discriminator makes a step on real and made samples together, and
+then the generator; or the discriminator on real ones, the generator, the discriminator on made
+ones, and the generator again.""",
+    "generator_steps": """int, default=1
+How many steps the generator makes in its turn.""",
+    "discriminator_steps": """int, default=1
+On how many batches the discriminator is trained before it is the generator's turn.""",
+    "solver": """str or torch.optim class, default='adam'
+'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', or a class or
+function that is called with the parameters and the rate as ``lr``, and keeps its own defaults.""",
+    "alpha": """float, default=0.0
+Strength of the L2 penalty on weights, as in `MLPClassifier`.""",
+    "batch_size": """int, default=32
+Number of real samples a batch.""",
+    "learning_rate_init": """float or 'auto', default=0.001
+Rate of the generator, and of the discriminator where it has none of its own; 'auto' is the solver's
+own usual rate.""",
+    "discriminator_learning_rate_init": """float, 'auto' or None, default=None
+Rate of the discriminator; None is `learning_rate_init`.""",
+    "max_iter": """int, default=15
+Number of epochs.""",
+    "random_state": """int, RandomState instance or None, default=None
+Source of initial weights, order of samples, latents and dropout. With an int, the same data give
+the same bits on the same device. Only where a step is large (batch size times parameters above
+2**22), the last bits depend on the number of threads too.""",
+    "warm_start": """bool, default=False
+Whether `fit` continues with the networks of the last fit.""",
+    "gradient_penalty": """float or 'auto', default='auto'
+Strength of a penalty on the discriminator's gradient with respect to samples: where the loss is
+'wasserstein', on its distance from norm 1 between real and made samples, else on half of its square
+at real ones (R1). 'auto' is 10 for 'wasserstein' without `spectral_normalization`, else 0.""",
+    "label_smoothing": """float in [0, 1), default=0.0
+By how much less than 1 the discriminator should be confident in real samples.""",
+    "batch_variety": """bool, default=False
+Whether the discriminator's last layer is told how much its features vary within the batch, which
+works against samples that are all alike.""",
+    "spectral_normalization": """bool, default=False
+Whether each of the discriminator's weight matrices is divided by its largest singular value.""",
+    "average_decay": """float in [0, 1) or None, default=None
+What remains, at each of the generator's steps, of a running average of its weights that samples are
+made with; None makes them with the weights themselves.""",
+    "dropout": """float in [0, 1) or array-like of float, default=0.0
+Probability of dropping the output of a discriminator's unit in training; one value, or one a hidden
+layer.""",
+    "dtype": """{'auto', 'float32', 'float64'}, default='auto'
+Data type of the networks. 'auto' is float32, but float64 on a CPU for small samples: up to 32
+values, and up to 2**19 multiplications by both networks for each.""",
+}
+
+CONV_ADVERSARIAL_PARAMETERS = {
+    **ADVERSARIAL_PARAMETERS,
+    "filters": """int or sequence of int, default=(32, 64)
+Number of filters of the convolution of each block of the discriminator, which the generator
+mirrors.""",
+    "hidden_layer_sizes": """array-like of int, default=()
+Number of units of each dense layer between latents and the first images of the generator, and, in
+the opposite order, behind the blocks of the discriminator.""",
+    "kernel_size": """int or sequence, default=5
+Size of the kernels: one value for all blocks, or one a block, which the generator mirrors. A
+block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images keep their size.""",
+    "upsample": """{'repeat', 'stride'}, default='stride'
+How a block of the generator makes its images twice as large: by repeated pixels before its
+convolution, or by a transposed convolution.""",
+    "downsample": """{'max', 'average', 'stride'}, None or sequence of them, default='stride'
+How a block of the discriminator halves its images: by a pool, or by the stride of its convolution.
+None leaves them, and so does the generator's. One value for all blocks, or one a block.""",
+    "grow": """array-like of int or None, default=None
+Sides of square images, from the smallest to that of X, each twice as long as the one before:
+networks of one number of `filters` for each, that of the largest first, are trained for `max_iter`
+epochs on each size, and the layers of a new size are faded in over the first half of its epochs.
+Images then grow by repeated pixels and shrink by averages. None trains on the full size alone.""",
+    "image_shape": CONVNET_PARAMETERS["image_shape"],
+    "data_format": CONVNET_PARAMETERS["data_format"],
+    "activation": """str, nn.Module class or sequence of them, default='leaky_relu'
+Activation of the discriminator, one for all blocks or one a block; as in `MLPClassifier`.""",
+    "generator_activation": """str, nn.Module class or None, default='relu'
+Activation of the generator; None is that of the discriminator.""",
+    "dropout": """float in [0, 1) or sequence of float, default=0.0
+Probability of dropping a value at the end of a block of the discriminator; one for all blocks, or
+one a block.""",
+    "normalization": """{'batch', 'layer'}, None or sequence of them, default='batch'
+Normalization between each convolution of the discriminator and its activation: one value for all
+blocks but the first, or one a block.""",
+    "generator_normalization": """str, None or sequence of them, default='auto'
+Normalization in the generator, 'batch', 'layer' or None: one value for its first images and all
+blocks but the last, or one each. 'auto' mirrors `normalization`.""",
+}
+
+ADVERSARIAL_ATTRIBUTES = {
+    "generator_": """nn.Module
+The network that makes samples.""",
+    "discriminator_": """nn.Module
+The network that tells them from real ones.""",
+    "classes_": """ndarray of shape (n_classes,)
+The classes, where there are any.""",
+    "module_": """nn.Module
+Both networks.""",
+    "net_": """skorch.NeuralNet
+The net that has trained them.""",
+    "history_": """dict of str to ndarray of shape (n_epochs,)
+What was recorded for every epoch: 'generator_loss', 'discriminator_loss' (of real and made samples,
+averaged) and 'train_loss', their sum; 'real_confidence' and 'made_confidence', what the
+discriminator says of samples in training; 'variety', the mean distance between made samples as a
+share of that between real ones; 'learning_rate' and 'dur' (seconds).""",
+    "n_parameters_": """int
+Number of parameters of both networks.""",
+}
+
 
 class Family(NamedTuple):
     """Which shared texts a class has.
@@ -486,6 +622,12 @@ FAMILIES = {
         "RNNRegressor": Family(RECURRENT_PARAMETERS),
     },
     "text.py": {"TextGenerator": Family(TEXT_PARAMETERS, TEXT_ATTRIBUTES, all_attributes=False)},
+    "adversarial.py": {
+        "GAN": Family(ADVERSARIAL_PARAMETERS, ADVERSARIAL_ATTRIBUTES, all_attributes=False),
+        "ConvGAN": Family(
+            CONV_ADVERSARIAL_PARAMETERS, ADVERSARIAL_ATTRIBUTES, all_attributes=False
+        ),
+    },
     "autoencoders/dense.py": {"Autoencoder": Family(AUTOENCODER_PARAMETERS)},
     "autoencoders/variational.py": {
         "VariationalAutoencoder": Family(AUTOENCODER_PARAMETERS | VARIATIONAL_PARAMETERS)

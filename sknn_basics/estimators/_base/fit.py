@@ -125,6 +125,8 @@ FEW_VALUES, LITTLE_WORK = 32, 2**19
 SIZES = (
     "hidden_layer_sizes",
     "decoder_layer_sizes",
+    "generator_layer_sizes",
+    "discriminator_layer_sizes",
     "n_components",
     "embedding_size",
     "filters",

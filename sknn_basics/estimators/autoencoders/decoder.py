@@ -3,29 +3,38 @@
 from math import prod
 
 import numpy as np
+import torch
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from sknn_basics.estimators._base.checks import check_latents
 from sknn_basics.estimators._base.saving import check_version, package_version
+from sknn_basics.modules.adversarial import dense_generator, draw_latents
 from sknn_basics.modules.autoencoder import dense_decoder
+from sknn_basics.modules.conv_adversarial import conv_generator
 from sknn_basics.modules.conv_autoencoder import ConvDecoder
 from sknn_basics.modules.images import undo_preprocessing
 from sknn_basics.modules.recurrent_autoencoder import recurrent_decoder
 from sknn_basics.training.batches import ArrayDataset, map_batches, samples_a_batch
-from sknn_basics.training.devices import DTYPES, resolve_device_or_cpu
+from sknn_basics.training.devices import DTYPES, new_generator, resolve_device_or_cpu
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
 from sknn_basics.training.saving import load_weights
 
-# Networks by the kind of autoencoder.
-DECODERS = {"dense": dense_decoder, "convolutional": ConvDecoder, "recurrent": recurrent_decoder}
+# Networks by the kind of autoencoder, or of GAN.
+DECODERS = {
+    "dense": dense_decoder,
+    "convolutional": ConvDecoder,
+    "recurrent": recurrent_decoder,
+    "dense generator": dense_generator,
+    "convolutional generator": conv_generator,
+}
 
 
 class Decoder:
-    """Decoder of a fitted autoencoder, which needs neither the encoder nor the estimator.
+    """Decoder of a fitted autoencoder, or generator of a GAN, which needs nothing else of them.
 
-    `extract_decoder` of an autoencoder makes it. It is saved and loaded as any object, by pickle,
-    joblib or skops, with half of the weights of the whole, and computes on the device that its
-    autoencoder was given.
+    `extract_decoder` of an autoencoder makes it, and `extract_generator` of a GAN. It is saved and
+    loaded as any object, by pickle, joblib or skops, with half of the weights of the whole, and
+    computes on the device that its estimator was given.
 
     Parameters
     ----------
@@ -49,6 +58,10 @@ class Decoder:
         Mean of the latents that `sample` decodes; None if they have no known distribution.
     latent_scale : ndarray of shape (n_components, n_components) or None, default=None
         What draws of a unit normal are multiplied with, before the mean is added; None leaves them.
+    latent : {'uniform', 'symmetric', 'normal'}, callable or None, default=None
+        Distribution of the latents of a GAN, which `sample` draws from; None for an autoencoder.
+    condition : ndarray of shape (n_classes,) or None, default=None
+        What is appended to all latents: the class whose samples a conditional GAN makes.
 
     Attributes
     ----------
@@ -80,6 +93,8 @@ class Decoder:
         device="auto",
         latent_mean=None,
         latent_scale=None,
+        latent=None,
+        condition=None,
     ):
         self.__setstate__({k: v for k, v in locals().items() if k != "self"})
 
@@ -102,6 +117,8 @@ class Decoder:
             If Z has another number of columns.
         """
         Z = check_latents(Z, self.n_components, self.dtype)
+        if self.condition is not None:
+            Z = np.hstack([Z, np.tile(self.condition, (len(Z), 1)).astype(Z.dtype)])
         weight = next(self.module.parameters())
         activate = OUTPUT_ACTIVATIONS[self.out_activation]
         output = map_batches(
@@ -125,21 +142,26 @@ class Decoder:
         Returns
         -------
         X : ndarray of shape (n_samples, ...)
-            Decoded draws: of the unit normal for a variational autoencoder, else of the normal
-            distribution with the mean and covariance of the latents that `extract_decoder` saw.
+            Decoded draws: of the unit normal for a variational autoencoder, of its own `latent`
+            for a GAN, else of the normal distribution with the mean and covariance of the latents
+            that `extract_decoder` saw.
 
         Raises
         ------
         ValueError
             If the distribution of the latents is not known.
         """
-        if self.latent_mean is None:
+        if self.latent_mean is None and self.latent is None:
             raise ValueError(
                 "These latents follow no known distribution: give extract_decoder the X whose "
                 "latents new ones shall resemble."
             )
         check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
         rng = check_random_state(random_state)
+        if self.latent is not None:
+            return self.inverse_transform(
+                latents_as_array(self.latent, n_samples, self.n_components, rng)
+            )
         noise = rng.standard_normal((n_samples, self.n_components))
         if self.latent_scale is not None:
             noise = noise @ self.latent_scale.T
@@ -155,11 +177,19 @@ class Decoder:
     def __setstate__(self, state: dict) -> None:
         state = dict(state)
         check_version(state.pop("sknn_basics_version", package_version()), "Decoder")
-        vars(self).update(state)
+        vars(self).update({"latent": None, "condition": None, **state})
         self.module = DECODERS[self.kind](**self.structure)
         device = resolve_device_or_cpu(self.device)
         self.module.to(device=device, dtype=DTYPES[self.dtype]).eval()
         load_weights(self.module, self.weights)
+
+
+def latents_as_array(
+    latent, n_samples: int, n_components: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Draw the latents of a GAN."""
+    noise = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
+    return draw_latents(latent, n_samples, n_components, noise).numpy(force=True)
 
 
 def normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
