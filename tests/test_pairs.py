@@ -152,6 +152,7 @@ VALUES = {
     "input_noise": [0.0, 0.1],
     "kernel_size": [3, [(2,), 3], 2],
     "label_smoothing": [0.0, 0.2, 1.0],
+    "adversarial_training": [None, 0.1],
     "latent_activation": ["identity", "tanh", nn.Softplus],
     "latent_filters": [None, 2],
     "learning_rate": [

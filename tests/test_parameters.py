@@ -154,6 +154,7 @@ BOUNDS = {
     "max_norm": [0, -1.0],
     "input_noise": [-0.1],
     "label_smoothing": [-0.1, 1.1],
+    "adversarial_training": [-0.1, 0.0, "much"],
     "clip_grad_norm": [0, -1.0],
     "compile": [None],
 }

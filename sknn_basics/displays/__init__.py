@@ -5,11 +5,15 @@ again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
 """
 
 from sknn_basics.displays.adversarial import GeneratedSamplesDisplay, SampleHistoryDisplay
+from sknn_basics.displays.adversaries import AdversarialDisplay
 from sknn_basics.displays.architecture import ArchitectureDisplay
 from sknn_basics.displays.augmentation import AugmentationDisplay
+from sknn_basics.displays.counterfactuals import CounterfactualDisplay
 from sknn_basics.displays.decoded import InterpolationDisplay, LatentGridDisplay
+from sknn_basics.displays.drawn import DreamDisplay, StyleTransferDisplay
 from sknn_basics.displays.ensembles import EnsembleCurveDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
+from sknn_basics.displays.filters import FeatureMapDisplay, FilterDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
@@ -18,20 +22,26 @@ from sknn_basics.displays.matches import MatchMapDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
 from sknn_basics.displays.reconstructions import ReconstructionDisplay
+from sknn_basics.displays.saliency import SaliencyDisplay
 from sknn_basics.displays.samples import ClassSamplesDisplay
 from sknn_basics.displays.searches import SearchScoresDisplay
 from sknn_basics.displays.states import RecurrentStatesDisplay
 from sknn_basics.displays.times import FitTimeDisplay
 
 __all__ = [
+    "AdversarialDisplay",
     "AgentCurveDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",
     "ClassSamplesDisplay",
+    "CounterfactualDisplay",
     "DiscountedReturnDisplay",
+    "DreamDisplay",
     "EnsembleCurveDisplay",
     "ErrorCountDisplay",
     "ErrorGalleryDisplay",
+    "FeatureMapDisplay",
+    "FilterDisplay",
     "FitTimeDisplay",
     "GameDisplay",
     "GameLengthDisplay",
@@ -45,8 +55,10 @@ __all__ = [
     "QTableDisplay",
     "ReconstructionDisplay",
     "RecurrentStatesDisplay",
+    "SaliencyDisplay",
     "SampleHistoryDisplay",
     "SearchScoresDisplay",
+    "StyleTransferDisplay",
     "TopProbabilitiesDisplay",
     "TrainingCurveDisplay",
 ]

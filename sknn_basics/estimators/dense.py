@@ -279,6 +279,13 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     label_smoothing : float in [0, 1], default=0.0
         Share of each target that is spread evenly over the classes.
 
+    adversarial_training : float, dict or None, default=None
+        Radius of a ball around each sample in which the loss is raised before each step, so
+        that small changes mislead the network less: values may change by so much, within the
+        range of X. A dict has a 'radius' and, if wanted, 'norm' ('linf' or 'l2'), 'n_steps' (7
+        by default) and 'bounds'. A fit takes about as many times longer as there are steps. See
+        `sknn_basics.inspection.adversarial`.
+
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
@@ -478,6 +485,7 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         weight_init: WeightInit = "auto",
         class_weight: ClassWeight = None,
         label_smoothing: Float = 0.0,
+        adversarial_training: Float | dict | None = None,
         clip_grad_norm: Float | None = None,
         average_decay: Float | None = None,
         layer_rates: Rates = None,

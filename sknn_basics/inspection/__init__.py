@@ -1,5 +1,39 @@
 """Looking inside fitted models."""
 
+from sknn_basics.inspection._images import total_variation
+from sknn_basics.inspection.activations import activations, layer_gradient
+from sknn_basics.inspection.adversaries import adversarial, universal_perturbation
+from sknn_basics.inspection.counterfactuals import counterfactual
+from sknn_basics.inspection.dreams import dream
+from sknn_basics.inspection.drifts import drift
 from sknn_basics.inspection.latents import blend, interpolate, latent_grid, latent_path, perturb
+from sknn_basics.inspection.maximizing import maximize
+from sknn_basics.inspection.saliency import saliency
+from sknn_basics.inspection.styles import (
+    gram_matrix,
+    reconstruct_content,
+    reconstruct_style,
+    style_transfer,
+)
 
-__all__ = ["blend", "interpolate", "latent_grid", "latent_path", "perturb"]
+__all__ = [
+    "activations",
+    "adversarial",
+    "blend",
+    "counterfactual",
+    "dream",
+    "drift",
+    "gram_matrix",
+    "interpolate",
+    "latent_grid",
+    "latent_path",
+    "layer_gradient",
+    "maximize",
+    "perturb",
+    "reconstruct_content",
+    "reconstruct_style",
+    "saliency",
+    "style_transfer",
+    "total_variation",
+    "universal_perturbation",
+]

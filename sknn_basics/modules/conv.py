@@ -211,7 +211,7 @@ class ConvStack(nn.Sequential):
         layer = make_activation(activation)
         if isinstance(layer, nn.ReLU):
             # Nothing before it needs its own outputs again.
-            layer.inplace = True
+            layer.may_overwrite = True
         self.add_module(f"{name}_activation", layer)
 
     def add_parallel(

@@ -1,7 +1,8 @@
 """The skorch net that trains every estimator."""
 
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ TRAINER: ContextVar[Callable | None] = ContextVar("TRAINER", default=None)
 # Attributes of a net that are, or hold, parts of its network or its loss.
 PARTS_OF_NETWORK = (
     *("module", "criterion", "parameters_", "trainable_", "decayed_", "constrained_"),
-    "frozen_statistics_",
+    *("frozen_statistics_", "overwriting_"),
 )
 
 
@@ -164,6 +165,9 @@ class Net(NeuralNet):
             for layer in self.module_.modules()
             if getattr(layer, "max_norm", None) is not None and layer.weight.requires_grad
         ]
+        self.overwriting_ = [
+            layer for layer in self.module_.modules() if getattr(layer, "may_overwrite", False)
+        ]
         self.frozen_statistics_ = frozen_statistics(self.module_)
 
     def __getstate__(self) -> dict:
@@ -188,6 +192,22 @@ class Net(NeuralNet):
         for layer in self.frozen_statistics_ if training else ():
             layer.eval()
 
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let activations overwrite their inputs, which saves memory traffic.
+
+        Only here: whoever else looks at the network, with hooks or for gradients by layer, finds
+        every output as its layer has made it.
+        """
+        layers = [layer for layer in self.overwriting_ if not layer.inplace]
+        for layer in layers:
+            layer.inplace = True
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.inplace = False
+
     def initialize_history(self):
         self.best_, self.history_ = {}, Records()
         return self
@@ -209,7 +229,8 @@ class Net(NeuralNet):
             self.average_ = RunningAverage(self.module_, self.average_decay)
         try:
             rows = len(train) if self.steps_take_all else self.batch_size
-            with threads_for_step(rows * count_multiplications(self.module_)):
+            n_multiplications = rows * count_multiplications(self.module_)
+            with threads_for_step(n_multiplications), self.in_place():
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
@@ -473,7 +494,8 @@ class Net(NeuralNet):
         """Join the arrays that a function makes of batches, in evaluation without gradients."""
         if self.module_.training:
             self._set_training(False)
-        return map_batches(function, dataset, self.rows_of_evaluation(dataset))
+        with self.in_place():
+            return map_batches(function, dataset, self.rows_of_evaluation(dataset))
 
     def activate(self, output: Tensor) -> np.ndarray:
         """Apply the output activation."""

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -26,6 +27,7 @@ from sknn_basics._compat import (
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.training.devices import DTYPES, as_array, in_double
+from sknn_basics.training.hardening import HardenedNet, check_attack
 from sknn_basics.training.losses import (
     OUTPUT_ACTIVATIONS,
     REGRESSION_LOSSES,
@@ -77,9 +79,30 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         "loss": [StrOptions({"log_loss", "cross_entropy", "focal"}), callable],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
+        "adversarial_training": [Interval(Real, 0, None, closed="neither"), dict, None],
     }
 
     _architecture = ("classes_", "_target_type_")
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.label_smoothing and self.loss not in ("log_loss", "cross_entropy"):
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing} needs loss='log_loss' or 'cross_entropy', "
+                f"got loss={self.loss!r}."
+            )
+        if self.adversarial_training is None:
+            return
+        check_attack(self.adversarial_training)
+        unfit = [("solver", "lbfgs"), ("stateful", True)]
+        for name, value in unfit:
+            if getattr(self, name, None) == value:
+                raise ValueError(f"adversarial_training does not work with {name}={value!r}.")
+
+    def _kind_of_net(self):
+        if self.adversarial_training is None:
+            return super()._kind_of_net()
+        return partial(HardenedNet, attack=check_attack(self.adversarial_training))
 
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
@@ -315,14 +338,6 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         if self.loss == "focal":
             return FocalLoss()
         return None if isinstance(self.loss, str) else make_loss(self.loss)
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        if self.label_smoothing and self.loss not in ("log_loss", "cross_entropy"):
-            raise ValueError(
-                f"label_smoothing={self.label_smoothing} needs loss='log_loss' or 'cross_entropy', "
-                f"got loss={self.loss!r}."
-            )
 
     def _describe_output(self, target) -> tuple[int, str]:
         if self._target_type_ == "probabilities":
