@@ -102,6 +102,7 @@ from sknn_basics.training.optimisers import (
     set_rate,
     usual_rate,
 )
+from sknn_basics.training.plain import PlainNetwork
 from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
@@ -865,6 +866,23 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Number of parameters of the network."""
         check_is_fitted(self)
         return count_parameters(self.module_)
+
+    def to_torch(self) -> torch.nn.Module:
+        """Copy the network into a plain module, for other libraries.
+
+        Returns
+        -------
+        module : nn.Module
+            In float32, on the CPU and in evaluation, of inputs in the layout of X. A classifier's
+            puts out one logit a class, or a label; all others' what they predict or reconstruct.
+            Nothing is computed in place, so that gradients of inner layers can be read.
+        """
+        check_is_fitted(self)
+        return PlainNetwork(self.module_, **self._describe_plain())
+
+    def _describe_plain(self) -> dict:
+        """Collect what a plain module does with the network's outputs."""
+        return {"activate": OUTPUT_ACTIVATIONS[self.out_activation_]}
 
     def summary(self) -> str:
         """Describe the network: each layer's name, type, output shape, activation, parameters.

@@ -176,6 +176,9 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             lambda output: activate(in_double(output), dtype).numpy(force=True), X
         )
 
+    def _describe_plain(self) -> dict:
+        return {"is_binary": self._target_type_ == "classes" and self.out_activation_ == "logistic"}
+
     def _probabilities(self, output) -> np.ndarray:
         """Turn activated outputs into one probability for each class or label."""
         if self._target_type_ != "classes" or output.shape[1] > 1:

@@ -395,6 +395,9 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
 
     # Passes through a fitted network.
 
+    def _describe_plain(self) -> dict:
+        return {**super()._describe_plain(), "sample_shape": tuple(self._sample_shape_)}
+
     @property
     def _n_features_out(self) -> int:
         return self._structure_["n_components"]
