@@ -99,9 +99,10 @@ class AdversarialEstimator(NeuralEstimator):
                 *("activation", "alpha", "learning_rate_init", "max_iter", "shuffle"),
                 *("random_state", "verbose", "warm_start", "momentum", "nesterovs_momentum"),
                 *("beta_1", "beta_2", "epsilon", "dropout", "normalization", "weight_init"),
-                *("clip_grad_norm", "callbacks", "device", "dtype"),
+                *("clip_grad_norm", "callbacks", "device"),
             )
         },
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "latent": [StrOptions(set(LATENTS)), callable],
         "negative_slope": [Interval(Real, 0, 1, closed="both")],
@@ -111,7 +112,7 @@ class AdversarialEstimator(NeuralEstimator):
         "round": [StrOptions({"joint", "alternate"})],
         "generator_steps": [Interval(Integral, 1, None, closed="left")],
         "discriminator_steps": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions(set(SOLVERS)), callable],
+        "solver": [StrOptions(set(SOLVERS) - {"muon"}), callable],
         "discriminator_learning_rate_init": [
             Interval(Real, 0, None, closed="neither"),
             StrOptions({"auto"}),

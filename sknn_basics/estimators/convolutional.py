@@ -32,6 +32,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     OfImages,
     RandomState,
@@ -249,10 +250,10 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -315,11 +316,14 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
-    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+    loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
         more, one logistic output a label for a multi-label y of zeros and ones.
         'cross_entropy' always takes a softmax, and reads a two-dimensional y as one-hot rows or
         class probabilities.
+        'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
+        `nn.Module`, or a function, is called with logits and class indices, and returns one
+        number a sample: see "Own losses" in the user guide.
 
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
@@ -393,11 +397,13 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -530,7 +536,7 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
-        loss: str = "log_loss",
+        loss: Loss = "log_loss",
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         class_weight: ClassWeight = None,
@@ -560,10 +566,14 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
-        What is minimised: half of the squared error, half of the Poisson deviance (the output
-        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
-        its corner at 1.
+    loss : str, class or callable, default='squared_error'
+        What is minimised: 'squared_error', half of it; 'poisson', half of the Poisson deviance
+        (the output is an exponential, and y must not be negative); 'absolute_error'; 'huber',
+        Huber's loss with its corner at 1; 'quantile', the pinball loss of `quantile`;
+        'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
+        ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
+        function, is called with outputs and targets of shape (n_samples, n_outputs), and
+        returns one number a sample or one an output: see "Own losses" in the user guide.
 
     filters : int or sequence of int or of tuple of int, default=(16, 32)
         Number of filters of each block: an int for a block of one convolution, a tuple for a
@@ -672,10 +682,10 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -738,6 +748,10 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
+    quantile : float, array-like of float or None, default=None
+        Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that
+        increase, which become the columns of predictions and never cross.
+
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
 
@@ -795,11 +809,13 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -889,7 +905,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Loss = "squared_error",
         filters: Sizes = (16, 32),
         hidden_layer_sizes: Ints = (100,),
         activation: Activations = "relu",
@@ -932,6 +948,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
+        quantile: Floats | None = None,
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,

@@ -4,7 +4,6 @@ import warnings
 from numbers import Real
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,7 +16,7 @@ from sknn_basics.estimators._base.checks import (
     one_a_layer,
 )
 from sknn_basics.estimators._base.fit import NeuralEstimator
-from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor, best_constant
+from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralRegressor
 from sknn_basics.estimators._base.types import (
     Activations,
     Callbacks,
@@ -29,6 +28,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     OfSamples,
     RandomState,
@@ -168,10 +168,10 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -234,11 +234,14 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
-    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+    loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' is scikit-learn's choice by the kind of y: one logistic output for two
         classes, a softmax for more, one logistic output a label for a multi-label y of zeros
         and ones. 'cross_entropy' always takes a softmax, and reads a two-dimensional y as
         one-hot rows or class probabilities.
+        'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
+        `nn.Module`, or a function, is called with logits and class indices, and returns one
+        number a sample: see "Own losses" in the user guide.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping a unit's output in training; one value, or one a hidden layer.
@@ -331,11 +334,13 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -471,7 +476,7 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
-        loss: str = "log_loss",
+        loss: Loss = "log_loss",
         dropout: Floats = 0.0,
         normalization: Choices = None,
         max_norm: Float | None = None,
@@ -505,10 +510,14 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
-        What is minimised: half of the squared error, half of the Poisson deviance (the output
-        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
-        its corner at 1.
+    loss : str, class or callable, default='squared_error'
+        What is minimised: 'squared_error', half of it; 'poisson', half of the Poisson deviance
+        (the output is an exponential, and y must not be negative); 'absolute_error'; 'huber',
+        Huber's loss with its corner at 1; 'quantile', the pinball loss of `quantile`;
+        'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
+        ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
+        function, is called with outputs and targets of shape (n_samples, n_outputs), and
+        returns one number a sample or one an output: see "Own losses" in the user guide.
 
     hidden_layer_sizes : array-like of int, default=(100,)
         Number of units of each hidden layer.
@@ -535,10 +544,10 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -600,6 +609,10 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
+
+    quantile : float, array-like of float or None, default=None
+        Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that
+        increase, which become the columns of predictions and never cross.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping a unit's output in training; one value, or one a hidden layer.
@@ -677,11 +690,13 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -790,7 +805,7 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Loss = "squared_error",
         hidden_layer_sizes: Ints = (100,),
         activation: Activations = "relu",
         *,
@@ -815,6 +830,7 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
+        quantile: Floats | None = None,
         dropout: Floats = 0.0,
         normalization: Choices = None,
         max_norm: Float | None = None,
@@ -837,13 +853,17 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
         self._store(locals())
 
     def _begin_output(self, target, weight, rows) -> None:
-        """Leave the outputs where scikit-learn's begin."""
+        # What scikit-learn's has too begins where its outputs do.
+        if self.loss in ("quantile", "gaussian"):
+            super()._begin_output(target, weight, rows)
 
     def _check_outcome(self, target, weight) -> None:
-        constant = best_constant(target, weight, self.loss)
+        if self.loss in ("quantile", "gaussian"):
+            return
+        constant = self._best_constant(target, weight)
         near, far = (self._loss_of_constant(c, target, weight) for c in (constant, 0 * constant))
         # It matters that y is far from 0, and that much of what this costs is still to pay.
-        if far > 2 * near and self.loss_ > near + 0.1 * (far - near):
+        if near >= 0 and far > 2 * near and self.loss_ > near + 0.1 * (far - near):
             warnings.warn(
                 f"The training loss is {self.loss_:.3g} after {self.n_iter_} epochs, but "
                 f"{near:.3g} if y is predicted by a constant: y, of mean {target.mean():.3g} and "
@@ -853,11 +873,3 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-
-    def _loss_of_constant(self, logits: np.ndarray, target: np.ndarray, weight) -> float:
-        """Compute the mean loss of a network whose outputs are the same for all samples."""
-        criterion, target = self._make_criterion(), torch.tensor(target)
-        losses = criterion(torch.tensor(logits).expand(target.shape), target).numpy()
-        if weight is not None and not weight.any():
-            return 0.0
-        return float(np.average(losses, weights=weight)) * criterion.reported_share

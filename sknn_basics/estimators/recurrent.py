@@ -27,7 +27,12 @@ from sknn_basics.estimators._base.sequences import (
     to_array,
     warn_of_swapped_axes,
 )
-from sknn_basics.estimators._base.targets import NeuralClassifier, NeuralPredictor, NeuralRegressor
+from sknn_basics.estimators._base.targets import (
+    NeuralClassifier,
+    NeuralPredictor,
+    NeuralRegressor,
+    score_quantiles,
+)
 from sknn_basics.estimators._base.types import (
     Callbacks,
     ClassWeight,
@@ -37,6 +42,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     OfSamples,
     RandomState,
@@ -321,15 +327,16 @@ class RecurrentEstimator(NeuralPredictor):
         if not self._target_axes_:
             return super().score(X, y, sample_weight)
         true, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
-        predicted, predicted_lengths = join_targets(
-            self.predict(X), self._target_axes_, self.n_steps_out
-        )
-        check_same_steps(predicted_lengths, lengths)
+        predicted = list(self.predict(X))
+        check_same_steps(np.array(list(map(len, predicted))), lengths)
+        predicted = np.concatenate(predicted)
         if sample_weight is not None:
             check_consistent_length(lengths, sample_weight)
             sample_weight = np.repeat(as_array(sample_weight), lengths)
         if getattr(self, "_target_type_", None) == "probabilities":
             true = self.classes_[true.argmax(axis=1)]
+        if getattr(self, "_quantiles_", None) is not None:
+            return score_quantiles(true, predicted, self._quantiles_, sample_weight)
         metric = accuracy_score if is_classifier(self) else r2_score
         return metric(true, predicted, sample_weight=sample_weight)
 
@@ -475,10 +482,10 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -541,10 +548,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
-    loss : {'log_loss', 'cross_entropy'}, default='log_loss'
+    loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
         more, one logistic output a label for labels of zeros and ones. 'cross_entropy' always
         takes a softmax, and reads rows of y as one-hot rows or class probabilities.
+        'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
+        `nn.Module`, or a function, is called with logits and class indices, and returns one
+        number a sample: see "Own losses" in the user guide.
 
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
@@ -618,11 +628,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -776,7 +788,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
-        loss: str = "log_loss",
+        loss: Loss = "log_loss",
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         class_weight: ClassWeight = None,
@@ -843,10 +855,14 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, default='squared_error'
-        What is minimised: half of the squared error, half of the Poisson deviance (the output
-        is an exponential, and y must not be negative), the absolute error, or Huber's loss with
-        its corner at 1.
+    loss : str, class or callable, default='squared_error'
+        What is minimised: 'squared_error', half of it; 'poisson', half of the Poisson deviance
+        (the output is an exponential, and y must not be negative); 'absolute_error'; 'huber',
+        Huber's loss with its corner at 1; 'quantile', the pinball loss of `quantile`;
+        'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
+        ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
+        function, is called with outputs and targets of shape (n_samples, n_outputs), and
+        returns one number a sample or one an output: see "Own losses" in the user guide.
 
     hidden_layer_sizes : array-like of int, default=(32,)
         Number of cells of each recurrent layer.
@@ -929,10 +945,10 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -995,6 +1011,10 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
+    quantile : float, array-like of float or None, default=None
+        Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that
+        increase, which become the columns of predictions and never cross.
+
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in training.
 
@@ -1052,11 +1072,13 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -1172,7 +1194,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Loss = "squared_error",
         hidden_layer_sizes: Ints = (32,),
         cell: str = "lstm",
         *,
@@ -1208,6 +1230,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         epsilon: Float = 1e-8,
         n_iter_no_change: Float = 10,
         max_fun: Int = 15000,
+        quantile: Floats | None = None,
         input_noise: Float = 0.0,
         weight_init: WeightInit = "auto",
         clip_grad_norm: Float | None = None,
@@ -1224,3 +1247,23 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         compile: bool = False,
     ):
         self._store(locals())
+
+    def predict(self, X, return_std: bool = False):
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+        return_std : bool, default=False
+            Whether to return standard deviations too, which ``loss='gaussian'`` learns.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, ...) or list of ndarray
+            Predicted targets, shaped as the y of `fit`, and with one column for each of several
+            quantiles. If there is one target a step, sequences in a list get theirs in a list.
+        std : ndarray or list of the shapes of y
+            Standard deviations of the targets around them; only with `return_std`.
+        """
+        return NeuralRegressor.predict(self, X, return_std)

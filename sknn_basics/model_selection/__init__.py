@@ -1,5 +1,6 @@
-"""Around searches of scikit-learn: what is under way, and how long it will take."""
+"""Around searches of scikit-learn: rates to try, what is under way, and how long it will take."""
 
 from sknn_basics.model_selection.progress import SearchProgressBar
+from sknn_basics.model_selection.rates import suggest_rate
 
-__all__ = ["SearchProgressBar"]
+__all__ = ["SearchProgressBar", "suggest_rate"]

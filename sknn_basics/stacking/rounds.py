@@ -449,8 +449,8 @@ def reason_alone(net: Net) -> str | None:
         return f"{layer} has no stacked form"
     if is_compiled(net.module_):
         return "it is compiled"
-    if net.average_decay is not None:
-        return "its weights are averaged"
+    if net.autocast:
+        return "it computes in bfloat16"
     if not net.trainable_:
         return "nothing is trained"
     if is_on_cpu(net) and is_wide(net):

@@ -23,6 +23,7 @@ from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Fit, Net
 from sknn_basics.training.optimisers import get_rate
+from sknn_basics.training.own_losses import is_own
 
 # Options of layers that all networks of a stack have, besides what layers say of themselves.
 OPTIONS = ("channel_axis", "max_norm", "returns_sequence", "step_shape", "steps_out")
@@ -191,6 +192,8 @@ class Stack:
             for layer in random_layers(net.module_)
         }
         undo_optimisers = snapshot_of_optimisers([net.optimizer_ for net in self.nets])
+        rates = [(net, list(net.rates_of_steps_)) for net in self.nets]
+        undo_averages = [net.average_.snapshot() for net in self.nets if net.average_]
 
         def undo() -> None:
             for batches, order, state in orders:
@@ -202,6 +205,10 @@ class Stack:
             for tensor, original in weights:
                 tensor.data = original
             undo_optimisers()
+            for undo_average in undo_averages:
+                undo_average()
+            for net, own in rates:
+                net.rates_of_steps_ = own
 
         return undo
 
@@ -272,10 +279,10 @@ class Neighbours:
         if len(nets) > stop - start:
             self.index = torch.tensor(sources.index[members], device=device) - start
         self.criterion = nets[0].criterion_
-        # Losses of steps have class weights of their own.
+        # Losses of steps have class weights of their own; those of users know no other dimensions.
         criteria = [net.criterion_ for net in nets]
         has_weights = any(getattr(own, "class_weight", None) is not None for own in criteria)
-        self.criteria = criteria if has_weights else None
+        self.criteria = criteria if has_weights or is_own(criteria[0]) else None
         parameters = dict(nets[0].module_.named_parameters())
         self.trained = [name for name, p in parameters.items() if p.requires_grad]
         self.leaves = {name: tensors[name].detach() for name in tensors}
@@ -291,6 +298,7 @@ class Neighbours:
         dtype = tensors[self.trained[0]].dtype
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.has_penalty = stack.has_penalty
+        self.averaged = [net for net in nets if net.average_ is not None]
         self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
         limits = [np.inf if net.clip_grad_norm is None else net.clip_grad_norm for net in nets]
         self.clip = None
@@ -309,12 +317,23 @@ class Neighbours:
         if not (is_known and self.optimiser.renew()):
             self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
+    def begin_step(self) -> None:
+        """Set the rates of a step, where schedules change them by step."""
+        if not any(net.rates_of_steps_ for net in self.nets):
+            return
+        self.optimiser.separate()
+        for net in self.nets:
+            net.begin_step()
+        if not self.optimiser.renew():
+            self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
+
     def step(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         """Make a step.
 
         Returns losses, scales of the penalty, norms, and what the criterion observes, one column a
         network.
         """
+        self.begin_step()
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -330,6 +349,8 @@ class Neighbours:
         self.optimiser.step()
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
+        for net in self.averaged:
+            net.average_.update()
         means = torch.linalg.vecdot(losses.detach(), shares)
         observed = ()
         if self.criterion.n_observed:

@@ -1,5 +1,7 @@
 """Running averages of weights."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -28,8 +30,8 @@ class RunningAverage:
     def __init__(self, module: nn.Module, decay: float):
         buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self.tensors = [tensor.detach() for tensor in (*trained, *buffers)]
-        self.means = [torch.zeros_like(tensor) for tensor in self.tensors]
+        self.tensors = [*trained, *buffers]
+        self.means = [torch.zeros_like(tensor.detach()) for tensor in self.tensors]
         self.decay, self.n_steps = decay, 0
         self.last: list[torch.Tensor] = []
 
@@ -38,14 +40,24 @@ class RunningAverage:
         """Add the weights after a step."""
         self.n_steps += 1
         share = (1 - self.decay) / (1 - self.decay**self.n_steps)
-        interpolate(self.means, self.tensors, share)
+        # A stack gives tensors another memory.
+        interpolate(self.means, [tensor.detach() for tensor in self.tensors], share)
+
+    def snapshot(self) -> Callable[[], None]:
+        """Remember the averages; calling the result brings them back."""
+        n_steps, means = self.n_steps, [mean.clone() for mean in self.means]
+
+        def undo() -> None:
+            self.n_steps, self.means = n_steps, means
+
+        return undo
 
     @torch.no_grad()
     def show(self) -> None:
         """Give the network the averages, and remember the weights of the last step."""
         if self.last or not self.n_steps:
             return
-        self.last = [tensor.clone() for tensor in self.tensors]
+        self.last = [tensor.detach().clone() for tensor in self.tensors]
         for tensor, mean in zip(self.tensors, self.means):
             tensor.copy_(mean)
 

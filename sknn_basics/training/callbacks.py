@@ -293,23 +293,28 @@ class FollowSchedule(Callback):
         Number of epochs that the schedule is for.
     ends : bool
         Whether it ends with these epochs; one that does not has ended when its rate vanishes.
+    by_step : bool, default=False
+        Whether the function is of the step, and of the number of all steps, in place of epochs.
     """
 
-    def __init__(self, schedule: Callable[[int], float], restarts: bool, n_epochs: int, ends: bool):
+    def __init__(
+        self,
+        schedule: Callable[..., float],
+        restarts: bool,
+        n_epochs: int,
+        ends: bool,
+        by_step: bool = False,
+    ):
         self.schedule, self.restarts = schedule, restarts
-        self.n_epochs, self.ends = n_epochs, ends
+        self.n_epochs, self.ends, self.by_step = n_epochs, ends, by_step
 
     def on_train_begin(self, net, **kwargs):
         self.n_earlier_epochs_ = len(net.history) if self.restarts else 0
 
     def on_epoch_begin(self, net, **kwargs):
         epoch = len(net.history) - 1 - self.n_earlier_epochs_
-        rate = read_number(self.schedule(epoch), "learning_rate")
-        if not (np.isfinite(rate) and rate >= 0):
-            raise ValueError(
-                f"learning_rate must give a finite rate that is not negative, "
-                f"got {rate} for epoch {epoch}."
-            )
+        rate, *others = self.rates(epoch, net.n_steps_of_epoch_)
+        net.rates_of_steps_ = [rate, *others] if self.by_step else []
         has_ended = self.ends or rate <= VANISHING * net.lr
         if epoch >= self.n_epochs and not self.restarts and has_ended:
             warnings.warn(
@@ -320,6 +325,27 @@ class FollowSchedule(Callback):
                 stacklevel=2,
             )
         set_rate(net.optimizer_, rate)
+
+    def rates(self, epoch: int, n_steps: int) -> list[float]:
+        """Compute the rate of an epoch, or those of its steps."""
+        if not self.by_step:
+            return [self.check_rate(self.schedule(epoch), f"epoch {epoch}")]
+        n_all = self.n_epochs * n_steps
+        steps = range(epoch * n_steps, (epoch + 1) * n_steps)
+        # Beyond the end, the last rate stays.
+        rates = [
+            self.schedule(min(i, n_all - 1) if self.ends else i, n_epochs=n_all) for i in steps
+        ]
+        return [self.check_rate(rate, f"step {i}") for i, rate in zip(steps, rates)]
+
+    def check_rate(self, rate, when: str) -> float:
+        rate = read_number(rate, "learning_rate")
+        if not (np.isfinite(rate) and rate >= 0):
+            raise ValueError(
+                "learning_rate must give a finite rate that is not negative, "
+                f"got {rate} for {when}."
+            )
+        return rate
 
 
 class LowerRateOnPlateau(Callback):

@@ -78,6 +78,11 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return found
 
 
+def weights_dtype(dtype: str) -> str:
+    """Tell the data type of weights: what computes in bfloat16 keeps them in float32."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 def check_precision(device: torch.device, dtype: str) -> None:
     """Check that a device computes in a data type.
 
@@ -86,6 +91,12 @@ def check_precision(device: torch.device, dtype: str) -> None:
     ValueError
         If it does not.
     """
+    if dtype == "bfloat16":
+        has_it = torch.amp.is_autocast_available(device.type)
+        if not has_it or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
+            raise ValueError(
+                f"device={str(device)!r} does not compute in bfloat16: set dtype='float32'."
+            )
     if device.type == "mps" and dtype == "float64":
         raise ValueError(
             f"device={str(device)!r} has no float64, in which dtype='float64' and solver='lbfgs' "

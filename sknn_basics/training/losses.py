@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, standard_deviation
 
+__all__ = ["FocalLoss"]
+
 
 class Loss(nn.Module):
     """A loss a sample.
@@ -26,6 +28,11 @@ class Loss(nn.Module):
 
     reported_share: float = 1.0
     n_observed: int = 0
+
+    def options(self) -> tuple:
+        """Name what losses of one class may differ in, in a form that can be compared."""
+        plain = int | float | tuple
+        return tuple((name, v) for name, v in vars(self).items() if isinstance(v, plain))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs).
@@ -77,6 +84,51 @@ class BinaryCrossEntropy(Loss):
         return -self(output, inside) - 0.5 * (target - inside).square().sum(1)
 
 
+class FocalLoss(Loss):
+    """Cross-entropy in which samples count less, the better they are classified.
+
+    The cross-entropy of a class of probability p is multiplied by ``(1 - p) ** gamma``. It is the
+    loss of ``loss='focal'``; give an object of it as `loss` for another `gamma`.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        How much less; 0 is the cross-entropy.
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollar. "Focal loss for dense object detection." ICCV 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.training.losses import FocalLoss
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(loss=FocalLoss(gamma=1.0), solver="lbfgs", random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    """
+
+    def __init__(self, gamma: float = 2.0):
+        super().__init__()
+        if not gamma >= 0:
+            raise ValueError(f"gamma must not be negative, got {gamma!r}.")
+        self.gamma = float(gamma)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compute losses for class indices, or for labels of zeros and ones, one an output."""
+        if not target.is_floating_point():
+            log_p = output.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
+            return -self.weigh(log_p) * log_p
+        log_p = F.logsigmoid(output.where(target > 0.5, -output))
+        return (-self.weigh(log_p) * log_p).sum(1)
+
+    def weigh(self, log_p: Tensor) -> Tensor:
+        # The power of 0 has no gradient for a gamma below 1.
+        return (-torch.expm1(log_p)).clamp(min=1e-12) ** self.gamma if self.gamma else 1.0
+
+
 class RegressionLoss(Loss):
     """A loss between predictions and real targets."""
 
@@ -109,6 +161,47 @@ class Huber(RegressionLoss):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         return F.huber_loss(output, target, reduction="none").sum(1)
+
+
+class Pinball(RegressionLoss):
+    """Pinball loss, which is smallest at a quantile of the targets.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Levels of the quantiles: one for all outputs, or one an output, of a single target.
+    n_outputs : int, default=1
+        Number of outputs.
+
+    References
+    ----------
+    Koenker and Bassett. "Regression quantiles." Econometrica 46.1 (1978): 33-50.
+    """
+
+    def __init__(self, levels: Sequence[float], n_outputs: int = 1):
+        super().__init__(n_outputs)
+        self.levels = tuple(map(float, levels))
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        levels = output.new_tensor(self.levels).view(-1, *[1] * (output.ndim - 2))
+        error = target - output
+        return torch.maximum(levels * error, (levels - 1) * error).sum(1)
+
+
+class GaussianLikelihood(RegressionLoss):
+    """Negative log-likelihood of targets that are normal, of outputs of means and log-variances.
+
+    References
+    ----------
+    Nix and Weigend. "Estimating the mean and variance of the target probability distribution."
+    ICNN 1994.
+    """
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        mean, log_variance = output.chunk(2, dim=1)
+        log_variance = limit_log_variance(log_variance)
+        errors = (target - mean).square() * (-log_variance).exp()
+        return 0.5 * (errors + log_variance + log(2 * pi)).sum(1)
 
 
 class Poisson(Loss):
@@ -313,10 +406,11 @@ class VariationalLoss(Loss):
 
 def describe_loss(loss: Loss) -> tuple:
     """Name a loss, its options, and the losses that it is made of."""
-    options = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
-    return type(loss).__name__, tuple(options.items()), tuple(map(describe_loss, loss.children()))
+    parts = [part for part in loss.children() if isinstance(part, Loss)]
+    return type(loss).__name__, loss.options(), tuple(map(describe_loss, parts))
 
 
+# Those that are made of the number of outputs alone.
 REGRESSION_LOSSES = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
@@ -365,8 +459,34 @@ def softmax(output: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return torch.softmax(output, -1).to(dtype or output.dtype)
 
 
+# Of what a network takes for the noise of targets: a part in 1e5, where they are scaled.
+SMALLEST_LOG_VARIANCE = log(1e-10)
+
+
+def limit_log_variance(log_variance: Tensor) -> Tensor:
+    """Keep targets without any noise likely, and variances finite."""
+    return log_variance.clamp(SMALLEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE)
+
+
+def in_order(output: Tensor) -> Tensor:
+    """Sort the quantiles of each row, so that none lies below one of a smaller level.
+
+    That never makes the pinball loss larger: Chernozhukov, Fernandez-Val and Galichon. "Quantile
+    and probability curves without crossing." Econometrica 78.3 (2010): 1093-1125.
+    """
+    return output.sort(dim=-1).values
+
+
+def mean_and_deviation(output: Tensor) -> Tensor:
+    """Turn means and log-variances into means and standard deviations."""
+    mean, log_variance = output.chunk(2, dim=-1)
+    return torch.cat([mean, (0.5 * limit_log_variance(log_variance)).exp()], dim=-1)
+
+
 OUTPUT_ACTIVATIONS = {
     "identity": identity,
+    "quantiles": in_order,
+    "gaussian": mean_and_deviation,
     "exp": torch.exp,
     "logistic": logistic,
     "softmax": softmax,

@@ -31,6 +31,7 @@ from sknn_basics.training.callbacks import (
 )
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
+from sknn_basics.training.optimisers import set_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
 from sknn_basics.training.transfer import frozen_statistics
 
@@ -80,6 +81,8 @@ class Net(NeuralNet):
         Of a `RunningAverage` of the weights, which takes their place after each epoch.
     groups : callable or None, default=None
         Sorts the network's parameters into groups with options of their own for the optimiser.
+    autocast : bool, default=False
+        Whether the network computes in bfloat16 what it can.
     rng : numpy.random.RandomState or None, default=None
         Source of a new order of samples for every epoch; None keeps the order of the data.
     **kwargs
@@ -95,6 +98,10 @@ class Net(NeuralNet):
         Means of what the criterion observes, over the last epoch of training.
     n_earlier_, n_epochs_ : int
         Number of epochs before the last training, and of the last training.
+    rates_of_steps_ : list of float
+        Rates of the next steps, where a schedule changes them by step.
+    n_steps_of_epoch_ : int
+        Number of steps that an epoch takes.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
     """
@@ -112,6 +119,7 @@ class Net(NeuralNet):
         clip_grad_norm: float | None = None,
         average_decay: float | None = None,
         groups: Callable | None = None,
+        autocast: bool = False,
         rng: np.random.RandomState | None = None,
         **kwargs,
     ):
@@ -127,6 +135,8 @@ class Net(NeuralNet):
         self.alpha = alpha
         self.clip_grad_norm = clip_grad_norm
         self.average_decay, self.groups, self.average_ = average_decay, groups, None
+        self.autocast = autocast
+        self.rates_of_steps_: list[float] = []
         self.rng = rng
         self.stop_reason_ = None
         self.valid_output_ = self.observed_ = None
@@ -263,6 +273,7 @@ class Net(NeuralNet):
         """
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
+        self.n_steps_of_epoch_ = len(batches)
         for _ in range(epochs):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
             if self.average_ is not None:
@@ -398,7 +409,8 @@ class Net(NeuralNet):
         X, y, weight = batch
         for parameter in self.trainable_:
             parameter.grad = None
-        output = self.module_(X)
+        self.begin_step()
+        output = self.compute(X)
         loss, total_weight = self.mean_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
@@ -409,6 +421,18 @@ class Net(NeuralNet):
         if self.average_ is not None:
             self.average_.update()
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
+
+    def begin_step(self) -> None:
+        """Set the rate of a step, where a schedule changes it by step."""
+        if self.rates_of_steps_:
+            set_rate(self.optimizer_, self.rates_of_steps_.pop(0))
+
+    def compute(self, X: Tensor) -> Tensor:
+        """Compute the outputs of the network."""
+        if not self.autocast:
+            return self.module_(X)
+        with torch.autocast(X.device.type, torch.bfloat16):
+            return self.module_(X).float()
 
     def adjust_gradient(self, batch) -> None:
         """Clip the gradient, and show it to the callbacks that want it."""
@@ -446,7 +470,7 @@ class Net(NeuralNet):
     def validation_step(self, batch, **fit_params) -> dict:
         X, y, weight = batch
         with torch.no_grad():
-            output = self.module_(X)
+            output = self.compute(X)
             loss, _ = self.mean_loss(output, y, weight)
         return {"loss": loss, "penalty": None, "y_pred": output}
 
@@ -454,7 +478,7 @@ class Net(NeuralNet):
         if self.module_.training != training:
             self._set_training(training)
         with torch.set_grad_enabled(training):
-            return self.module_(batch[0])
+            return self.compute(batch[0])
 
     def predict_proba(self, X) -> np.ndarray:
         """Compute the activated outputs for X."""

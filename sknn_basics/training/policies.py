@@ -54,6 +54,7 @@ def schedule_callbacks(
     if isinstance(schedule, ReduceOnPlateau):
         return [LowerRateOnPlateau(schedule)]
     ends = isinstance(schedule, Schedule) and schedule.ends
+    by_step = isinstance(schedule, Schedule) and schedule.by_step
     if isinstance(schedule, Schedule):
         schedule = partial(schedule, initial_rate=rate, n_epochs=n_epochs)
-    return [FollowSchedule(schedule, restarts, n_epochs, ends)]
+    return [FollowSchedule(schedule, restarts, n_epochs, ends, by_step)]

@@ -18,6 +18,8 @@ class Schedule:
 
     Attributes
     ----------
+    by_step : bool
+        Whether it counts steps (batches) and not epochs.
     ends : bool
         Whether it is made for `n_epochs` epochs, so that calls of ``partial_fit`` beyond these keep
         its last rate, and warn.
@@ -34,6 +36,7 @@ class Schedule:
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
 
+    by_step = False
     ends = False
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
@@ -51,6 +54,8 @@ class StepDecay(Schedule):
         What the rate is multiplied with at each step.
     every : int, default=10
         Number of epochs a step.
+    by_step : bool, default=False
+        Whether it counts steps (batches) and not epochs.
 
     Examples
     --------
@@ -61,6 +66,7 @@ class StepDecay(Schedule):
 
     factor: float = 0.5
     every: int = 10
+    by_step: bool = False
 
     def __post_init__(self):
         if self.every < 1:
@@ -79,6 +85,8 @@ class ExponentialDecay(Schedule):
     ----------
     factor : float, default=0.95
         What the rate is multiplied with.
+    by_step : bool, default=False
+        Whether it counts steps (batches) and not epochs.
 
     Examples
     --------
@@ -88,6 +96,7 @@ class ExponentialDecay(Schedule):
     """
 
     factor: float = 0.95
+    by_step: bool = False
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
         """Compute the rate of an epoch, counted from 0."""
@@ -102,6 +111,8 @@ class CosineAnnealing(Schedule):
     ----------
     final_share : float, default=0.0
         The last epoch's rate as a share of the initial one.
+    by_step : bool, default=False
+        Whether it counts steps (batches) and not epochs.
 
     References
     ----------
@@ -115,6 +126,7 @@ class CosineAnnealing(Schedule):
     """
 
     final_share: float = 0.0
+    by_step: bool = False
 
     ends = True
 
@@ -134,6 +146,8 @@ class OneCycle(Schedule):
         Share of the epochs that rise.
     start_share, final_share : float, default=0.04, 1e-4
         First and last rate as shares of the peak, which is the initial rate.
+    by_step : bool, default=False
+        Whether it counts steps (batches) and not epochs.
 
     References
     ----------
@@ -150,6 +164,7 @@ class OneCycle(Schedule):
     rising_share: float = 0.3
     start_share: float = 0.04
     final_share: float = 1e-4
+    by_step: bool = False
 
     ends = True
 

@@ -34,8 +34,9 @@ Number of samples a batch; 'auto' is ``min(200, n_samples)``.""",
     "learning_rate": """str, Schedule or callable, default='constant'
 Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last two do
 nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle', 'reduce_on_plateau',
-an object of `sknn_basics.training.schedules`, or a function from the epoch, counted from 0,
-to the rate. 'cosine' and 'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond
+an object of `sknn_basics.training.schedules`, which may change it by step, or a function from the
+epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
+epochs: calls of ``partial_fit`` beyond
 them keep the last rate, and warn; a warm start begins anew.""",
     "learning_rate_init": """float or 'auto', default=0.001
 Initial rate; 'auto' is the solver's own usual rate.""",
@@ -91,6 +92,9 @@ Standard deviation of normal noise that is added to X in training.""",
 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform',
 'lecun_normal', 'orthogonal' set biases to zero, and so does a function
 ``(weight, *, generator)`` as in `torch.nn.init`.""",
+    "quantile": """float, array-like of float or None, default=None
+Levels of the quantiles that ``loss='quantile'`` predicts: one, or several that increase, which
+become the columns of predictions and never cross.""",
     "class_weight": """dict, list of dict, 'balanced' or None, default=None
 Weight of each class, multiplied with `sample_weight`; 'balanced' is inversely proportional to
 the classes' frequencies in the training data, and weighs validation data the same.""",
@@ -136,11 +140,12 @@ as progress nor as none; the first one warns.""",
 Called during the training, after the estimator's own.""",
     "device": """str or torch.device, default='auto'
 Where to compute; 'auto' is CUDA where there is one, else the CPU.""",
-    "dtype": """{'auto', 'float32', 'float64'}, default='auto'
+    "dtype": """{'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
 Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for small
 samples: up to 32 values, and up to 2**19 multiplications by the network for each. It does not
 depend on the number of samples, nor on the data type of X. 'float32' is faster there: dense
-networks by up to half, LSTM layers two to four times.""",
+networks by up to half, LSTM layers two to four times. 'bfloat16' keeps weights in float32, and
+multiplies matrices and convolves in bfloat16, which recent GPUs do faster.""",
     "compile": """bool, default=False
 Whether to compile the network with `torch.compile`.""",
 }
@@ -300,10 +305,12 @@ Activation of the outputs.""",
 AUTOENCODER_PARAMETERS = {
     "hidden_layer_sizes": """array-like of int, default=(512, 256)
 Number of units of each hidden layer of the encoder; ``()`` for none.""",
-    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    "loss": """{'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
 What is minimised, summed over features: the binary cross-entropy of a logistic output, or half of
 the squared error of a linear one. 'auto' takes the former where all values of X (and of X_clean)
-lie in [0, 1], the latter otherwise.""",
+lie in [0, 1], the latter otherwise. A class or an object of `nn.Module`, or a function, is called
+with reconstructions and targets, in the shape of X, and returns one number a sample or one a value:
+see "Own losses" in the user guide.""",
     "latent_activation": """str or nn.Module class, default='identity'
 Activation of the latents, of the same kinds as `activation`.""",
     "noise": """{'gaussian', 'mask'} or None, default=None
@@ -332,10 +339,11 @@ Variance of the normal noise around a reconstruction, under which the squared er
 log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
 they carry nothing. 'auto' learns it: each step takes the mean squared error of its batch. The
 cross-entropy has none.""",
-    "loss": """{'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    "loss": """{'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
 Minus the log-likelihood of a sample around its reconstruction, summed over features: the squared
 error, scaled by `noise_variance`, of normal features, or the cross-entropy of binary ones. 'auto'
-is the squared error.""",
+is the squared error. A class or an object of `nn.Module`, or a function, is called with
+reconstructions and targets, in the shape of X, and returns minus a log-likelihood for each.""",
     "out_activation": """{'auto', 'logistic', 'identity'}, default='auto'
 Activation of the reconstruction; 'auto' is the logistic function with the cross-entropy, and with
 loss 'auto' where all values of X (and of X_clean) lie in [0, 1].""",

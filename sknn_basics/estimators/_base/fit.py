@@ -90,6 +90,7 @@ from sknn_basics.training.devices import (
     new_generator,
     openmp_pools,
     resolve_device,
+    weights_dtype,
 )
 from sknn_basics.training.lbfgs import LBFGSNet
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
@@ -102,6 +103,7 @@ from sknn_basics.training.optimisers import (
     set_rate,
     usual_rate,
 )
+from sknn_basics.training.plain import PlainNetwork
 from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
@@ -193,7 +195,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [list, tuple, None],
         "device": [str, torch.device],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "dtype": [StrOptions({"auto", "float32", "float64", "bfloat16"})],
         "compile": ["boolean"],
     }
 
@@ -482,6 +484,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 raise TypeError(f"callbacks must be skorch callbacks, got {callback!r}.")
         if self.solver != "lbfgs":
             return
+        if self.dtype == "bfloat16":
+            raise ValueError("solver='lbfgs' computes in float64, not with dtype='bfloat16'.")
         for name in (*self._stochastic_only, "average_decay", "layer_rates"):
             value = getattr(self, name)
             if value is not None and np.any(value):
@@ -514,7 +518,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         structure = self._describe_module(n_outputs)
         device = resolve_device(self.device)
         if continued:
-            dtype = self._dtype_ if self.dtype == "auto" else self.dtype
+            dtype = self._dtype_ if self.dtype == "auto" else weights_dtype(self.dtype)
             fitted = {"out_activation_": self.out_activation_, "dtype": self._dtype_}
             wanted = {"out_activation_": out_activation, "dtype": dtype}
             check_same_structure({**self._structure_, **fitted}, {**structure, **wanted})
@@ -534,7 +538,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         check_magnitudes(self, "float64" if self.solver == "lbfgs" else self._dtype_, rate)
         # L-BFGS measures differences of the loss that single precision does not show.
         dtype = "float64" if self.solver == "lbfgs" else self._dtype_
-        check_precision(device, dtype)
+        check_precision(device, "bfloat16" if self.dtype == "bfloat16" else dtype)
         move(self.module_, dtype=DTYPES[dtype])
         self._prepare_weights(rng, device, continued)
 
@@ -580,7 +584,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _choose_dtype(self, sample_shape: tuple[int, ...], device: torch.device) -> str:
         """Choose the network's data type: single precision, unless samples are small."""
         if self.dtype != "auto":
-            return self.dtype
+            return weights_dtype(self.dtype)
         is_small = (
             device.type == "cpu"
             and prod(sample_shape) <= FEW_VALUES
@@ -719,13 +723,14 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             groups = partial(group_parameters, layer_rates=layer_rates, solver=solver)
         return self._kind_of_net()(
             self.module_,
-            self._make_criterion(),
+            self._make_criterion().to(next(self.module_.parameters()).dtype),
             partial(make_optimiser, **options),
             lr=options["lr"],
             # The optimiser decays the weights itself where that is no gradient of a penalty.
             alpha=0.0 if solver in DECOUPLED else self.alpha,
             clip_grad_norm=self.clip_grad_norm,
             average_decay=self.average_decay,
+            autocast=self.dtype == "bfloat16",
             groups=groups,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,
@@ -764,9 +769,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _choose_callbacks(self, score, incremental: bool) -> list:
         """Choose the decisions of this training, in the order in which they are taken."""
         watch = [ValidationScore(score, self.tol, f"scoring={self.scoring!r}")] if score else []
+        limit = [] if self.max_time is None else [StopAfter(self.max_time)]
         progress = [PrintEpoch()] if self.verbose else []
         if self.solver == "lbfgs":
-            limit = [] if self.max_time is None else [StopAfter(self.max_time)]
             return [RaiseOnDivergence(), *watch, *limit, *progress]
         schedule = schedule_callbacks(
             self.learning_rate,
@@ -784,10 +789,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             self.learning_rate == "adaptive" and self.solver != "adam",
         )
         stop.best_, stop.n_waiting_ = self._progress_
-        keeps = self.early_stopping or (self.max_time is not None and score is not None)
-        ends = [KeepBestWeights()] if keeps else []
-        ends += [] if self.max_time is None else [StopAfter(self.max_time)]
-        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *ends, stop, *progress]
+        keep = [KeepBestWeights()] if self.early_stopping or (limit and score) else []
+        stops = [*limit, stop]
+        return [RaiseOnDivergence(), *schedule, RecordRate(), *watch, *keep, *stops, *progress]
 
     def _forget(self, measures: dict[str, tuple]) -> tuple[list[str], list[str]]:
         """Forget what is not comparable with what is measured now.
@@ -863,6 +867,23 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Number of parameters of the network."""
         check_is_fitted(self)
         return count_parameters(self.module_)
+
+    def to_torch(self) -> torch.nn.Module:
+        """Copy the network into a plain module, for other libraries.
+
+        Returns
+        -------
+        module : nn.Module
+            In float32, on the CPU and in evaluation, of inputs in the layout of X. A classifier's
+            puts out one logit a class, or a label; all others' what they predict or reconstruct.
+            Nothing is computed in place, so that gradients of inner layers can be read.
+        """
+        check_is_fitted(self)
+        return PlainNetwork(self.module_, **self._describe_plain())
+
+    def _describe_plain(self) -> dict:
+        """Collect what a plain module does with the network's outputs."""
+        return {"activate": OUTPUT_ACTIVATIONS[self.out_activation_]}
 
     def summary(self) -> str:
         """Describe the network: each layer's name, type, output shape, activation, parameters.

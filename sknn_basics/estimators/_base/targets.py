@@ -3,13 +3,14 @@
 import warnings
 from abc import abstractmethod
 from functools import partial
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -30,9 +31,15 @@ from sknn_basics.training.hardening import HardenedNet, check_attack
 from sknn_basics.training.losses import (
     OUTPUT_ACTIVATIONS,
     REGRESSION_LOSSES,
+    SMALLEST_LOG_VARIANCE,
     BinaryCrossEntropy,
     CrossEntropy,
+    FocalLoss,
+    GaussianLikelihood,
+    Loss,
+    Pinball,
 )
+from sknn_basics.training.own_losses import OwnLoss, make_loss
 
 
 class NeuralPredictor(NeuralEstimator):
@@ -69,7 +76,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
 
     _parameter_constraints: dict = {
         **NeuralEstimator._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "cross_entropy"})],
+        "loss": [StrOptions({"log_loss", "cross_entropy", "focal"}), callable],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
         "adversarial_training": [Interval(Real, 0, None, closed="neither"), dict, None],
@@ -79,6 +86,11 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
 
     def _check_options(self) -> None:
         super()._check_options()
+        if self.label_smoothing and self.loss not in ("log_loss", "cross_entropy"):
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing} needs loss='log_loss' or 'cross_entropy', "
+                f"got loss={self.loss!r}."
+            )
         if self.adversarial_training is None:
             return
         check_attack(self.adversarial_training)
@@ -163,6 +175,9 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         return self.net_.map_outputs(
             lambda output: activate(in_double(output), dtype).numpy(force=True), X
         )
+
+    def _describe_plain(self) -> dict:
+        return {"is_binary": self._target_type_ == "classes" and self.out_activation_ == "logistic"}
 
     def _probabilities(self, output) -> np.ndarray:
         """Turn activated outputs into one probability for each class or label."""
@@ -264,6 +279,8 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             raise ValueError(f"y must have shape (n_samples, {len(self.classes_)}), got {y.shape}.")
         if self._target_type_ == "probabilities":
             check_probabilities(y)
+            if isinstance(self._own_loss(), FocalLoss):
+                raise ValueError("The focal loss needs classes or labels, not probabilities as y.")
         return y.astype(np.float64)
 
     def _learn_target(self, y, classes) -> None:
@@ -313,7 +330,17 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             raise ValueError(explain_other_classes(self.classes_, seen))
 
     def _has_one_output(self) -> bool:
-        return len(self.classes_) <= 2 and self.loss != "cross_entropy"
+        if len(self.classes_) > 2 or self.loss == "cross_entropy":
+            return False
+        loss = self._own_loss()
+        # A loss of its user is given class indices, if it can be computed of them.
+        return loss is None or not takes_classes(loss, 2)
+
+    def _own_loss(self) -> Loss | None:
+        """Make the loss that is given what the network puts out, or None for the usual ones."""
+        if self.loss == "focal":
+            return FocalLoss()
+        return None if isinstance(self.loss, str) else make_loss(self.loss)
 
     def _describe_output(self, target) -> tuple[int, str]:
         if self._target_type_ == "probabilities":
@@ -322,7 +349,11 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             return target.shape[-1], "logistic"
         return (1, "logistic") if self._has_one_output() else (len(self.classes_), "softmax")
 
-    def _make_criterion(self) -> CrossEntropy | BinaryCrossEntropy:
+    def _make_criterion(self) -> Loss:
+        if (loss := self._own_loss()) is not None:
+            if self.out_activation_ == "softmax" and self._target_type_ == "classes":
+                check_takes_classes(loss, len(self.classes_))
+            return loss
         kind = CrossEntropy if self.out_activation_ == "softmax" else BinaryCrossEntropy
         return kind(self.label_smoothing)
 
@@ -408,12 +439,77 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
 
 
 class NeuralRegressor(RegressorMixin, NeuralPredictor):
-    """What neural regressors share: losses and real targets."""
+    """What neural regressors share: losses and real targets.
+
+    Attributes
+    ----------
+    _quantiles_ : list of float or None
+        Levels of the quantiles that are predicted, if these are what is predicted.
+    """
 
     _parameter_constraints: dict = {
         **NeuralEstimator._parameter_constraints,
-        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "loss": [StrOptions({*REGRESSION_LOSSES, "quantile", "gaussian"}), callable],
+        "quantile": ["array-like", Interval(Real, 0, 1, closed="neither"), None],
     }
+    _architecture = ("_quantiles_",)
+
+    def predict(self, X, return_std: bool = False):
+        """Predict the targets of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        return_std : bool, default=False
+            Whether to return standard deviations too, which ``loss='gaussian'`` learns.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,), (n_samples, n_outputs) or (n_samples, n_quantiles)
+            Predicted targets: the means with ``loss='gaussian'``, and one column for each of
+            several quantiles.
+        std : ndarray of the shape of y
+            Standard deviations of the targets around them; only with `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If standard deviations are asked for that were not learnt.
+        """
+        output = self._activated_outputs(X)
+        predicted = self._in_steps(self._decode, X, output, is_shaped_as_y=True)
+        if not return_std:
+            return predicted
+        if self.out_activation_ != "gaussian":
+            raise ValueError("return_std=True needs loss='gaussian', which learns what it returns.")
+        return predicted, self._in_steps(self._decode_std, X, output, is_shaped_as_y=True)
+
+    def _in_steps(self, decode, X, output: np.ndarray, is_shaped_as_y: bool = False):
+        """Decode the outputs for X."""
+        return decode(output)
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Compute how much better the predictions for X are than a constant.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            R²; with ``loss='quantile'``, the mean of `sklearn.metrics.d2_pinball_score` over the
+            quantiles.
+        """
+        if getattr(self, "_quantiles_", None) is None:
+            return super().score(X, y, sample_weight)
+        return score_quantiles(as_array(y), self.predict(X), self._quantiles_, sample_weight)
 
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)
@@ -445,6 +541,9 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         return self._partial_fit(X, y, sample_weight)
 
     def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
+        self._quantiles_ = None
+        if self.loss == "quantile":
+            self._quantiles_ = np.ravel(self.quantile).tolist()
         check_given(y, self)
         y = check_y(y, multi_output=True, y_numeric=True, estimator=self)
         y = y.toarray() if issparse(y) else y
@@ -454,40 +553,97 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
-        if not reset and y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y must have {self.n_outputs_} outputs, got {y.shape[1]}.")
+        if not reset and y.shape[1] != self._count_targets():
+            raise ValueError(f"y must have {self._count_targets()} outputs, got {y.shape[1]}.")
+        if y.shape[1] > 1 and self.loss == "quantile" and np.ndim(self.quantile):
+            raise ValueError(
+                f"quantile={self.quantile} are several quantiles, of a y of one column, but y has "
+                f"shape {y.shape}: use sklearn.multioutput.MultiOutputRegressor."
+            )
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
         return y
 
-    def _describe_output(self, target) -> tuple[int, str]:
-        return target.shape[-1], "exp" if self.loss == "poisson" else "identity"
+    def _count_targets(self) -> int:
+        """Tell how many numbers a fitted network predicts for a sample, or for a step of it."""
+        outputs_of_one = {"gaussian": 2, "quantiles": self.n_outputs_}
+        return self.n_outputs_ // outputs_of_one.get(self.out_activation_, 1)
 
-    def _make_criterion(self):
-        return REGRESSION_LOSSES[self.loss](self.n_outputs_)
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.loss == "quantile":
+            check_quantile(self.quantile)
+        elif self.quantile is not None:
+            raise ValueError(f"quantile={self.quantile} needs loss='quantile', got {self.loss!r}.")
+
+    def _describe_output(self, target) -> tuple[int, str]:
+        n_targets = target.shape[-1]
+        if self.loss == "quantile" and np.ndim(self.quantile):
+            return len(self.quantile), "quantiles"
+        if self.loss == "gaussian":
+            return 2 * n_targets, "gaussian"
+        return n_targets, "exp" if self.loss == "poisson" else "identity"
+
+    def _make_criterion(self) -> Loss:
+        if self.loss == "quantile":
+            return Pinball(self._quantiles_, self.n_outputs_)
+        if self.loss == "gaussian":
+            return GaussianLikelihood(self._count_targets())
+        if isinstance(self.loss, str):
+            return REGRESSION_LOSSES[self.loss](self.n_outputs_)
+        return make_loss(self.loss, 1 / self.n_outputs_)
 
     def _begin_output(self, target, weight, rows) -> None:
         if rows is not None:
             target, weight = target[rows], None if weight is None else weight[rows]
         # To get there by steps of the rate takes longer than to learn all the rest.
-        values, weights = values_of_steps(target, weight)
-        start = torch.from_numpy(best_constant(values, weights, self.loss))
+        start = torch.from_numpy(self._best_constant(*values_of_steps(target, weight)))
         self.module_.output.bias.data.copy_(start)
 
+    def _best_constant(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        """Compute the outputs of a constant that fits y, of shape (n_values, n_outputs), best."""
+        if weight is not None and not weight.any():
+            return np.zeros(self.n_outputs_)
+        if isinstance(self.loss, str) and self.loss != "huber":
+            return best_constant(y, weight, self.loss, self._quantiles_)
+        constants = [best_constant(y, weight, of) for of in ("squared_error", "absolute_error")]
+        return min(constants, key=lambda constant: self._loss_of_constant(constant, y, weight))
+
+    def _loss_of_constant(self, logits: np.ndarray, target: np.ndarray, weight) -> float:
+        """Compute the mean loss of a network whose outputs are the same for all samples."""
+        # Of steps, each by itself.
+        criterion = NeuralRegressor._make_criterion(self).double()
+        target = torch.tensor(target, dtype=torch.float64)
+        output = torch.tensor(logits, dtype=torch.float64).expand(len(target), -1)
+        if weight is None:
+            return float(criterion.mean(output, target)) * criterion.reported_share
+        if not weight.any():
+            return 0.0
+        losses = criterion(output, target).numpy()
+        return float(np.average(losses, weights=weight)) * criterion.reported_share
+
     def _decode(self, output) -> np.ndarray:
+        if self.out_activation_ == "quantiles":
+            return output
+        output = output[:, : self._count_targets()]
         return output.ravel() if output.shape[1] == 1 else output
 
+    def _decode_std(self, output) -> np.ndarray:
+        return self._decode(output[:, self._count_targets() :])
+
     def _decode_target(self, target) -> np.ndarray:
-        return self._decode(target)
+        return target.ravel() if target.shape[1] == 1 else target
 
     def _score_output(self, output, target, weight) -> float:
         if not np.isfinite(output).all():
             return np.nan
-        return r2_score(target, output, sample_weight=weight)
+        if self._quantiles_ is not None:
+            return score_quantiles(target, output, self._quantiles_, weight)
+        return r2_score(target, output[:, : target.shape[1]], sample_weight=weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.multi_output = np.ndim(getattr(self, "quantile", None)) == 0
         return tags
 
 
@@ -509,30 +665,87 @@ def values_of_steps(target: np.ndarray, weight: np.ndarray | None) -> tuple:
     return target[is_target], np.repeat(weight / n_steps, n_steps)
 
 
-def best_constant(y: np.ndarray, weight: np.ndarray | None, loss: str) -> np.ndarray:
-    """Compute the logits of the constant that fits y best: its mean, or its median.
+def best_constant(
+    y: np.ndarray, weight: np.ndarray | None, loss: str, levels: list[float] | None = None
+) -> np.ndarray:
+    """Compute the outputs of the constant that fits y best: its mean, or its median, say.
 
     Parameters
     ----------
-    y : ndarray of shape (n_values, n_outputs)
+    y : ndarray of shape (n_values, n_targets)
         Targets.
     weight : ndarray of shape (n_values,) or None
-        Their weights.
+        Their weights, not all zero.
     loss : str
-        Name in `REGRESSION_LOSSES`.
+        Name of the loss.
+    levels : list of float or None, default=None
+        Levels of the quantiles of ``loss='quantile'``.
 
     Returns
     -------
     logits : ndarray of shape (n_outputs,)
-        Zero where there is no such constant.
+        Outputs before their activation; zero where there is no such constant.
     """
-    if weight is not None and not weight.any():
-        return np.zeros(y.shape[1])
-    if loss in ("absolute_error", "huber"):
+    if loss in ("absolute_error", "quantile"):
         # Unlike an interpolated one, this median of weights is that of repeated rows.
-        return np.quantile(y, 0.5, axis=0, weights=weight, method="inverted_cdf")
+        return np.quantile(
+            y, levels or [0.5], axis=0, weights=weight, method="inverted_cdf"
+        ).ravel()
     mean = np.average(y, axis=0, weights=weight)
+    if loss == "gaussian":
+        variance = np.average(np.square(y - mean), axis=0, weights=weight)
+        return np.append(mean, np.log(np.maximum(variance, np.exp(SMALLEST_LOG_VARIANCE))))
     return np.log(mean, out=np.zeros_like(mean), where=mean > 0) if loss == "poisson" else mean
+
+
+def check_quantile(quantile) -> None:
+    """Check the levels of quantiles.
+
+    Raises
+    ------
+    ValueError
+        If they are not between 0 and 1, or do not increase.
+    """
+    levels = np.ravel(np.asarray(quantile, dtype=object))
+    is_level = all(isinstance(level, Real) and 0 < level < 1 for level in levels)
+    if not (len(levels) and is_level and all(a < b for a, b in pairwise(levels))):
+        raise ValueError(
+            "loss='quantile' needs quantile, a number between 0 and 1, or several that increase "
+            f"strictly, such as [0.05, 0.5, 0.95], got {quantile!r}."
+        )
+
+
+def score_quantiles(y: np.ndarray, predicted: np.ndarray, levels: list[float], weight) -> float:
+    """Average D² of the pinball loss over quantiles: the share of a constant's that is avoided."""
+    columns = predicted.T if len(levels) > 1 else [predicted]
+    scores = [
+        d2_pinball_score(y, column, sample_weight=weight, alpha=level)
+        for column, level in zip(columns, levels, strict=True)
+    ]
+    return float(np.mean(scores))
+
+
+def takes_classes(loss: Loss, n_classes: int) -> bool:
+    """Tell whether a loss can be computed of one logit a class, and indices of classes."""
+    # As many samples as classes could be taken for something else.
+    logits, classes = torch.zeros(n_classes + 1, n_classes), torch.zeros(n_classes + 1).long()
+    return not isinstance(loss, OwnLoss) or loss.takes(logits, classes)
+
+
+def check_takes_classes(loss: Loss, n_classes: int) -> None:
+    """Check that a loss can be computed of what a classifier gives it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if not takes_classes(loss, n_classes):
+        raise ValueError(
+            f"{loss.title} cannot be computed of outputs of shape (n_samples, {n_classes}), one "
+            "logit a class, and a target of shape (n_samples,), the indices of classes: use one "
+            "that can, as torch.nn.CrossEntropyLoss, or one-hot rows as y."
+        )
 
 
 def check_given(y, estimator) -> None:

@@ -32,6 +32,7 @@ from sknn_basics.training.losses import (
     Reconstruction,
     mean_squared_difference,
 )
+from sknn_basics.training.own_losses import UNFIT_FOR_RECONSTRUCTIONS, make_loss
 
 # Inputs of networks up to which sums and squares of what they make of them are finite; of scores,
 # what is left of the largest floats to their sums.
@@ -46,7 +47,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
 
     _parameter_constraints: dict = {
         **NeuralEstimator._parameter_constraints,
-        "loss": [StrOptions({"auto", "binary_cross_entropy", "squared_error"})],
+        "loss": [StrOptions({"auto", "binary_cross_entropy", "squared_error"}), callable],
         "out_activation": [StrOptions({"auto", "logistic", "identity"})],
         "scoring": [StrOptions({"loss"}), callable, None],
     }
@@ -358,6 +359,13 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
             )
 
     def _make_reconstruction_loss(self) -> Loss:
+        if not isinstance(self.loss, str):
+            return make_loss(
+                self.loss,
+                unfit=UNFIT_FOR_RECONSTRUCTIONS,
+                activate=torch.sigmoid if self.out_activation_ == "logistic" else None,
+                sample_shape=tuple(self._sample_shape_),
+            )
         name = self._auto_loss() if self.loss == "auto" else self.loss
         return RECONSTRUCTION_LOSSES[name, self.out_activation_]()
 
@@ -386,6 +394,9 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return -float(np.average(errors, weights=weight)) if np.isfinite(errors).all() else np.nan
 
     # Passes through a fitted network.
+
+    def _describe_plain(self) -> dict:
+        return {**super()._describe_plain(), "sample_shape": tuple(self._sample_shape_)}
 
     @property
     def _n_features_out(self) -> int:

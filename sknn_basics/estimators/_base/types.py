@@ -9,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sknn_basics.training.schedules import Schedule
@@ -30,6 +30,7 @@ Choices: TypeAlias = str | Sequence[str | None] | None
 RandomState: TypeAlias = Int | np.random.RandomState | None
 Activation: TypeAlias = str | Callable[[], nn.Module]
 Activations: TypeAlias = Activation | Sequence[Activation]
+Loss: TypeAlias = str | Callable[..., Tensor]
 Solver: TypeAlias = str | Callable[..., Optimizer]
 LearningRate: TypeAlias = str | Schedule | Callable[[int], float]
 WeightInit: TypeAlias = str | Callable[..., Any]

@@ -26,6 +26,7 @@ from sknn_basics.estimators._base.types import (
     Floats,
     Int,
     LearningRate,
+    Loss,
     Names,
     OfImages,
     RandomState,
@@ -266,10 +267,12 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         brought back to the scale of X, by the names and by a module with a method ``inverse``;
         of any other function, they stay as it has made them.
 
-    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
         or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
+        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
+        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
@@ -303,10 +306,10 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -423,11 +426,13 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -534,7 +539,7 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         image_shape: Sequence[Int] | str = "auto",
         data_format: str = "auto",
         preprocessing: OfImages = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         noise: str | None = None,
         noise_amount: Float = 0.2,
@@ -660,10 +665,12 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         brought back to the scale of X, by the names and by a module with a method ``inverse``;
         of any other function, they stay as it has made them.
 
-    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error.
+        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        function, is called with reconstructions and targets, in the shape of X, and returns
+        minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
@@ -687,10 +694,10 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -807,11 +814,13 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -920,7 +929,7 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         image_shape: Sequence[Int] | str = "auto",
         data_format: str = "auto",
         preprocessing: OfImages = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         solver: Solver = "adam",
         alpha: Float = 0.0001,

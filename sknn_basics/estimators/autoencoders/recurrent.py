@@ -15,6 +15,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     RandomState,
     Rates,
@@ -78,10 +79,12 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         Probability of dropping a unit's output from step to step in training, in the encoder;
         one value, or one a layer.
 
-    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, default='auto'
+    loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
         or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise.
+        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
+        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
+        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
@@ -115,10 +118,10 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.003
         Initial rate; 'auto' is the solver's own usual rate.
@@ -235,11 +238,13 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -352,7 +357,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         latent_activation: Activation = "identity",
         dropout: Floats = 0.0,
         recurrent_dropout: Floats = 0.0,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         noise: str | None = None,
         noise_amount: Float = 0.2,

@@ -19,6 +19,7 @@ from sknn_basics.estimators._base.types import (
     Int,
     Ints,
     LearningRate,
+    Loss,
     Names,
     RandomState,
     Rates,
@@ -31,7 +32,7 @@ from sknn_basics.estimators._base.types import (
 from sknn_basics.estimators.autoencoders.dense import DenseAutoencoder
 from sknn_basics.modules.autoencoder import VariationalNetwork, dense_variational
 from sknn_basics.modules.layers import standard_deviation
-from sknn_basics.training.losses import BinaryCrossEntropy, NormalLikelihood, VariationalLoss
+from sknn_basics.training.losses import NormalLikelihood, VariationalLoss
 
 # Draws over which the evidence lower bound is averaged.
 N_DRAWS = 16
@@ -209,12 +210,16 @@ class VariationalEstimator(NeuralTransformer):
                 "solver='lbfgs' needs the same loss of the same weights, but latents are drawn at "
                 "random: choose a stochastic solver such as 'adam'."
             )
-        if self.loss == "binary_cross_entropy" and self.noise_variance != "auto":
+        if not self._has_noise() and self.noise_variance != "auto":
             raise ValueError(
-                "loss='binary_cross_entropy' is of binary features, which have no noise_variance: "
+                f"loss={self.loss!r} has no noise_variance, as that of normal features has: "
                 f"set loss='squared_error', or leave 'auto', got {self.noise_variance}."
             )
         super()._check_options()
+
+    def _has_noise(self) -> bool:
+        """Tell whether features are normal around their reconstruction."""
+        return self.loss in ("auto", "squared_error")
 
     def _auto_loss(self) -> str:
         # The cross-entropy of values that are not binary is no likelihood: most latents would not
@@ -223,7 +228,7 @@ class VariationalEstimator(NeuralTransformer):
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
         super()._prepare_module(X, target, rng, continued)
-        if self.loss == "binary_cross_entropy":
+        if not self._has_noise():
             self.noise_variance_ = None
         elif self.noise_variance != "auto":
             self.noise_variance_ = float(self.noise_variance)
@@ -232,7 +237,7 @@ class VariationalEstimator(NeuralTransformer):
 
     def _make_criterion(self) -> VariationalLoss:
         loss = self._make_reconstruction_loss()
-        if not isinstance(loss, BinaryCrossEntropy):
+        if self._has_noise():
             is_learnt = self.noise_variance == "auto"
             loss = NormalLikelihood(loss, self.n_outputs_, self.noise_variance_, is_learnt)
         return VariationalLoss(loss, self.n_outputs_, self._n_features_out, self.beta)
@@ -317,10 +322,12 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     decoder_layer_sizes : array-like of int or None, default=None
         Number of units of each hidden layer of the decoder; None mirrors the encoder.
 
-    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, default='auto'
+    loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error.
+        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        function, is called with reconstructions and targets, in the shape of X, and returns
+        minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
@@ -344,10 +351,10 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     learning_rate : str, Schedule or callable, default='constant'
         Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
         two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, or a function from
-        the epoch, counted from 0, to the rate. 'cosine' and 'one_cycle' end after `max_iter`
-        epochs: calls of ``partial_fit`` beyond them keep the last rate, and warn; a warm start
-        begins anew.
+        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
+        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
+        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
+        last rate, and warn; a warm start begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
         Initial rate; 'auto' is the solver's own usual rate.
@@ -473,11 +480,13 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     device : str or torch.device, default='auto'
         Where to compute; 'auto' is CUDA where there is one, else the CPU.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
         small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
         It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times.
+        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
+        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
+        recent GPUs do faster.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -607,7 +616,7 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         beta: Float = 1.0,
         noise_variance: Float | str = "auto",
         decoder_layer_sizes: Ints | None = None,
-        loss: str = "auto",
+        loss: Loss = "auto",
         out_activation: str = "auto",
         solver: Solver = "adam",
         alpha: Float = 0.0001,
