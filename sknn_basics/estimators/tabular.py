@@ -176,7 +176,8 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if validation is None:
             splits = self._deal(target, groups, rng)
         else:
-            encoded, target, weight, splits = self._append(*validation, encoded, target, weight)
+            X_val, y_val = validation
+            encoded, target, weight, splits = self._append(X_val, y_val, encoded, target, weight)
         self.networks_ = self._describe_networks(len(splits), rng)
         plan = self._plan(max(len(split.train) for split in splits), sample_weight is not None)
         course = self._start(encoded, target, weight, splits, plan, rng)

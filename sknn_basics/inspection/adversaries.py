@@ -151,8 +151,8 @@ def adversarial(
                 n_steps,
                 seed,
             )
-            chosen = [None if v is None else of_rows(v, rows) for v in (y, target)]
-            problem.set_goal(criterion, *chosen, k)
+            own_y, own_target = (None if v is None else of_rows(v, rows) for v in (y, target))
+            problem.set_goal(criterion, own_y, own_target, k)
             parts.append(solve(problem, method))
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # The samples that did not change keep all of their bits.
