@@ -55,8 +55,7 @@ from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
 LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 512
-# Columns of more levels have a learnt embedding in place of indicators; numbers of at most so many
-# different values have indicators, too.
+# Columns of more levels have a learnt embedding in place of indicators.
 MOST_INDICATORS = 12
 LARGEST_SEED = np.iinfo(np.int32).max
 # Hyper-parameters that differ from setting to setting.
@@ -83,6 +82,9 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "verbose": ["verbose"],
         "device": [str, torch.device],
     }
+
+    # Numbers of at most so many different values get indicators, too.
+    _few_values = 0
 
     # What heads define.
 
@@ -166,7 +168,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         validate_data(self, X, skip_check_array=True)
         self.encoder_ = TableEncoder(
             self.categorical_features,
-            few_values=MOST_INDICATORS,
+            few_values=self._few_values,
             max_categories=MOST_INDICATORS,
             many_categories="codes",
         ).fit(X)
@@ -673,6 +675,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.device = device
+
+    # It helps to tell classes apart; regressions it does not help.
+    _few_values = MOST_INDICATORS
 
     def predict_proba(self, X) -> np.ndarray:
         """Estimate the probability of each class.
