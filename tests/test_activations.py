@@ -168,6 +168,7 @@ def test_no_activation_overwrites_what_a_convolution_has_made(convnet):
 
 def test_no_activation_in_place_of_a_foreign_module_overwrites():
     module = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
+    nn.init.constant_(module[0].bias, -5.0)
     outputs = activations(module, X_IRIS)
     np.testing.assert_array_equal(np.maximum(outputs["0"], 0), outputs["1"])
     assert outputs["0"].min() < 0

@@ -1411,6 +1411,7 @@ class ConvGAN(AdversarialEstimator):
         size = shape if channel_axis is None else shape[1:] if channel_axis == 0 else shape[:-1]
         # Both networks halve or double images, or leave their size.
         fixed = {"strides": 1, "padding": "same", "max_norm": None, "pool_size": 2}
+        fixed |= {"depthwise": False, "pool_padding": "valid"}
         own = {name: getattr(self, name) for name in BLOCK_PARAMETERS if name not in fixed}
         blocks = describe_blocks(len(size), **own, **fixed)
         if self.normalization is None or isinstance(self.normalization, str):
