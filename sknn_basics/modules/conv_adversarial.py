@@ -135,7 +135,7 @@ class ConvGenerator(ConvStack):
             self.add_module(f"{name}_repeat", nn.Upsample(scale_factor=tuple(pool_size)))
             self.size = tuple(n * s for n, s in zip(self.size, pool_size))
         if self.size != tuple(size):
-            self.add_module(f"{name}_crop", Crop(size))
+            self.add_module(f"{name}_crop", Crop([(0, n - m) for n, m in zip(self.size, size)]))
             self.size = tuple(size)
         if upsample == "repeat":
             self.add_convolution(name, filters, kernel_size, (1,) * len(self.size), "same")
