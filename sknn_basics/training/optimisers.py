@@ -134,7 +134,7 @@ class Muon(without_compiler(Optimizer)):
 
     def __init__(self, parameters, lr: float = 0.001, **options):
         if not hasattr(torch.optim, "Muon"):
-            raise ValueError(f"it needs torch.optim.Muon, which torch {torch.__version__} lacks.")
+            raise ValueError("it needs torch.optim.Muon, which this version of torch lacks.")
         groups = [dict(group) for group in parameters]
         matrices = [group for group in groups if group.get("is_matrix")]
         others = [group for group in groups if not group.get("is_matrix")]
