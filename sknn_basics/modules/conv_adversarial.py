@@ -316,7 +316,7 @@ class GrowingFeatures(Growing):
             block.add_convolution("conv1", narrow, kernel_size[number], one, "same")
             block.add_activation("conv1", normalization[number], activation)
             if number:
-                block.add_pooling("pool", "average", (2,) * len(size))
+                block.add_pooling("pool", "average", (2,) * len(size), "valid")
             self.blocks.append(block)
             self.n_multiplications += block.n_multiplications
         head = Features((widths[0], *sizes[0]), (), hidden_layer_sizes, activation)
