@@ -221,7 +221,9 @@ def test_fused_steps_of_neighbours_are_those_of_each():
             for parameter, gradient in zip(own, part.unbind()):
                 parameter.grad = gradient
         optimisers.append([Adam(own, lr=0.1, fused=True) for own in parameters])
-    lay_moments_side_by_side(optimisers[1])
+    lay_moments_side_by_side(
+        optimisers[1], [[p for g in own.param_groups for p in g["params"]] for own in optimisers[1]]
+    )
     # Two share a rate.
     for own in optimisers:
         own[2].param_groups[0]["lr"] = 0.2
