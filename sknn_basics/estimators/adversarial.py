@@ -1324,6 +1324,9 @@ class ConvGAN(AdversarialEstimator):
         "grow": ["array-like", None],
     }
 
+    # What its blocks do not have.
+    depthwise, pool_padding = False, "valid"
+
     _generator_kind = "convolutional generator"
 
     def __init__(
