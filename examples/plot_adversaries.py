@@ -35,7 +35,7 @@ digits = load_digits()
 X_train, X_test, y_train, y_test = train_test_split(
     digits.images / 16, digits.target, random_state=0
 )
-network = ConvNetClassifier(filters=(16, 32), max_iter=12, random_state=0).fit(X_train, y_train)
+network = ConvNetClassifier(filters=(16, 32), max_iter=20, random_state=0).fit(X_train, y_train)
 print(f"accuracy: {network.score(X_test, y_test):.3f}")
 
 AdversarialDisplay.from_estimator(network, X_test[0], random_state=0)

@@ -48,7 +48,7 @@ class DreamDisplay(DrawnDisplay):
     ----------
     image : ndarray of shape (height, width) or (height, width, 3)
         The photo.
-    dream : ndarray of the same shape
+    dream : ndarray of shape (height, width) or (height, width, 3)
         What became of it.
 
     Attributes

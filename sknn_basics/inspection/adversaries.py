@@ -77,7 +77,7 @@ def adversarial(
         linearised boundaries [3]_; 'optimise' shrinks and grows a ball while it turns [4]_. 'auto'
         keeps the smallest change that any of these finds. An attack of `foolbox` or `torchattacks`
         is taken as well.
-    bounds : pair of float or of array-like, 'auto' or None, default='auto'
+    bounds : pair of float or of array-like of shape (...), 'auto' or None, default='auto'
         Smallest and largest values. 'auto' is 0 to 255 for bytes, 0 to 1 for values that lie there,
         the range of X for other images, and none for other tables.
     max_norm : float or None, default=None
@@ -188,7 +188,7 @@ def universal_perturbation(
         Share of the samples that are to get another class.
     max_norm : float or None, default=None
         Largest change that is tried.
-    bounds : pair of float or of array-like, 'auto' or None, default='auto'
+    bounds : pair of float or of array-like of shape (...), 'auto' or None, default='auto'
         Smallest and largest values of changed samples, as in `adversarial`.
     n_steps : int, default=200
         Number of steps.

@@ -46,7 +46,7 @@ default='gradient'
         mean on the way from there, times the difference, which adds up to the difference of the
         scores [2]_; its mean over noisy copies [3]_; or where the maps of a layer speak for it
         [4]_, for images. 'integrated' and 'grad_cam' are those of `captum`, of the extra 'explain'.
-    baseline : float or array-like, default=0.0
+    baseline : float or array-like of shape (...), default=0.0
         What nothing looks like: a value, or one sample.
     n_steps : int, default=50
         Number of steps of 'integrated', or copies of 'smooth'.

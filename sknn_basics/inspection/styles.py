@@ -80,7 +80,8 @@ def style_transfer(
     content : array-like of shape (height, width), (height, width, n_channels) or \
 (n_channels, height, width)
         What is to be seen, as the model takes it but for its size.
-    style : array-like of the same number of dimensions
+    style : array-like of shape (height, width), (height, width, n_channels) or \
+(n_channels, height, width)
         How it is to look; of any size.
     content_layers : str or sequence of str, default=('block1_conv2',)
         Layers whose outputs are to be those of `content`.
@@ -90,7 +91,7 @@ def style_transfer(
         Weights of the squared differences of outputs, those of Gram matrices, and the squared
         differences of neighbouring pixels. Each is a sum over filters or channels, and divided by
         the number of places, so that they do not depend on the size of the image.
-    start : {'noise', 'content', 'style'} or array-like, default='noise'
+    start : {'noise', 'content', 'style'} or array-like of shape (...), default='noise'
         Where to begin.
     solver : {'adam', 'lbfgs'}, default='adam'
         What makes the steps.
