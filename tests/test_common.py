@@ -31,6 +31,7 @@ from sknn_basics import (
 from sknn_basics.preprocessing import (
     FilterBank,
     ImageReader,
+    NetworkFeatures,
     PixelScaler,
     SlidingWindow,
     TableEncoder,
@@ -174,7 +175,7 @@ def default_estimators() -> list[BaseEstimator]:
     """
     public = [getattr(room, name) for room in (sknn_basics, preprocessing) for name in room.__all__]
     kinds = [kind for kind in public if inspect.isclass(kind) and issubclass(kind, BaseEstimator)]
-    left_out = {Forecaster, FilterBank, SlidingWindow}
+    left_out = {Forecaster, FilterBank, NetworkFeatures, SlidingWindow}
     # Of ensembles, all is as it is made but the number of epochs: a fit takes seconds.
     long = {TabularClassifier, TabularRegressor}
     return [kind(max_iter=30) if kind in long else kind() for kind in kinds if kind not in left_out]

@@ -1,6 +1,7 @@
 """Classifiers and regressors of tables."""
 
 import copy
+import itertools
 import pickle
 import warnings
 
@@ -321,6 +322,35 @@ def test_verbose_prints_a_line_an_epoch(iris, capsys):
     TabularClassifier(**TINY, verbose=True).fit(*iris)
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [f"Epoch {i}" for i in (1, 2, 3, 4)]
+
+
+CHANGES = {
+    "n_networks": 9,
+    "hidden_layer_sizes": 5,
+    "categorical_features": ["sepal width (cm)", "kind"],
+    "learning_rate_init": 0.01,
+    "alpha": 0.5,
+    "dropout": 0.0,
+    "embedding_scale": 1.0,
+    "label_smoothing": 0.3,
+    "batch_size": 20,
+    "n_iter_no_change": 1,
+    "scoring": "neg_log_loss",
+    "max_time": 10.0,
+    "class_weight": "balanced",
+}
+
+
+@pytest.mark.parametrize("pair", itertools.combinations(CHANGES, 2), ids="-".join)
+def test_any_two_parameters_work_together(iris, pair):
+    X, y = iris
+    options = {**TINY, **{name: CHANGES[name] for name in pair}}
+    first, second = (TabularClassifier(**options).fit(X[::3], y[::3]) for _ in "ab")
+    expected = first.predict_proba(X)
+    np.testing.assert_array_equal(second.predict_proba(X), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(first)).predict_proba(X), expected)
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(expected.sum(1), 1)
 
 
 def test_searches_alone_and_stacked_give_the_same(iris):
