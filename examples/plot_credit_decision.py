@@ -1,7 +1,7 @@
 """
-=============================================
+===============================================
 Why was I refused, and what can I do about it?
-=============================================
+===============================================
 
 1,319 people have applied for a credit card (Greene, "Econometric Analysis"). A network learns the
 decision from what was known then. An applicant who was refused does not ask for weights: what was

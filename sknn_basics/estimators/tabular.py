@@ -602,7 +602,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         Number of epochs.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are strings.
 
     See Also
@@ -874,7 +874,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         Number of epochs.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are strings.
 
     See Also

@@ -89,7 +89,7 @@ def total_variation(images: Tensor) -> Tensor:
 
     Parameters
     ----------
-    images : Tensor of shape (n_images, n_channels, *size)
+    images : Tensor of shape (n_images, n_channels, ...)
         Images.
 
     Returns
@@ -140,7 +140,7 @@ TRANSFORMS = {"jitter": jitter, "scale": scale}
 
 
 def resize(images: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize images of shape (n_images, n_channels, *size)."""
+    """Resize images of shape (n_images, n_channels, ...)."""
     mode = INTERPOLATIONS[images.dim() - 2]
     return F.interpolate(images, tuple(size), mode=mode, align_corners=False, antialias=False)
 

@@ -142,7 +142,7 @@ class Subject:
         ----------
         names : list of str
             The layers.
-        images : Tensor of shape (n_images, n_channels, *size)
+        images : Tensor of shape (n_images, n_channels, ...)
             Of an estimator's network, they go past what brings its X to this shape, and not further
             than to the last of these layers.
 

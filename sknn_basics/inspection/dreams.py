@@ -140,7 +140,7 @@ class ImageView:
         self.is_whole = self.layout.image_shape == own.image_shape
 
     def to_images(self, samples: np.ndarray) -> Tensor:
-        """Bring samples to tensors of shape (n_images, n_channels, *size)."""
+        """Bring samples to tensors of shape (n_images, n_channels, ...)."""
         return self.layout.to_images(torch.tensor(samples, **self.subject.place))
 
     def to_samples(self, images: Tensor) -> np.ndarray:

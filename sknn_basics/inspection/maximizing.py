@@ -71,7 +71,7 @@ def maximize(
         Place in the map, (row, column) say, whose response alone is maximized. None takes all.
     regularizers : dict of str or callable to float, default=None
         What is subtracted: 'total_variation', 'norm', or a function from images of shape
-        (n_images, n_channels, *size) to a value each; and its weight.
+        (n_images, n_channels, ...) to a value each; and its weight.
     parameterization : {'pixels', 'fourier'}, default='pixels'
         Whether pixels are changed, or frequencies, by steps of Adam's that make smooth images.
     transforms : sequence of {'jitter', 'scale'} or callable, default=()
