@@ -60,12 +60,15 @@ INEXACT_MODES = {
 }
 
 
-def dense_module(shape):
-    return nn.Sequential(nn.Linear(shape[0], 10), nn.Tanh())
+# Classes, whose names in the tests are the same in every process; those of functions are not.
+class Dense(nn.Sequential):
+    def __init__(self, shape):
+        super().__init__(nn.Linear(shape[0], 10), nn.Tanh())
 
 
-def recurrent_module(shape):
-    return nn.GRU(shape[1], 8, batch_first=True)
+class Recurrent(nn.GRU):
+    def __init__(self, shape):
+        super().__init__(shape[1], 8, batch_first=True)
 
 
 # What the families have in common is checked in every mode of the fastest one.
@@ -77,13 +80,13 @@ TABULAR = {"n_networks": 3, "hidden_layer_sizes": (16,), "batch_size": 32, "max_
 ESTIMATORS = {
     MLPClassifier: [
         *ALL_MODES,
-        {"module": dense_module, "layer_rates": {"module*": 0.5}},
+        {"module": Dense, "layer_rates": {"module*": 0.5}},
         {"loss": "focal"},
         {"loss": nn.CrossEntropyLoss},
     ],
     MLPRegressor: [
         *ALL_MODES,
-        {"module": dense_module, "solver": "lbfgs"},
+        {"module": Dense, "solver": "lbfgs"},
         {"loss": nn.SmoothL1Loss()},
         {"loss": "gaussian"},
         {"loss": "quantile", "quantile": 0.5},
@@ -95,7 +98,7 @@ ESTIMATORS = {
         SMALL_RNN,
         {**SMALL_RNN, "cell": "gru"},
         {**SMALL_RNN, "solver": "lbfgs", "max_iter": 15},
-        {**SMALL_RNN, "module": recurrent_module},
+        {**SMALL_RNN, "module": Recurrent},
     ],
     RNNRegressor: [
         SMALL_RNN,

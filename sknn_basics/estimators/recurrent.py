@@ -57,7 +57,7 @@ from sknn_basics.modules.cells import CELLS, MERGE_MODES
 from sknn_basics.modules.initialisers import initialise
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.summary import Layer
-from sknn_basics.training.devices import as_array, new_generator, openmp_pools
+from sknn_basics.training.devices import answers_in_kind, as_array, new_generator, openmp_pools
 from sknn_basics.training.losses import SequenceLoss
 from sknn_basics.training.recurrent import StatefulNet, trace_states
 
@@ -276,6 +276,7 @@ class RecurrentEstimator(NeuralPredictor):
 
     # After a fit.
 
+    @answers_in_kind
     def predict(self, X):
         """Predict the targets of X.
 
@@ -327,7 +328,7 @@ class RecurrentEstimator(NeuralPredictor):
         if not self._target_axes_:
             return super().score(X, y, sample_weight)
         true, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
-        predicted = list(self.predict(X))
+        predicted = list(self.predict(as_array(X)))
         check_same_steps(np.array(list(map(len, predicted))), lengths)
         predicted = np.concatenate(predicted)
         if sample_weight is not None:
@@ -809,6 +810,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     ):
         self._store(locals())
 
+    @answers_in_kind
     def predict_proba(self, X):
         """Estimate the probability of each class.
 
@@ -825,6 +827,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         """
         return self._in_steps(self._probabilities, X, self._activated_outputs(X))
 
+    @answers_in_kind
     def predict_log_proba(self, X):
         """Estimate the logarithm of each class's probability.
 
@@ -1248,6 +1251,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     ):
         self._store(locals())
 
+    @answers_in_kind
     def predict(self, X, return_std: bool = False):
         """Predict the targets of X.
 

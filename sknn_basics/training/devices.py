@@ -4,12 +4,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, wraps
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from scipy.sparse import csr_array
+from sklearn import get_config
 from threadpoolctl import ThreadpoolController
 from torch import nn
 
@@ -143,6 +145,31 @@ def as_array(X):
     X = X.detach().cpu().to_sparse_csr()
     parts = X.values(), X.col_indices(), X.crow_indices()
     return csr_array(tuple(part.numpy() for part in parts), shape=tuple(X.shape))
+
+
+def answers_in_kind(method):
+    """Let a method of X give tensors on X's device, where scikit-learn's array API asks for it.
+
+    Without ``sklearn.set_config(array_api_dispatch=True)``, results are NumPy arrays of any X; and
+    so are labels that are no numbers.
+    """
+
+    @wraps(method)
+    def answer(self, X, *args, **kwargs):
+        result = method(self, X, *args, **kwargs)
+        if not isinstance(X, torch.Tensor) or not get_config()["array_api_dispatch"]:
+            return result
+        if isinstance(result, tuple):
+            return tuple(like(part, X) for part in result)
+        return like(result, X)
+
+    return answer
+
+
+def like(result, X: torch.Tensor):
+    """Put an array of numbers where X is."""
+    is_numeric = isinstance(result, np.ndarray) and result.dtype.kind in "biuf"
+    return torch.as_tensor(result, device=X.device) if is_numeric else result
 
 
 def new_generator(seed: int, device: torch.device) -> torch.Generator:

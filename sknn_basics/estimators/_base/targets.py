@@ -26,7 +26,7 @@ from sknn_basics._compat import (
 )
 from sknn_basics.estimators._base.checks import UnknownClasses, check_numeric, explain_other_classes
 from sknn_basics.estimators._base.fit import NeuralEstimator
-from sknn_basics.training.devices import DTYPES, as_array, in_double
+from sknn_basics.training.devices import DTYPES, answers_in_kind, as_array, in_double
 from sknn_basics.training.hardening import HardenedNet, check_attack
 from sknn_basics.training.losses import (
     OUTPUT_ACTIVATIONS,
@@ -49,6 +49,7 @@ class NeuralPredictor(NeuralEstimator):
     def _decode(self, output: np.ndarray) -> np.ndarray:
         """Turn activated outputs into predictions."""
 
+    @answers_in_kind
     def predict(self, X) -> np.ndarray:
         """Predict the targets of X.
 
@@ -148,6 +149,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             )
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @answers_in_kind
     def predict_proba(self, X) -> np.ndarray:
         """Estimate the probability of each class.
 
@@ -187,6 +189,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
             return np.ones_like(output)
         return np.hstack([1 - output, output])
 
+    @answers_in_kind
     def predict_log_proba(self, X) -> np.ndarray:
         """Estimate the logarithm of each class's probability.
 
@@ -202,7 +205,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         """
         # Of the rounded ones, as in scikit-learn: 0 is minus infinity.
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.log(as_array(self.predict_proba(X)))
 
     def top_k(self, X, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """Find the most probable classes of each sample, the most probable first.
@@ -229,7 +232,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         check_is_fitted(self)
         if not (isinstance(k, Integral) and 1 <= k <= len(self.classes_)):
             raise ValueError(f"k must be an integer from 1 to {len(self.classes_)}, got {k!r}.")
-        return self._rank(self.predict_proba(X), k)
+        return self._rank(as_array(self.predict_proba(X)), k)
 
     def _rank(self, probability: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Find the `k` most probable classes, and their probabilities."""
@@ -256,7 +259,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         """
         if getattr(self, "_target_type_", None) == "probabilities" and np.ndim(y) == 2:
             y = self.classes_[np.argmax(as_array(y), axis=1)]
-        return super().score(X, y, sample_weight)
+        return super().score(as_array(X), as_array(y), sample_weight)
 
     def _encode_target(self, X, y, reset: bool, classes=None) -> np.ndarray:
         check_given(y, self)
@@ -454,6 +457,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     }
     _architecture = ("_quantiles_",)
 
+    @answers_in_kind
     def predict(self, X, return_std: bool = False):
         """Predict the targets of X.
 
@@ -507,9 +511,10 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
             R²; with ``loss='quantile'``, the mean of `sklearn.metrics.d2_pinball_score` over the
             quantiles.
         """
+        X, y = as_array(X), as_array(y)
         if getattr(self, "_quantiles_", None) is None:
             return super().score(X, y, sample_weight)
-        return score_quantiles(as_array(y), self.predict(X), self._quantiles_, sample_weight)
+        return score_quantiles(y, self.predict(X), self._quantiles_, sample_weight)
 
     @available_if(NeuralEstimator._has_partial_fit)
     @fit_context(prefer_skip_nested_validation=True)

@@ -25,7 +25,7 @@ from sknn_basics.estimators.autoencoders.decoder import Decoder, normal_distribu
 from sknn_basics.modules.autoencoder import own_weights_as_arrays
 from sknn_basics.modules.images import read_preprocessing, undo_preprocessing
 from sknn_basics.training.batches import ReconstructionDataset
-from sknn_basics.training.devices import as_array
+from sknn_basics.training.devices import answers_in_kind, as_array
 from sknn_basics.training.losses import (
     RECONSTRUCTION_LOSSES,
     Loss,
@@ -159,6 +159,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         """
         return self._partial_fit(X, X_clean, sample_weight)
 
+    @answers_in_kind
     def transform(self, X) -> np.ndarray:
         """Encode X as latents.
 
@@ -174,6 +175,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         """
         return self._encode(X)
 
+    @answers_in_kind
     def inverse_transform(self, Z) -> np.ndarray:
         """Decode latents.
 
