@@ -52,7 +52,7 @@ docs: $(VENV)/docs.stamp
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m sphinx -b html -W --keep-going $(DOCS_ARGS) docs docs/_build/html
 
 clean:
-	rm -rf .venv .venv-minimum docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis quickstart_output
+	rm -rf .venv .venv-minimum docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis *_output
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
