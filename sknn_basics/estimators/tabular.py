@@ -542,7 +542,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         and the best settings are picked.
     hidden_layer_sizes : int or array-like of int, default=(128, 128, 128)
         Numbers of units of each network.
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
+    categorical_features : 'from_dtype', array-like of int, bool or str, or None, \
             default='from_dtype'
         Columns of categories, see `sknn_basics.preprocessing.TableEncoder`.
     learning_rate_init : float, default=0.04
@@ -819,7 +819,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         and the best settings are picked.
     hidden_layer_sizes : int or array-like of int, default=(128, 128, 128)
         Numbers of units of each network.
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
+    categorical_features : 'from_dtype', array-like of int, bool or str, or None, \
             default='from_dtype'
         Columns of categories, see `sknn_basics.preprocessing.TableEncoder`.
     loss : {'squared_error', 'absolute_error', 'quantile'}, default='squared_error'

@@ -74,7 +74,7 @@ def suggest_rate(
         A neural estimator, or a pipeline that ends in one, whose steps before are fitted too.
     X : array-like of shape (n_samples, ...)
         Inputs.
-    y : array-like, default=None
+    y : array-like of shape (n_samples, ...), default=None
         Targets.
     lowest, highest : float, default=1e-6, 10.0
         The range of rates.

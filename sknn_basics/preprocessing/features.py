@@ -97,6 +97,11 @@ class NetworkFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         -------
         features : ndarray of shape (n_samples, n_features)
             Outputs of the layer, flattened, in the data type of the network.
+
+        Raises
+        ------
+        ValueError
+            If the layer puts out another shape than for the X of `fit`.
         """
         check_is_fitted(self)
         if len(np.shape(X)) == 2:

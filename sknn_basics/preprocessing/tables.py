@@ -41,7 +41,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
+    categorical_features : 'from_dtype', array-like of int, bool or str, or None, \
             default='from_dtype'
         Columns of categories: 'from_dtype' for those whose type is not numeric or boolean, a mask,
         positions, or names. None takes every column as numeric.
@@ -261,8 +261,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : ndarray of str
+        names : ndarray of str of shape (n_encoded,)
             Names of columns, with levels behind them.
+
+        Raises
+        ------
+        ValueError
+            If they are not the names, or not as many, as those of `fit`.
         """
         check_is_fitted(self)
         known = list(self._names_)
