@@ -19,7 +19,7 @@ from sknn_basics.estimators.forecasting import Forecaster
 from sknn_basics.estimators.recurrent import RNNClassifier, RNNRegressor
 from sknn_basics.estimators.tabular import TabularClassifier, TabularRegressor
 from sknn_basics.estimators.text import TextGenerator
-from sknn_basics.training.adversarial import ModeCollapseWarning
+from sknn_basics.training.collapse import ModeCollapseWarning
 
 __all__ = [
     "GAN",

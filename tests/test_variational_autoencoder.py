@@ -382,7 +382,7 @@ def test_features_without_any_variance_can_be_learnt():
         ({"solver": "lbfgs"}, "drawn at random"),
         ({"noise_variance": 0.0}, "'noise_variance' parameter"),
         ({"noise_variance": "learn"}, "'noise_variance' parameter"),
-        ({"loss": "binary_cross_entropy", "noise_variance": 0.1}, "have no noise_variance"),
+        ({"loss": "binary_cross_entropy", "noise_variance": 0.1}, "has no noise_variance"),
     ],
     ids=str,
 )

@@ -68,11 +68,11 @@ from sknn_basics.training.adversarial import (
     GivenLoss,
     GrowNetworks,
     LogLoss,
-    WarnOfCollapse,
     make_optimiser_of_players,
 )
 from sknn_basics.training.batches import ArrayDataset, ReconstructionDataset
 from sknn_basics.training.callbacks import PrintEpoch, RaiseOnDivergence, RecordRate
+from sknn_basics.training.collapse import WarnOfCollapse
 from sknn_basics.training.devices import as_array, new_generator
 from sknn_basics.training.optimisers import SOLVERS, usual_rate
 

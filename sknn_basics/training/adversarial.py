@@ -1,6 +1,5 @@
 """Training of two networks against each other."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,30 +25,12 @@ __all__ = ["RecordSamples"]
 
 PLAYERS = GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
-# Samples whose distances are measured after every epoch, and the share of the distances of real
-# samples below which they have little variety, and none.
-N_PROBED, LITTLE_VARIETY, NO_VARIETY = 128, 0.1, 0.01
 
 # Rows and columns of the grid over a plane on which confidences are recorded.
 GRID_SIZE = 40
 
-# Number of batches before which a generator needs no variety, unless it has none at all.
-FIRST_BATCHES = 50
-
-
-class ModeCollapseWarning(UserWarning):
-    """A generator makes samples that hardly differ, whatever latents it is given.
-
-    References
-    ----------
-    Goodfellow. "NIPS 2016 tutorial: generative adversarial networks." arXiv:1701.00160.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from sknn_basics import ModeCollapseWarning
-    >>> warnings.simplefilter("error", ModeCollapseWarning)  # end a training that collapses
-    """
+# Samples whose distances are measured after every epoch.
+N_PROBED = 128
 
 
 class LogLoss(Loss):
@@ -539,42 +520,3 @@ class GrowNetworks(Callback):
         for part in parts:
             part.growth.fill_(growth)
         net.history.record("growth", growth)
-
-
-class WarnOfCollapse(Callback):
-    """Warn when the variety of samples falls below a share of that of real ones, or stays there.
-
-    A generator begins with little variety: where it has not gained any, that is told at the end.
-    """
-
-    def __init__(self):
-        self.has_warned, self.n_batches = False, 0
-
-    def on_epoch_end(self, net, dataset_train=None, **kwargs):
-        recent = [(row.get("growth"), row.get("variety", np.nan)) for row in net.history[-2:]]
-        if len(recent) == 2:
-            (growth, before), (has_grown_to, now) = recent
-            if growth == has_grown_to and before >= LITTLE_VARIETY > now:
-                self.warn(net, f"has fallen to {now:.2g} in epoch {len(net.history)}")
-
-        self.n_batches = len(net.history) * -(-len(dataset_train) // net.batch_size)
-
-    def on_train_end(self, net, **kwargs):
-        varieties = [row.get("variety", np.nan) for row in net.history]
-        least = NO_VARIETY if self.n_batches < FIRST_BATCHES else LITTLE_VARIETY
-        if varieties and varieties[-1] < least:
-            self.warn(net, f"is {varieties[-1]:.2g} after epoch {len(varieties)}, the last one")
-
-    def warn(self, net, what: str) -> None:
-        """Warn once."""
-        if self.has_warned:
-            return
-        self.has_warned = True
-        warnings.warn(
-            "The generator's samples hardly differ: the mean distance between them, as a share of "
-            f"that between real samples, {what}. If X is scaled, and training has not just begun, "
-            "its modes have collapsed: set batch_variety=True, lower the learning rates, give the "
-            "discriminator more steps, or take another loss.",
-            ModeCollapseWarning,
-            stacklevel=2,
-        )
