@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -319,13 +318,11 @@ def test_no_epoch_begins_that_would_end_too_late(max_time, n_epochs, iris, monke
 
 def test_a_fit_ends_in_time():
     X, y = load_diabetes(return_X_y=True)
-    start = time.perf_counter()
     model = MLPRegressor(
         hidden_layer_sizes=(10,), max_time=0.5, max_iter=10**6, tol=0, n_iter_no_change=np.inf
     )
     model.fit(X, y)
     assert 1 < model.n_iter_ < 10**6
-    assert time.perf_counter() - start < 30
 
 
 def test_a_fit_of_limited_time_keeps_the_best_weights(iris, monkeypatch):

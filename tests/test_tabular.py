@@ -265,6 +265,12 @@ def test_a_refused_fit_keeps_the_model(iris):
     np.testing.assert_array_equal(model.predict_proba(iris[0]), expected)
 
 
+def test_dropout_of_almost_all_units_keeps_outputs_finite(iris):
+    model = TabularClassifier(**TINY, dropout=0.9999).fit(*iris)
+    assert np.isfinite(model.history_["train_loss"]).all()
+    assert np.isfinite(model.predict_proba(iris[0])).all()
+
+
 def test_time_ends_a_fit(iris):
     model = TabularClassifier(**{**TINY, "max_iter": 10_000}, max_time=0.2).fit(*iris)
     assert 1 <= model.n_iter_ < 10_000

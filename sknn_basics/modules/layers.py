@@ -44,6 +44,13 @@ class RandomLayer(nn.Module):
         return torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
 
 
+def draw_bits(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw 16 bits a value of x, as a flat int16: several times faster than uniform floats."""
+    bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+    bits.random_(-(2**63), None, generator=generator)
+    return bits.view(torch.int16)[: x.numel()]
+
+
 class Dropout(RandomLayer):
     """Set each value to zero with probability `p`, and scale the others by 1 / (1 - p).
 
@@ -68,10 +75,7 @@ class Dropout(RandomLayer):
 
     def draw_kept(self, x: Tensor) -> Tensor:
         """Draw which values are kept: bools, in the memory order of `x`."""
-        # 16 random bits a value, several times faster to draw than uniform floats.
-        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
-        bits.random_(-(2**63), None, generator=self.generator)
-        keep = bits.view(torch.int16)[: x.numel()] >= round(self.p * 2**16) - 2**15
+        keep = draw_bits(x, self.generator) >= round(self.p * 2**16) - 2**15
         return keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sknn_basics._compat import once_differentiable, selu_gradient
+from sknn_basics.modules.layers import draw_bits
 
 # Learning rates and decays beside those of the weights, by kind of parameter.
 FACTORS = {"weight": 1.0, "scale": 6.0, "bias": 0.1, "slope": 0.1, "wave": 0.1, "level": 1.0}
@@ -214,13 +215,7 @@ class ScaledSELU(torch.autograd.Function):
 
 
 def kept_units(x: Tensor, dropout: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw a mask of dropout like x, scaled so that its mean is 1.
-
-    Eight units share a random number of 64 bits, a byte each: on a CPU, one a unit would take
-    longer than the products. The shares are rounded to 1/256.
-    """
-    words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
-    words.random_(-(2**63), None, generator=generator)
-    limits = (256 * dropout).round()[:, None, None]
-    is_kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= limits.to(torch.uint8)
-    return is_kept.to(x.dtype).mul_(256 / (256 - limits))
+    """Draw a mask of dropout like x, of each member's own share, scaled so that its mean is 1."""
+    limits = (2**16 * dropout.clamp(max=1 - 2**-16)).round()[:, None, None]
+    is_kept = draw_bits(x, generator).view(x.shape) >= (limits - 2**15).to(torch.int16)
+    return is_kept.to(x.dtype).mul_(2**16 / (2**16 - limits))
