@@ -1101,7 +1101,7 @@ def test_tasks_run_where_they_must(data, processes):
     assert os.getpid() not in elsewhere
 
 
-@pytest.mark.parametrize("n_processes", [0, -2, 1.5, "all", None])
+@pytest.mark.parametrize("n_processes", [0, -2, 1.5, "all"])
 def test_a_number_of_processes_that_is_none_raises(n_processes):
     message = "n_processes must be -1 or a positive integer"
     with pytest.raises(ValueError, match=message), stacked(n_processes=n_processes):

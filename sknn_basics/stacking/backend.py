@@ -4,29 +4,25 @@ import reprlib
 import sys
 import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from itertools import pairwise
-from numbers import Integral
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-import numpy as np
-from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
+from joblib import parallel_config, register_parallel_backend
 
 from sknn_basics._compat import (
     ParallelBackendBase,
-    calls_of,
     code_that_keeps_results,
     run_one_by_one,
 )
 from sknn_basics.stacking.report import Report
 from sknn_basics.stacking.rounds import Background, Rounds, bytes_of_fit
 from sknn_basics.stacking.stack import why_unstackable
+from sknn_basics.stacking.workers import Workers
 from sknn_basics.training.devices import available_memory, openmp_pools
 from sknn_basics.training.net import TRAINER, Fit
 
@@ -388,9 +384,11 @@ class StackedBackend(ParallelBackendBase):
     ----------
     report : Report or None, default=None
         Takes down what is trained.
-    n_processes : int, default=1
+    n_processes : int or None, default=None
         Number of processes that share the tasks, each of which trains its own as one network; -1
-        is one for each processor.
+        is one for each processor or worker. None is 1 for 'loky', else -1.
+    across : str, default='loky'
+        Name of the joblib backend that has these processes.
     n_sharing : int, default=1
         Number of processes that share the memory there is.
     """
@@ -402,16 +400,21 @@ class StackedBackend(ParallelBackendBase):
         nesting_level=None,
         report: Report | None = None,
         turns: Turns | None = None,
-        n_processes: int = 1,
+        n_processes: int | None = None,
+        across: str = "loky",
         n_sharing: int = 1,
         **kwargs,
     ):
         super().__init__(nesting_level=nesting_level, **kwargs)
         self.report = Report() if report is None else report
         self.outer_turns = turns
-        self.n_processes = count_processes(n_processes)
+        if n_processes is None:
+            n_processes = 1 if across == "loky" else -1
+        self.workers = Workers(across, n_processes)
         self.n_sharing = n_sharing
-        self.uses_threads = self.supports_sharedmem = self.n_processes == 1
+        # Whoever names a cluster wants its machines, even if it is but one.
+        self.is_shared = across != "loky" or self.workers.n_processes > 1
+        self.uses_threads = self.supports_sharedmem = not self.is_shared
         self.calls = []
 
     def effective_n_jobs(self, n_jobs):
@@ -444,7 +447,8 @@ class StackedBackend(ParallelBackendBase):
         return tasks[-1]
 
     def retrieve_result(self, out, timeout=None):
-        if out in out.turns.queued and min(self.n_processes, len(out.turns.queued)) > 1:
+        is_many = len(out.turns.queued) > 1
+        if self.is_shared and is_many and out in out.turns.queued:
             self.run_in_processes(out.turns)
         out.turns.wait_for(out)
         if out.error is not None:
@@ -453,23 +457,16 @@ class StackedBackend(ParallelBackendBase):
 
     def run_in_processes(self, turns: Turns) -> None:
         """Run all tasks that are queued, a part of them in each process."""
-        n_parts = min(self.n_processes, len(turns.queued))
-        bounds = np.linspace(0, len(turns.queued), n_parts + 1).astype(int)
-        parts = [list(turns.queued)[i:j] for i, j in pairwise(bounds)]
-        n_jobs, n_threads = (max(1, n // n_parts) for n in (self.n_jobs, cpu_count()))
-        with parallel_config("loky", n_jobs=n_parts, inner_max_num_threads=n_threads):
-            # Tasks stay queued until here, so that Ctrl-C finds them.
-            outcomes = Parallel()(
-                delayed(run_stacked)([calls_of(task.function) for task in part], n_jobs, n_parts)
-                for part in parts
-            )
+        # Tasks stay queued until they are done, so that Ctrl-C finds them.
+        tasks = list(turns.queued)
+        functions = [task.function for task in tasks]
+        outcomes, reports = self.workers.run(functions, self.n_jobs, MOST_FITS)
         turns.queued.clear()
-        self.report.merge([report for _, report in outcomes])
-        for part, (results, _) in zip(parts, outcomes):
-            for task, (task.result, task.error) in zip(part, results):
-                task.done, task.function = True, None
-                if task.callback is not None:
-                    task.callback(task)
+        self.report.merge(reports)
+        for task, (task.result, task.error) in zip(tasks, outcomes):
+            task.done, task.function = True, None
+            if task.callback is not None:
+                task.callback(task)
 
     def abort_everything(self, ensure_ready=True):
         turns, tasks = self.calls[-1]
@@ -517,57 +514,10 @@ def name_of(call: tuple) -> str:
     return f"{name}({reprlib.repr(args[0]) if args else ''})"
 
 
-def count_processes(n_processes: int) -> int:
-    """Check a number of processes; -1 is one for each processor.
-
-    Raises
-    ------
-    ValueError
-        If it is neither -1 nor a positive integer.
-    """
-    if n_processes == -1:
-        return cpu_count()
-    if not isinstance(n_processes, Integral) or n_processes < 1:
-        raise ValueError(f"n_processes must be -1 or a positive integer, got {n_processes!r}.")
-    return n_processes
-
-
-def run_stacked(calls: list, n_jobs: int, n_processes: int) -> tuple[list[tuple], Report]:
-    """Run a process's part of all tasks: train their networks as one network.
-
-    Parameters
-    ----------
-    calls : list of list of (callable, args, kwargs)
-        What each task calls.
-    n_jobs : int
-        Most fits under way at once.
-    n_processes : int
-        Number of processes that do the same.
-
-    Returns
-    -------
-    outcomes : list of (result, error)
-        Result and error of each task, one of them None.
-    report : Report
-        What was trained.
-    """
-    report = Report()
-    with parallel_config("stacked", n_jobs=n_jobs, report=report, n_sharing=n_processes):
-        return Parallel()(delayed(attempt)(own) for own in calls), report
-
-
-def attempt(calls: list) -> tuple[list | None, Exception | None]:
-    """Call what a task calls; return the results, or else the error."""
-    try:
-        return [function(*args, **kwargs) for function, args, kwargs in calls], None
-    except Exception as error:
-        # A traceback does not travel between processes.
-        error.add_note(f"In another process:\n{''.join(traceback.format_tb(error.__traceback__))}")
-        return None, error
-
-
 @contextmanager
-def stacked(n_jobs: int | None = None, n_processes: int = 1) -> Iterator[Report]:
+def stacked(
+    n_jobs: int | None = None, n_processes: int | None = None, across: str = "loky"
+) -> Iterator[Report]:
     """Train the parallel fits of scikit-learn together, and report what was stacked.
 
     Within this context, searches, cross-validation and ensembles of scikit-learn train all their
@@ -579,10 +529,16 @@ def stacked(n_jobs: int | None = None, n_processes: int = 1) -> Iterator[Report]
     n_jobs : int or None, default=None
         Most fits under way at once; None or a negative number lets available memory decide, up
         to 256. An estimator's own ``n_jobs`` goes before.
-    n_processes : int, default=1
+    n_processes : int or None, default=None
         Number of processes that share the fits, each of which trains its own as one network; -1 is
-        one for each processor. More than one pay where much is prepared and scored, once they have
-        started. What is fitted has to be picklable then.
+        one for each processor or worker, None is 1 with 'loky' and else -1. More than one pay where
+        much is prepared and scored, once they have started. What is fitted has to be picklable
+        then.
+    across : str, default='loky'
+        Name of the joblib backend that has these processes: 'loky' starts some on this machine,
+        'dask' shares the fits among the workers of the present ``distributed.Client``, and 'ray'
+        among those of the cluster that ``ray.init`` has found. Data that many fits have in common
+        are sent to each machine once.
 
     Yields
     ------
@@ -591,8 +547,10 @@ def stacked(n_jobs: int | None = None, n_processes: int = 1) -> Iterator[Report]
 
     Raises
     ------
+    ImportError
+        If the library of a cluster is not installed.
     ValueError
-        If `n_processes` is neither -1 nor a positive integer.
+        If `n_processes` is neither -1 nor a positive integer, or there is no cluster.
 
     Examples
     --------
@@ -608,7 +566,8 @@ def stacked(n_jobs: int | None = None, n_processes: int = 1) -> Iterator[Report]
     ('stacked', 10)
     """
     report = Report()
-    with parallel_config("stacked", n_jobs=n_jobs, report=report, n_processes=n_processes):
+    processes = {"n_processes": n_processes, "across": across}
+    with parallel_config("stacked", n_jobs=n_jobs, report=report, **processes):
         yield report
 
 
