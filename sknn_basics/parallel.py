@@ -1,6 +1,7 @@
-"""Many fits of scikit-learn trained as one network: what users import of `stacking`."""
+"""Many fits trained as one network, and one fit by many processes."""
 
 from sknn_basics.stacking.backend import stacked
 from sknn_basics.stacking.report import Report, Training
+from sknn_basics.training.data_parallel import data_parallel
 
-__all__ = ["Report", "Training", "stacked"]
+__all__ = ["Report", "Training", "data_parallel", "stacked"]

@@ -1,6 +1,7 @@
 """Loaders of data sets, from this machine where they are there, and makers of artificial ones."""
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
+from sknn_basics.datasets.memory_maps import to_memory_map
 from sknn_basics.datasets.mnist import load_mnist
 from sknn_basics.datasets.series import load_sunspots, make_sum_of_sines
 from sknn_basics.datasets.shapes import SHAPE_NAMES, iter_shapes, make_shapes
@@ -13,4 +14,5 @@ __all__ = [
     "load_sunspots",
     "make_shapes",
     "make_sum_of_sines",
+    "to_memory_map",
 ]
