@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +140,12 @@ def _tables_of_arrow(source) -> Iterator[dict]:
     if hasattr(source, "read_next_batch"):
         tables = iter(source)
     elif hasattr(source, "scanner"):
-        # Little is read ahead: row groups can be large.
-        ahead = {"batch_readahead": 1, "fragment_readahead": 1}
-        tables = source.to_batches(batch_size=_rows_at_once(source.schema.names), **ahead)
+        # Little is read ahead: row groups can be large, and files much larger.
+        options = {"batch_readahead": 1, "fragment_readahead": 1}
+        arrow = import_module("pyarrow.dataset")
+        if isinstance(getattr(source, "format", None), arrow.ParquetFileFormat):
+            options["fragment_scan_options"] = arrow.ParquetFragmentScanOptions(pre_buffer=False)
+        tables = source.to_batches(batch_size=_rows_at_once(source.schema.names), **options)
     else:
         tables = source.to_batches(max_chunksize=_rows_at_once(source.schema.names))
     for table in tables:
