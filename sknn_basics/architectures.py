@@ -27,13 +27,16 @@ __all__ = [
     "CLASSIC",
     "DEEP_POOLED",
     "DEEP_STRIDED",
+    "FCN",
     "FULL_SIZE",
     "GAUSSIAN_GAN",
+    "INCEPTION_TIME",
     "NORMALIZED",
     "POOLED",
     "POOLED_AUTOENCODER",
     "POOLED_DENOISER",
     "POOLED_GAN",
+    "RESNET_1D",
     "SHALLOW",
     "STRIDED",
     "STRIDED_DENOISER",
@@ -115,6 +118,25 @@ NORMALIZED = MappingProxyType({**TWO_BLOCKS, "downsample": "stride", "normalizat
 DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
 #: `DEEP_POOLED` with strides in place of pools.
 DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
+
+SIGNALS = {
+    "dtype": "float32",
+    "alpha": 0.0,
+    "batch_size": 16,
+    "hidden_layer_sizes": (),
+    "data_format": "channels_last",
+    "learning_rate": "one_cycle",
+    "learning_rate_init": 1e-3,
+    "max_iter": 200,
+    "n_iter_no_change": np.inf,
+    "tol": 0.0,
+}
+#: Signals of shape (length, n_channels), read by kernels of several lengths side by side.
+INCEPTION_TIME = MappingProxyType({**SIGNALS, "features": "inception_time"})
+#: Signals of shape (length, n_channels): three residual blocks of three convolutions.
+RESNET_1D = MappingProxyType({**SIGNALS, "features": "resnet_1d"})
+#: Signals of shape (length, n_channels): three convolutions, and their means over time.
+FCN = MappingProxyType({**SIGNALS, "features": "fully_convolutional"})
 
 #: Three channels of 7 x 7 as latents of 28 x 28 pixels.
 POOLED_AUTOENCODER = MappingProxyType(

@@ -48,6 +48,7 @@ from sknn_basics.modules.augmentation import as_augmentation
 from sknn_basics.modules.conv import ConvNetwork
 from sknn_basics.modules.images import PIXEL_SCALES
 from sknn_basics.modules.layers import ACTIVATIONS
+from sknn_basics.modules.signals import SIGNAL_NETWORKS
 
 
 class ConvNetEstimator(NeuralEstimator):
@@ -72,7 +73,7 @@ class ConvNetEstimator(NeuralEstimator):
         "max_norm": ["array-like", Interval(Real, 0, None, closed="neither"), None],
         "hidden_dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
         "hidden_max_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "features": [callable, None],
+        "features": [callable, StrOptions(set(SIGNAL_NETWORKS)), None],
         "image_shape": [StrOptions({"auto"}), "array-like"],
         "data_format": [StrOptions({"auto", *CHANNEL_AXES})],
         "preprocessing": [StrOptions(set(PIXEL_SCALES)), callable, None],
@@ -204,11 +205,12 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     hidden_max_norm : float or None, default=None
         Largest norm of the weights into each hidden unit.
 
-    features : nn.Module, callable or None, default=None
+    features : nn.Module, callable, str or None, default=None
         What stands in place of the blocks, a pretrained backbone say: a module, which is
-        copied, or a function from the image shape (n_channels, height, width) to a module. Its
-        outputs are flattened, its weights kept as they come, and the parameters of blocks are
-        not used.
+        copied, or a function from the image shape (n_channels, height, width) to a module.
+        'inception_time', 'resnet_1d' and 'fully_convolutional' are networks of signals: the
+        functions of `sknn_basics.modules` by these names. Outputs are flattened, weights kept
+        as they come, and the parameters of blocks not used.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
@@ -636,11 +638,12 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     hidden_max_norm : float or None, default=None
         Largest norm of the weights into each hidden unit.
 
-    features : nn.Module, callable or None, default=None
+    features : nn.Module, callable, str or None, default=None
         What stands in place of the blocks, a pretrained backbone say: a module, which is
-        copied, or a function from the image shape (n_channels, height, width) to a module. Its
-        outputs are flattened, its weights kept as they come, and the parameters of blocks are
-        not used.
+        copied, or a function from the image shape (n_channels, height, width) to a module.
+        'inception_time', 'resnet_1d' and 'fully_convolutional' are networks of signals: the
+        functions of `sknn_basics.modules` by these names. Outputs are flattened, weights kept
+        as they come, and the parameters of blocks not used.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'

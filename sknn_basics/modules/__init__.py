@@ -14,6 +14,7 @@ from sknn_basics.modules.augmentation import (
 )
 from sknn_basics.modules.branches import Branches
 from sknn_basics.modules.shapes import Columns, Crop, Noise, Reshape, Upsample, ZeroPad
+from sknn_basics.modules.signals import fully_convolutional, inception_time, resnet_1d
 
 __all__ = [
     "Branches",
@@ -30,4 +31,7 @@ __all__ = [
     "Upsample",
     "ZeroPad",
     "as_augmentation",
+    "fully_convolutional",
+    "inception_time",
+    "resnet_1d",
 ]

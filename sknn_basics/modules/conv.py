@@ -15,6 +15,7 @@ from sknn_basics.modules.images import ImageInput, check_first_batch, make_prepr
 from sknn_basics.modules.initialisers import weight_layers
 from sknn_basics.modules.layers import BatchNorm, Dropout, GaussianNoise, make_activation
 from sknn_basics.modules.shapes import ZeroPad
+from sknn_basics.modules.signals import SIGNAL_NETWORKS
 
 Size = tuple[int, ...]
 
@@ -335,7 +336,7 @@ class ConvNetwork(ConvStack):
         Where it has its channels: 0, -1 or None.
     blocks : sequence of dict
         What `add_block` takes.
-    features : nn.Module, callable or None
+    features : nn.Module, callable, str or None
         What stands in place of the blocks: a module, which is copied, or a function from the shape
         (n_channels, *size) to one.
     hidden_layer_sizes, hidden_activation, hidden_dropout, hidden_max_norm
@@ -401,9 +402,11 @@ class ConvNetwork(ConvStack):
         self.n_channels, *size = shape
         self.size = tuple(size)
 
-    def add_features(self, features: nn.Module | Callable) -> None:
+    def add_features(self, features: nn.Module | Callable | str) -> None:
         """Add a module in place of the blocks."""
         shape = (self.n_channels, *self.size)
+        if isinstance(features, str):
+            features = SIGNAL_NETWORKS[features]
         module = make_given(features, shape, "features")
         self.add_module("features", module)
         self.n_channels, *size = self.trace(module, "features")

@@ -193,10 +193,11 @@ Number of units of each dense layer behind the blocks.""",
 Probability of dropping a hidden unit's output; one value, or one a hidden layer.""",
     "hidden_max_norm": """float or None, default=None
 Largest norm of the weights into each hidden unit.""",
-    "features": """nn.Module, callable or None, default=None
+    "features": """nn.Module, callable, str or None, default=None
 What stands in place of the blocks, a pretrained backbone say: a module, which is copied, or a
-function from the image shape (n_channels, height, width) to a module. Its outputs are flattened,
-its weights kept as they come, and the parameters of blocks are not used.""",
+function from the image shape (n_channels, height, width) to a module. 'inception_time', 'resnet_1d'
+and 'fully_convolutional' are networks of signals: the functions of `sknn_basics.modules` by these
+names. Outputs are flattened, weights kept as they come, and the parameters of blocks not used.""",
     "image_shape": """tuple of int or 'auto', default='auto'
 Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto' reads rows of
 a square number of features as square grey images, others as one-dimensional strips.""",

@@ -210,6 +210,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "t_",
         "_optimiser_",
         "_structure_",
+        "_features_seed_",
         "_frozen_",
         "_dtype_",
     )
