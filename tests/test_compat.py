@@ -320,6 +320,7 @@ DOCUMENTED = {
     "torch": None,
     "torch.func": ("functional_call", "vmap"),
     "torch.nn": ("functional", "init", "utils"),
+    "torch.nn.parallel": ("DistributedDataParallel",),
     "torch.optim": None,
     "torch.utils.data": None,
 }
