@@ -114,6 +114,8 @@ class RecurrentLayer(RandomLayer):
     networks." NeurIPS 2016.
     """
 
+    factors = ("recurrent_dropout",)
+
     def __init__(
         self,
         cell: str,
@@ -212,8 +214,8 @@ class RecurrentLayer(RandomLayer):
         return tuple(torch.stack(values, 1) for values in zip(*states))
 
     def draw(self, x: Tensor) -> Tensor:
-        kept = self.uniform(x) >= self.recurrent_dropout
-        return kept.to(x.dtype) / (1 - self.recurrent_dropout)
+        p = self.factor("recurrent_dropout", x)
+        return (self.uniform(x) >= p).to(x.dtype) / (1 - p)
 
     def trace(self, x: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """Compute the states of all cells at all steps, of shape (n_samples, n_steps, n_units).
@@ -293,4 +295,4 @@ def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Take the last step of sequences of shape (n_samples, n_steps, n_values)."""
     if lengths is None:
         return x[:, -1]
-    return x[torch.arange(len(x), device=x.device), lengths - 1]
+    return x.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, x.shape[2])).squeeze(1)

@@ -12,13 +12,14 @@ from sknn_basics.modules.layers import RandomLayer, random_layers
 from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
-from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.losses import class_weights_of, losses_of_members
 from sknn_basics.stacking.optimisers import (
     JointOptimiser,
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
 from sknn_basics.stacking.sources import Sources
+from sknn_basics.training.averaging import update_averages
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Fit, Net
@@ -279,10 +280,10 @@ class Neighbours:
         if len(nets) > stop - start:
             self.index = torch.tensor(sources.index[members], device=device) - start
         self.criterion = nets[0].criterion_
-        # Losses of steps have class weights of their own; those of users know no other dimensions.
+        # Those of users know no other dimensions.
         criteria = [net.criterion_ for net in nets]
-        has_weights = any(getattr(own, "class_weight", None) is not None for own in criteria)
-        self.criteria = criteria if has_weights or is_own(criteria[0]) else None
+        self.criteria = criteria if is_own(criteria[0]) else None
+        self.class_weights = class_weights_of(criteria, next(iter(tensors.values())))
         parameters = dict(nets[0].module_.named_parameters())
         self.trained = [name for name, p in parameters.items() if p.requires_grad]
         self.leaves = {name: tensors[name].detach() for name in tensors}
@@ -349,8 +350,7 @@ class Neighbours:
         self.optimiser.step()
         for weight, max_norm in self.constrained:
             weight.flatten(0, 1).renorm_(2, 0, max_norm)
-        for net in self.averaged:
-            net.average_.update()
+        update_averages([net.average_ for net in self.averaged])
         means = torch.linalg.vecdot(losses.detach(), shares)
         observed = ()
         if self.criterion.n_observed:
@@ -377,7 +377,7 @@ class Neighbours:
         if self.criteria is not None:
             losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
         else:
-            losses = losses_of_members(self.criterion, output, y)
+            losses = losses_of_members(self.criterion, output, y, self.class_weights)
         if weight is None:
             n_samples = output.shape[1]
             return losses, torch.full_like(losses, 1 / n_samples), n_samples

@@ -351,7 +351,7 @@ class Net(NeuralNet):
             losses.append(step["loss"])
             counts.append(len(batch[0]))
             if step["penalty"] is not None:
-                scales.append(float(step["penalty"][0]))
+                scales.append(step["penalty"][0])
                 norms += step["penalty"][1]
             if self.criterion_.n_observed:
                 with torch.no_grad():
@@ -361,6 +361,8 @@ class Net(NeuralNet):
         if not training:
             self.valid_output_ = torch.cat(outputs).cpu()
         losses = torch.stack(losses).numpy(force=True)
+        if scales and isinstance(scales[0], Tensor):
+            scales = torch.stack(scales).numpy(force=True).astype(np.float64)
         if norms:
             norms = torch.stack(norms).numpy(force=True).reshape(len(losses), -1)
         parts = None

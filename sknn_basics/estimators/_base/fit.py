@@ -553,12 +553,12 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if was_frozen or self.frozen_layers is not None:
             freeze_layers(self.module_, self.frozen_layers)
         self._frozen_ = self.frozen_layers
-        move(self.module_, device)
         self._renew_layers()
+        move(self.module_, device)
         if random_layers(self.module_):
             # `t_` lets every call of partial_fit draw anew.
             seed = rng.randint(np.iinfo(np.int32).max) + self.t_
-            seed_random_layers(self.module_, new_generator(seed, device))
+            seed_random_layers(self.module_, new_generator(seed, torch.device("cpu")), device)
         if self.compile:
             self.module_.compile()
 
