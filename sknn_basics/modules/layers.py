@@ -309,7 +309,9 @@ def join_random_layers(layers: Sequence[RandomLayer], key: Tensor) -> RandomLaye
     for name in joined.factors:
         values = [getattr(layer, name) for layer in layers]
         if len(set(values)) > 1:
-            setattr(joined, name, torch.tensor(values, dtype=torch.float64, device=key.device))
+            # Not every device has double precision.
+            dtype = torch.float32 if key.device.type == "mps" else torch.float64
+            setattr(joined, name, torch.tensor(values, dtype=dtype, device=key.device))
     return joined
 
 

@@ -21,6 +21,7 @@ from sknn_basics.stacking.optimisers import (
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.averaging import update_averages
 from sknn_basics.training.batches import Batches
+from sknn_basics.training.devices import widest_float
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Fit, Net
 from sknn_basics.training.optimisers import get_rate
@@ -300,7 +301,9 @@ class Neighbours:
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.has_penalty = stack.has_penalty
         self.averaged = [net for net in nets if net.average_ is not None]
-        self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
+        self.alpha = torch.tensor(
+            [net.alpha for net in nets], dtype=widest_float(device), device=device
+        )
         limits = [np.inf if net.clip_grad_norm is None else net.clip_grad_norm for net in nets]
         self.clip = None
         if np.isfinite(limits).any():
@@ -415,7 +418,9 @@ def why_unstackable(error: Exception) -> str:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Tell whether an allocation failed, on any device."""
-    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory".
+    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory", and of libraries of CUDA
+    # CUBLAS_STATUS_ALLOC_FAILED or CUDNN_STATUS_ALLOC_FAILED.
+    signs = ("allocate memory", "ALLOC_FAILED", "out of memory")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
     )

@@ -15,6 +15,8 @@ from sklearn import get_config
 from threadpoolctl import ThreadpoolController
 from torch import nn
 
+CPU = torch.device("cpu")
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 # Taken as available where the system does not tell.
@@ -129,6 +131,16 @@ def move(
     return module
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """Tell the most precise data type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def can_pin(device: torch.device) -> bool:
+    """Tell whether copies from pinned memory leave the host free."""
+    return device.type == "cuda"
+
+
 def in_double(tensor: torch.Tensor) -> torch.Tensor:
     """Give a tensor in double precision, on the CPU where its device has none."""
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
@@ -215,7 +227,9 @@ def empty_block() -> torch.Tensor:
 def available_memory(device: str | torch.device) -> int:
     """Tell how many bytes of memory are free on a device."""
     if torch.device(device).type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch keeps of freed memory is free for it, though not for others.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
