@@ -1,16 +1,21 @@
 """What a step asks of a device, counted on torch's meta device, which computes no numbers."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from scipy.stats import kstest
 from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from sknn_basics import (
+    GAN,
     Autoencoder,
     ConvAutoencoder,
     ConvNetClassifier,
@@ -32,10 +37,11 @@ from sknn_basics.modules.layers import (
     NormalSampling,
     RReLU,
 )
+from sknn_basics.parallel import stacked
 from sknn_basics.stacking.recurrent import StackedRandomLayer
 from sknn_basics.stacking.stack import Stack, is_out_of_memory
 from sknn_basics.training.batches import ArrayDataset, Batches, DeviceReader, Rows
-from sknn_basics.training.devices import available_memory, widest_float
+from sknn_basics.training.devices import Replayed, available_memory, reproducible, widest_float
 from sknn_basics.training.net import TRAINER
 from sknn_basics.training.optimisers import Adam, make_optimiser
 from sknn_basics.training.saving import load_optimiser, optimiser_as_arrays
@@ -480,3 +486,220 @@ def test_draws_from_keys_are_distributed_as_they_should_be():
     for first, second in pairs:
         correlation = np.corrcoef(first.flatten(), second.flatten())[0, 1]
         assert abs(correlation) < 0.015
+
+
+# Steps that are replayed. A GPU records the kernels of a step, not the Python code that has called
+# them; so does this, for the CPU.
+
+
+class Recorder(TorchDispatchMode):
+    """Records operations, and what they write to."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.undo = [], []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        written = [
+            value
+            for argument, value in zip(function._schema.arguments, args)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        ]
+        written += [
+            kwargs[argument.name]
+            for argument in function._schema.arguments
+            if argument.name in kwargs
+            and argument.alias_info is not None
+            and argument.alias_info.is_write
+        ]
+        # Its schema does not tell.
+        statistics = args[3:5] if "native_batch_norm.default" in str(function) else []
+        for tensor in tree_leaves([written, statistics]):
+            self.undo.append((tensor.copy_, tensor.clone()))
+        if (generator := kwargs.get("generator")) is not None:
+            self.undo.append((generator.set_state, generator.get_state()))
+        result = function(*args, **kwargs)
+        if not (function.is_view or "empty" in str(function)):
+            made = [] if written else tree_leaves(result)
+            self.calls.append((function, args, kwargs, made))
+        return result
+
+
+class RecordedOnCPU:
+    """What `Graph` is, on a CPU: recording leaves everything as it was."""
+
+    n_recorded = n_replays = 0
+
+    def __init__(self, function, tensors):
+        type(self).n_recorded += 1
+        self.inputs = [None if t is None else t.clone() for t in tensors]
+        with Recorder() as recorder:
+            self.output = function(*self.inputs)
+        self.calls = recorder.calls
+        with torch.no_grad():
+            for put_back, value in reversed(recorder.undo):
+                put_back(value)
+
+    def replay(self, tensors):
+        type(self).n_replays += 1
+        for own, given in zip(self.inputs, tensors):
+            if own is not None:
+                own.copy_(given)
+        for function, args, kwargs, made in self.calls:
+            # With gradients, for which some kernels keep more.
+            args, kwargs = tree_map_only(torch.Tensor, torch.Tensor.detach, (args, kwargs))
+            for own, value in zip(made, tree_leaves(function(*args, **kwargs))):
+                if isinstance(own, torch.Tensor):
+                    own.detach().copy_(value)
+        return self.output
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Let steps be recorded and replayed on the CPU."""
+    monkeypatch.setattr("sknn_basics.training.net.has_graphs", lambda device: True)
+    monkeypatch.setattr("sknn_basics.training.devices.CALLS_BEFORE_RECORDING", 1)
+    recorded = type("Recorded", (RecordedOnCPU,), {})
+    monkeypatch.setattr(Replayed, "record", recorded)
+    return recorded
+
+
+def weights_of(estimator):
+    return [value.numpy() for value in estimator.module_.state_dict().values()]
+
+
+REPLAYED = {
+    name: case
+    for name, case in {**STACKABLE, **{s: (mlp(solver=s), (X, Y), {}) for s in SOLVERS}}.items()
+    if name not in ("text", "augmented")
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", REPLAYED)
+def test_replayed_steps_give_the_same_bits(case, graphs):
+    estimator, data, options = REPLAYED[case]
+    replayed, other = (
+        clone(estimator)
+        .set_params(max_iter=4, batch_size=20, cuda_graphs=has)
+        .fit(*data, **options)
+        for has in (True, False)
+    )
+    # Of 4 epochs of 3 batches, the last one smaller.
+    assert graphs.n_recorded == 2
+    assert graphs.n_replays == 4 * 3 - 2
+    assert replayed.loss_curve_ == other.loss_curve_
+    for own, expected in zip(weights_of(replayed), weights_of(other), strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", STACKABLE)
+def test_replayed_steps_of_a_stack_give_the_same_bits(case, graphs):
+    estimator, data, options = STACKABLE[case]
+
+    def search(has: bool):
+        own = clone(estimator).set_params(max_iter=4, batch_size=20, cuda_graphs=has)
+        with stacked():
+            models = Parallel(n_jobs=3)(
+                delayed(clone(own).set_params(alpha=alpha).fit)(*data, **options)
+                for alpha in (0.0, 0.1, 0.2)
+            )
+        return models
+
+    for replayed, other in zip(search(True), search(False)):
+        assert replayed.loss_curve_ == other.loss_curve_
+        for own, expected in zip(weights_of(replayed), weights_of(other), strict=True):
+            np.testing.assert_array_equal(own, expected)
+    assert 1 <= graphs.n_recorded <= 6
+
+
+class OwnStep(nn.ReLU):
+    """An activation of a user."""
+
+
+class Watcher(Callback):
+    """A callback of a user."""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("estimator", "data"),
+    [
+        (mlp(cuda_graphs=False), (X, Y)),
+        (mlp(activation=OwnStep), (X, Y)),
+        (mlp(callbacks=[Watcher()]), (X, Y)),
+        (MLPRegressor(loss=lambda output, y: (output - y).abs(), **SHORT), (X, Z)),
+        (mlp(adversarial_training=0.1), (X, Y)),
+        (mlp(solver="lbfgs"), (X, Y)),
+        (rnn(stateful=True), (SERIES, Y)),
+        (conv(augmentation=lambda images: images.flip(-1)), (IMAGES, Y)),
+        (conv(preprocessing=lambda images: images * 2), (IMAGES, Y)),
+        (GAN(max_iter=1, random_state=0), (X,)),
+    ],
+)
+def test_steps_that_run_code_of_a_user_or_change_more_than_tensors_are_not_recorded(
+    estimator, data, graphs
+):
+    clone(estimator).fit(*data)
+    assert graphs.n_recorded == 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_step_that_cannot_be_recorded_is_made_as_ever(graphs, monkeypatch):
+    def fail(self, function, tensors):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(graphs, "__init__", fail)
+    replayed, other = (mlp(cuda_graphs=has).fit(X, Y) for has in (True, False))
+    assert graphs.n_replays == 0
+    for own, expected in zip(weights_of(replayed), weights_of(other), strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
+# Settings of cuDNN.
+
+
+def cudnn_settings():
+    names = ("deterministic", "benchmark", "allow_tf32")
+    return {name: getattr(torch.backends.cudnn, name) for name in names}
+
+
+def test_settings_of_cudnn_hold_while_anyone_computes_and_are_put_back():
+    before = cudnn_settings()
+    first, second = reproducible("cuda:0"), reproducible(torch.device("cuda"))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cudnn_settings() == {"deterministic": True, "benchmark": False, "allow_tf32": False}
+    second.__exit__(None, None, None)
+    assert cudnn_settings() == before
+
+
+def test_networks_round_to_tf32_where_matrix_products_do(monkeypatch):
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    with reproducible("cuda"):
+        assert torch.backends.cudnn.allow_tf32
+
+
+def test_a_processor_needs_no_settings():
+    before = cudnn_settings()
+    with reproducible("cpu"):
+        assert cudnn_settings() == before
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("call", ["fit", "predict"])
+def test_networks_compute_with_these_settings(call, monkeypatch):
+    places = []
+
+    def look(device):
+        places.append(str(device))
+        return nullcontext()
+
+    model = mlp().fit(X, Y)
+    for module in ("net", "batches"):
+        monkeypatch.setattr(f"sknn_basics.training.{module}.reproducible", look)
+    model.fit(X, Y) if call == "fit" else model.predict(X)
+    assert set(places) == {"cpu"}

@@ -263,6 +263,9 @@ class FunctionAugmentation(RandomLayer):
     True
     """
 
+    # Code that nobody here knows.
+    calls_user = True
+
     def __init__(
         self,
         function: Callable[..., Tensor],

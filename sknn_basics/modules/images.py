@@ -106,6 +106,9 @@ class ChannelScale(nn.Module):
 class Preprocessing(nn.Module):
     """Apply a function of the user to every batch of images."""
 
+    # Code that nobody here knows.
+    calls_user = True
+
     def __init__(self, function):
         super().__init__()
         self.function = function

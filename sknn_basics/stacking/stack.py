@@ -1,5 +1,6 @@
 """Many networks of one structure, trained as one."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from sknn_basics.stacking.optimisers import (
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.averaging import update_averages
 from sknn_basics.training.batches import Batches
-from sknn_basics.training.devices import widest_float
+from sknn_basics.training.devices import Replayed, widest_float
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Fit, Net
 from sknn_basics.training.optimisers import get_rate
@@ -314,6 +315,12 @@ class Neighbours:
             if getattr(layer, "max_norm", None) is not None
         ]
 
+        self.replayed = None
+        if all(net.may_be_replayed() for net in nets):
+            # No circle, which would keep the memory of a stack that has ended.
+            own = weakref.proxy(self)
+            self.replayed = Replayed(lambda *batch: own.compute_gradients(*batch))
+
     def begin(self) -> None:
         """Read the options of all optimisers, which callbacks may have changed."""
         # Foreign callbacks may also have changed what the optimisers work on.
@@ -338,6 +345,21 @@ class Neighbours:
         network.
         """
         self.begin_step()
+        record = self.differentiate(X, y, weight)
+        self.optimiser.step()
+        for weight, max_norm in self.constrained:
+            weight.flatten(0, 1).renorm_(2, 0, max_norm)
+        update_averages([net.average_ for net in self.averaged])
+        return record
+
+    def differentiate(self, *batch: Tensor | None) -> Tensor:
+        """Compute what a step records, and leave the gradients where the optimisers find them."""
+        if self.replayed is None:
+            return self.compute_gradients(*batch)
+        # The next step overwrites what a graph returns.
+        return self.replayed(*batch).clone()
+
+    def compute_gradients(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -350,10 +372,6 @@ class Neighbours:
         norms = self.decay(scale.to(output.dtype))
         if self.clip is not None:
             self.clip_gradients()
-        self.optimiser.step()
-        for weight, max_norm in self.constrained:
-            weight.flatten(0, 1).renorm_(2, 0, max_norm)
-        update_averages([net.average_ for net in self.averaged])
         means = torch.linalg.vecdot(losses.detach(), shares)
         observed = ()
         if self.criterion.n_observed:

@@ -161,6 +161,8 @@ class AdversarialNet(Net):
         Parameters of `Net`; `optimizer` makes the optimiser of both players.
     """
 
+    changes_tensors_only = False
+
     why_alone = "two networks take turns in its steps"
 
     def __init__(
@@ -364,7 +366,8 @@ class AdversarialNet(Net):
         loss.backward(inputs=parameters)
         if self.alpha:
             self.decay(self.alpha / len(batch[0]))
-        self.adjust_gradient(batch)
+        self.clip_gradient()
+        self.show_gradient(batch)
         groups, self.optimizer_.param_groups = (
             self.optimizer_.param_groups,
             self.groups_of_[player],

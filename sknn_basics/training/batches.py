@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sknn_basics.training.devices import available_memory, can_pin, widest_float
+from sknn_basics.training.devices import available_memory, can_pin, reproducible, widest_float
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -320,7 +320,7 @@ def samples_a_batch(module: nn.Module, sample_bytes: int) -> int:
 def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> np.ndarray:
     """Join the arrays that a function makes of batches, without gradients."""
     starts = range(0, len(dataset), batch_size)
-    with torch.inference_mode():
+    with torch.inference_mode(), reproducible(dataset.device):
         parts = [function(dataset[start : start + batch_size]) for start in starts]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sknn_basics.training.batches import ArrayDataset, index_on
-from sknn_basics.training.devices import in_double
+from sknn_basics.training.devices import in_double, reproducible
 from sknn_basics.training.net import Net
 
 # Stands for what follows the end of a text that is shorter than a window; the loss leaves it out.
@@ -132,7 +132,7 @@ def evaluation(module: nn.Module) -> Iterator[None]:
     if was_training:
         module.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), reproducible(next(module.parameters()).device):
             yield
     finally:
         if was_training:

@@ -197,6 +197,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "device": [str, torch.device],
         "dtype": [StrOptions({"auto", "float32", "float64", "bfloat16"})],
         "compile": ["boolean"],
+        "cuda_graphs": ["boolean"],
     }
 
     # What a rebuilt network needs to be made and to predict, besides parameters and weights: each
@@ -731,6 +732,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             clip_grad_norm=self.clip_grad_norm,
             average_decay=self.average_decay,
             autocast=self.dtype == "bfloat16",
+            replays=self.cuda_graphs,
             groups=groups,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,
