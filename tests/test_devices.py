@@ -28,6 +28,7 @@ from sknn_basics import (
     from_json,
 )
 from sknn_basics.modules.augmentation import RandomFlip
+from sknn_basics.modules.cells import side_by_side
 from sknn_basics.modules.draws import draw_normal, draw_short, draw_uniform
 from sknn_basics.modules.layers import (
     ClippedNoise,
@@ -703,3 +704,14 @@ def test_networks_compute_with_these_settings(call, monkeypatch):
         monkeypatch.setattr(f"sknn_basics.training.{module}.reproducible", look)
     model.fit(X, Y) if call == "fit" else model.predict(X)
     assert set(places) == {"cpu"}
+
+
+def test_weights_lie_side_by_side_for_cudnn():
+    weights = [nn.Parameter(torch.randn(shape)) for shape in ((8, 3), (8, 2), (8,))]
+    laid = side_by_side(weights)
+    places = [part.data_ptr() - laid[0].data_ptr() for part in laid]
+    assert places == [0, 4 * 24, 4 * 40]
+    sum((part * i).sum() for i, part in enumerate(laid, 1)).backward()
+    for i, (part, weight) in enumerate(zip(laid, weights), 1):
+        assert torch.equal(part, weight)
+        assert (weight.grad == i).all()

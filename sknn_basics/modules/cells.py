@@ -178,6 +178,8 @@ class RecurrentLayer(RandomLayer):
         weights = self.weights(suffix)
         # torch's kernels add a second bias.
         weights.append(torch.zeros_like(weights[-1], requires_grad=False))
+        if x.device.type != "cpu":
+            weights = side_by_side(weights)
         output, *ends = self.kind.run(
             x,
             start if len(start) > 1 else start[0],
@@ -279,6 +281,12 @@ class RecurrentLayer(RandomLayer):
 def empty_parameter(*shape: int) -> nn.Parameter:
     """Make a parameter of unset values."""
     return nn.Parameter(torch.empty(shape))
+
+
+def side_by_side(tensors: list[Tensor]) -> list[Tensor]:
+    """Copy tensors into one memory, where cuDNN wants weights, or it warns and copies them."""
+    parts = torch.cat([t.flatten() for t in tensors]).split([t.numel() for t in tensors])
+    return [part.view_as(t) for part, t in zip(parts, tensors)]
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
