@@ -223,7 +223,7 @@ class CudnnSettings:
         return before
 
 
-CUDNN = CudnnSettings()
+CUDNN, NO_SETTINGS = CudnnSettings(), nullcontext()
 
 
 def read_tf32() -> dict[str, bool]:
@@ -241,7 +241,7 @@ def read_tf32() -> dict[str, bool]:
 
 def reproducible(device: str | torch.device):
     """Make the context in which networks compute on a device: with the same bits each time."""
-    return CUDNN if str(device).startswith("cuda") else nullcontext()
+    return CUDNN if str(device).startswith("cuda") else NO_SETTINGS
 
 
 def has_graphs(device: str | torch.device) -> bool:
