@@ -7,6 +7,7 @@ PYTEST_ARGS ?= -n auto
 TEST_THREADS ?= 1
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+GPU_ARGS ?=
 DOCS_ARGS ?=
 
 VENV := .venv
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Installed on its own, first: later installs then leave the tested build alone.
 TORCH := $(shell grep '^torch==' $(CONSTRAINTS))
 
-.PHONY: demo test quick test-minimum lint docstrings format bench docs clean
+.PHONY: demo test quick test-minimum lint docstrings format bench gpu docs clean
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
@@ -44,6 +45,12 @@ docstrings: $(BIN)/python
 format: $(VENV)/lint.stamp
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# On a machine with a GPU: its tests, and its rows of the benchmarks, which go into the docs.
+# GPU_ARGS="--device cpu" tries the tests out where there is none.
+gpu: $(VENV)/test.stamp $(VENV)/bench.stamp
+	$(BIN)/python -m pytest -m cuda $(GPU_ARGS) tests/test_cuda.py
+	$(BIN)/python -m benchmarks --only "gpu-*" --runs 1 --rounds 1 --write
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

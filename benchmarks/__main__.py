@@ -1,6 +1,7 @@
 """Run all peers in turn, print the table of medians and ratios, and write it for the docs."""
 
 import argparse
+import fnmatch
 import json
 import tempfile
 from pathlib import Path
@@ -21,9 +22,8 @@ def parse_arguments() -> argparse.Namespace:
         "--only",
         action="extend",
         nargs="+",
-        choices=ROWS,
         metavar="NAME",
-        help=f"rows to run: {', '.join(ROWS)}",
+        help=f"rows to run, which may have wildcards ('gpu-*'): {', '.join(ROWS)}",
     )
     parser.add_argument("--runs", type=int, default=5, help="counted runs in a process")
     parser.add_argument(
@@ -35,13 +35,23 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def choose_rows(patterns: list[str] | None) -> list[str]:
+    """List the rows that match a pattern; those for a GPU have to be asked for."""
+    if patterns is None:
+        return [name for name in ROWS if not name.startswith("gpu-")]
+    chosen = {pattern: fnmatch.filter(ROWS, pattern) for pattern in patterns}
+    if unknown := [pattern for pattern, names in chosen.items() if not names]:
+        raise SystemExit(f"No row is called {' or '.join(unknown)}: see --help.")
+    return list(dict.fromkeys(name for names in chosen.values() for name in names))
+
+
 def main() -> None:
     arguments = parse_arguments()
     runs, rounds = arguments.runs, arguments.rounds
     with tempfile.TemporaryDirectory() as folder:
         images = save_arrays(Path(folder))
         print(f"{machine()}; images: {images}", flush=True)
-        for name in arguments.only or ROWS:
+        for name in choose_rows(arguments.only):
             lines = table_rows(ROWS[name], run_row(ROWS[name], Path(folder), runs, rounds))
             print(markdown_table(lines), flush=True)
             if arguments.write:
@@ -51,7 +61,7 @@ def main() -> None:
 def write(name: str, measured: dict) -> None:
     """Put a row into the page, with those that were measured before."""
     rows = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-    rows[name] = {**measured, "machine": machine()}
+    rows[name] = {**measured, "machine": machine(with_gpu=name.startswith("gpu-"))}
     MEASURED.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(page({name: (ROWS[name], rows[name]) for name in ROWS if name in rows}))
 

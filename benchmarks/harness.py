@@ -86,6 +86,8 @@ class Result:
     """What one peer gave for one row."""
 
     samples: list[float] = field(default_factory=list)
+    # Peaks of GPU memory, in MB.
+    memory: list[float] = field(default_factory=list)
     error: str = ""
 
     @property
@@ -122,7 +124,9 @@ def _run_round(row: Row, folder: Path, runs: int, results: dict[str, Result]) ->
                 if not results[peer].error:
                     time.sleep(PAUSE_SECONDS)
                     print(file=process.stdin, flush=True)
-                    results[peer].samples += map(float, _read(process, "sample", results[peer]))
+                    numbers = list(map(float, _read(process, "sample", results[peer])))
+                    results[peer].samples += numbers[:1]
+                    results[peer].memory += numbers[1:]
 
 
 def _start(arguments: list[str]) -> subprocess.Popen:

@@ -4,6 +4,7 @@ It prints one sample for every line that it reads, so that several processes can
 """
 
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -90,7 +91,20 @@ def growth_in_use(work: Work) -> Iterator[float]:
     return anonymous_growth(work)
 
 
+def gpu_megabytes() -> list[str]:
+    """Tell the peak of GPU memory since the last call, if there is any in use."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    peak = torch.cuda.max_memory_allocated() / 2**20
+    torch.cuda.reset_peak_memory_stats()
+    return [f"{peak:.1f}"]
+
+
 def main(row_name: str, peer: str, folder: str) -> None:
+    if not row_name.startswith("gpu-"):
+        # All else is measured on the processor.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     from benchmarks.rows import ROWS
 
     warnings.simplefilter("ignore")  # that ten epochs do not converge is meant
@@ -98,7 +112,7 @@ def main(row_name: str, peer: str, folder: str) -> None:
     samples = row.measure(row.peers[peer](Path(folder)))
     print("ready", flush=True)
     for _ in sys.stdin:
-        print("sample", next(samples), flush=True)
+        print("sample", next(samples), *gpu_megabytes(), flush=True)
 
 
 if __name__ == "__main__":

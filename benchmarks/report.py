@@ -31,6 +31,8 @@ def _cells(row: Row, peer: str, results: dict[str, Result]) -> list[str]:
     if results[peer].error:
         return ["", "", "", "", results[peer].error]
     amounts = [_amount(results[peer].median, row.unit), _amount(results[peer].least, row.unit)]
+    if results[peer].memory:
+        amounts[0] += f", {max(results[peer].memory):.0f} MB of the GPU"
     requirement = row.requirements.get(peer)
     if requirement is None or results[OURS].error:
         return [*amounts, "", "", ""]
@@ -55,9 +57,15 @@ def _join(cells: list[str], widths: list[int]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
-def machine() -> str:
+def machine(with_gpu: bool = False) -> str:
     system = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-    return ", ".join([system, *filter(None, map(_package_version, PACKAGES))])
+    return ", ".join([*gpu_name(with_gpu), system, *filter(None, map(_package_version, PACKAGES))])
+
+
+def gpu_name(is_wanted: bool) -> list[str]:
+    import torch
+
+    return [torch.cuda.get_device_name()] if is_wanted and torch.cuda.is_available() else []
 
 
 def _package_version(package: str) -> str:

@@ -1,6 +1,6 @@
 """The table: what is measured, against whom, and what it must reach."""
 
-from benchmarks import adversarial, agents, attacks, images, measure, peers, sequences, text
+from benchmarks import adversarial, agents, attacks, gpu, images, measure, peers, sequences, text
 from benchmarks.harness import OURS, Row, excess_of_at_most, ratio_of_at_least, total_of_at_most
 from benchmarks.peers import our_class, sklearn_class
 
@@ -375,4 +375,4 @@ _ROWS = [
     ),
 ]
 
-ROWS = {row.name: row for row in _ROWS}
+ROWS = {row.name: row for row in [*_ROWS, *gpu.ROWS]}

@@ -1,10 +1,12 @@
 """Data that several tests use: small, real, and read-only so that no test can change it."""
 
+import os
 import sys
 from urllib.error import URLError
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
 
@@ -33,11 +35,34 @@ SLOW_FILES = {
 }
 
 
-def pytest_collection_modifyitems(items):
-    """Mark what `make quick` leaves out."""
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device", default="cuda", help="where tests marked cuda compute; 'cpu' tries them out"
+    )
+
+
+def pytest_configure(config):
+    """Hide GPUs from all tests but those that are for one: expected bits are a CPU's."""
+    if config.option.markexpr != "cuda":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Mark what `make quick` leaves out, and skip what needs a GPU where there is none."""
+    device = config.option.device
+    is_there = device != "cuda" or torch.cuda.is_available()
     for item in items:
         if item.path.name in SLOW_FILES or "compiled" in item.name:
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("cuda") and (not is_there or config.option.markexpr != "cuda"):
+            item.add_marker(pytest.mark.skip(reason="needs a GPU and -m cuda"))
+        elif device == "cpu" and "gpu_only" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason="counts what only a GPU does"))
+
+
+@pytest.fixture
+def gpu_only():
+    """Of tests marked cuda, those that say nothing on a CPU."""
 
 
 def read_only(*arrays):

@@ -130,6 +130,7 @@ VALUES = {
     "class_weight": [None, "balanced", {0: 5.0, 1: 0.5}],
     "clip_grad_norm": [None, 0.01, 10.0],
     "compile": [False],  # It needs a compiler, and a minute.
+    "cuda_graphs": [True, False],
     "data_format": ["auto", "channels_last", "channels_first", "no_channels"],
     "decoder_filters": [None, (3, 2), [(3, 2), 2]],
     "decoder_layer_sizes": [None, (5,), [3, 4]],

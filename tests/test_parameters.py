@@ -157,6 +157,7 @@ BOUNDS = {
     "adversarial_training": [-0.1, 0.0, "much"],
     "clip_grad_norm": [0, -1.0],
     "compile": [None],
+    "cuda_graphs": [None, "auto"],
 }
 
 

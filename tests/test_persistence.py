@@ -384,7 +384,10 @@ CHANGES = {
     **{name: [0.0, 0.5] for name in ("alpha", "sparsity", "beta", "label_smoothing", "dropout")},
     **{name: [1.0, None] for name in ("clip_grad_norm", "max_norm")},
     **{name: [None, 7] for name in ("filters", "n_components", "n_steps_out", "batch_size")},
-    **{name: [True, False] for name in ("stateful", "shuffle", "compile", "bidirectional")},
+    **{
+        name: [True, False]
+        for name in ("stateful", "shuffle", "compile", "cuda_graphs", "bidirectional")
+    },
     "callbacks": [None, [CountEpochs()]],
 }
 

@@ -133,7 +133,7 @@ class AdversarialEstimator(NeuralEstimator):
     # There is no loss or score that a training should follow, nor a layer that could be its last.
     early_stopping, scoring, tol, learning_rate = False, None, 0.0, "constant"
     init_from = init_layers = frozen_layers = layer_rates = max_time = None
-    compile = False
+    compile = cuda_graphs = False
 
     _generator_kind: str
 

@@ -410,6 +410,12 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -556,6 +562,7 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 
@@ -823,6 +830,12 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     module_ : nn.Module
@@ -966,5 +979,6 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())

@@ -640,6 +640,12 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -807,6 +813,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 
@@ -1086,6 +1093,12 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     module_ : nn.Module
@@ -1248,6 +1261,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 

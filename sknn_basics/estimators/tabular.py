@@ -47,6 +47,7 @@ from sknn_basics.training import tabular as training
 from sknn_basics.training.combining import find_temperature, pick_greedily
 from sknn_basics.training.devices import (
     new_generator,
+    reproducible,
     resolve_device,
     resolve_device_or_cpu,
     threads_for_step,
@@ -188,7 +189,8 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         generator = new_generator(rng.randint(LARGEST_SEED), course.left.device)
         context = begin_callbacks(self, plan.n_epochs)
         context.call_on_fit_task_begin(**data)
-        with threads_for_step(course.networks.rows.numel() * plan.batch_size):
+        n_multiplications = course.networks.rows.numel() * plan.batch_size
+        with threads_for_step(n_multiplications), reproducible(course.left.device):
             self._train(course, generator, context, data)
         self._read(
             course.outcome,

@@ -255,6 +255,12 @@ class TextGenerator(NeuralEstimator):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     tokens_ : list of str
@@ -418,6 +424,7 @@ class TextGenerator(NeuralEstimator):
         device: Device = "auto",
         dtype: str = "float32",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 

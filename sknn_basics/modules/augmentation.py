@@ -92,7 +92,7 @@ class RandomAffine(ImageAugmentation):
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw matrices of shape (n_samples, 2, 3), from places in the output to such in `x`."""
-        unit = torch.rand(len(x), 4, generator=self.generator, dtype=x.dtype, device=x.device)
+        unit = self.uniform(x, len(x), 4)
         down, right, zoom, angle = (2 * unit - 1).unbind(1)
         return affine_matrix(
             2 * self.shift * down,
@@ -208,8 +208,9 @@ class RandomFlip(ImageAugmentation):
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw whether to flip horizontally and vertically: bools of shape (n_samples, 2)."""
-        unit = torch.empty(len(x), 2, dtype=torch.float32, device=x.device)
-        return unit.uniform_(generator=self.generator) < 0.5
+        # Whatever numbers the images are.
+        unit = self.uniform(torch.empty((), dtype=torch.float32, device=x.device), len(x), 2)
+        return unit < 0.5
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         horizontal, vertical = drawn[..., None, None, None].unbind(-4)
@@ -262,6 +263,9 @@ class FunctionAugmentation(RandomLayer):
     True
     """
 
+    # Code that nobody here knows.
+    calls_user = True
+
     def __init__(
         self,
         function: Callable[..., Tensor],
@@ -276,8 +280,8 @@ class FunctionAugmentation(RandomLayer):
         self.is_checked = False
 
     def draw(self, x: Tensor) -> Tensor:
-        """Draw a seed."""
-        return torch.randint(2**31 - 1, (), generator=self.generator, device=x.device)
+        """Draw a seed, where it is read: on the CPU."""
+        return torch.randint(2**31 - 1, (), generator=self.generator)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         if drawn.dim():

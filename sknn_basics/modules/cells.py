@@ -114,6 +114,8 @@ class RecurrentLayer(RandomLayer):
     networks." NeurIPS 2016.
     """
 
+    factors = ("recurrent_dropout",)
+
     def __init__(
         self,
         cell: str,
@@ -176,6 +178,8 @@ class RecurrentLayer(RandomLayer):
         weights = self.weights(suffix)
         # torch's kernels add a second bias.
         weights.append(torch.zeros_like(weights[-1], requires_grad=False))
+        if x.device.type != "cpu":
+            weights = side_by_side(weights)
         output, *ends = self.kind.run(
             x,
             start if len(start) > 1 else start[0],
@@ -212,8 +216,8 @@ class RecurrentLayer(RandomLayer):
         return tuple(torch.stack(values, 1) for values in zip(*states))
 
     def draw(self, x: Tensor) -> Tensor:
-        kept = self.uniform(x) >= self.recurrent_dropout
-        return kept.to(x.dtype) / (1 - self.recurrent_dropout)
+        p = self.factor("recurrent_dropout", x)
+        return (self.uniform(x) >= p).to(x.dtype) / (1 - p)
 
     def trace(self, x: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """Compute the states of all cells at all steps, of shape (n_samples, n_steps, n_units).
@@ -279,6 +283,12 @@ def empty_parameter(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(shape))
 
 
+def side_by_side(tensors: list[Tensor]) -> list[Tensor]:
+    """Copy tensors into one memory, where cuDNN wants weights, or it warns and copies them."""
+    parts = torch.cat([t.flatten() for t in tensors]).split([t.numel() for t in tensors])
+    return [part.view_as(t) for part, t in zip(parts, tensors)]
+
+
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Reverse sequences of shape (n_samples, n_steps, n_values), each within its length."""
     if lengths is None:
@@ -293,4 +303,4 @@ def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Take the last step of sequences of shape (n_samples, n_steps, n_values)."""
     if lengths is None:
         return x[:, -1]
-    return x[torch.arange(len(x), device=x.device), lengths - 1]
+    return x.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, x.shape[2])).squeeze(1)

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sknn_basics.modules.layers import constant
+
 # What differences of bytes and constants do not exceed.
 LARGEST_PIXEL = 512.0
 
@@ -95,8 +97,7 @@ class ChannelScale(nn.Module):
     def _a_channel(self, values: float | Sequence[float], x: Tensor) -> float | Tensor:
         if isinstance(values, float | int):
             return values
-        values = torch.as_tensor(values, dtype=x.dtype, device=x.device)
-        return values.view(-1, *[1] * (x.dim() - 2))
+        return constant(values, x).view(-1, *[1] * (x.dim() - 2))
 
     def extra_repr(self) -> str:
         return f"offset={self.offset}, factor={self.factor}"
@@ -104,6 +105,9 @@ class ChannelScale(nn.Module):
 
 class Preprocessing(nn.Module):
     """Apply a function of the user to every batch of images."""
+
+    # Code that nobody here knows.
+    calls_user = True
 
     def __init__(self, function):
         super().__init__()

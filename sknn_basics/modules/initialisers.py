@@ -75,10 +75,9 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
     for layer in weight_layers(module):
         # Transposed convolutions have inputs by outputs, where others have outputs by inputs.
         swapped = isinstance(layer, ConvTransposeNd)
-        weight = layer.weight.data.transpose(0, 1) if swapped else layer.weight.data
-        drawn = torch.empty_like(weight, memory_format=torch.contiguous_format)
-        draw_weight(drawn, scheme, generator)
-        weight.copy_(drawn)
+        draw_weight(
+            layer.weight.data.transpose(0, 1) if swapped else layer.weight.data, scheme, generator
+        )
         if layer.bias is not None:
             layer.bias.data.zero_()
 
@@ -86,12 +85,16 @@ def initialise(module: nn.Module, scheme: str | Callable, generator: torch.Gener
 def draw_weight(weight: Tensor, scheme: str | Callable, generator: torch.Generator) -> None:
     """Fill a weight by a scheme, see `initialise`.
 
+    It is drawn where the generator draws, and then copied.
+
     Raises
     ------
     ValueError
         If the scheme leaves a value that is not finite.
     """
     draw = INITIALISERS[scheme] if isinstance(scheme, str) else scheme
-    draw(weight.fill_(torch.nan), generator=generator)
-    if not weight.isfinite().all():
+    drawn = torch.full(weight.shape, torch.nan, dtype=weight.dtype, device=generator.device)
+    draw(drawn, generator=generator)
+    if not drawn.isfinite().all():
         raise ValueError(f"weight_init={scheme!r} must fill a weight with finite numbers.")
+    weight.copy_(drawn)

@@ -1,8 +1,16 @@
 """Layers that torch lacks, or that draw at random from a generator of their own."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from sknn_basics.modules.draws import draw_normal, draw_short, draw_uniform, lay_out
+
+CPU = torch.device("cpu")
 
 # Of latents. Those of a trained encoder's samples lie below 0, the log-variance of their prior.
 LARGEST_LOG_VARIANCE = 20.0
@@ -16,17 +24,27 @@ class Linear(nn.Linear):
 
 
 class RandomLayer(nn.Module):
-    """A layer that draws at random while training, from its own generator.
+    """A layer that draws at random while training, from a source of its own.
 
     Layers of torch draw from the global random state, which a fit must neither read nor touch.
 
     Attributes
     ----------
     generator : torch.Generator or None
-        Source of the draws, set by `seed_random_layers`.
+        Source of the draws on a CPU, set by `seed_random_layers`.
+    key : Tensor or None
+        Source of the draws on any other device (`sknn_basics.modules.draws`); one for each member
+        in the layer of a stack.
+    factors : tuple of str
+        Names of numbers that may differ between the layers of a stack.
     """
 
     generator: torch.Generator | None = None
+    factors: tuple[str, ...] = ()
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("key", None, persistent=False)
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw what `apply_draw` needs for `x`."""
@@ -39,9 +57,26 @@ class RandomLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.apply_draw(x, self.draw(x)) if self.training else x
 
-    def uniform(self, x: Tensor) -> Tensor:
-        """Draw uniformly from [0, 1), with the shape of `x`."""
-        return torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
+    def factor(self, name: str, x: Tensor) -> float | Tensor:
+        """Give one of `factors`, in a form that is broadcast to `x`."""
+        value = getattr(self, name)
+        if not isinstance(value, Tensor):
+            return value
+        return value.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+
+    def uniform(self, x: Tensor, *shape: int) -> Tensor:
+        """Draw uniformly from [0, 1), with the shape of `x` or another."""
+        shape = shape or x.shape
+        if self.key is None:
+            return torch.rand(shape, generator=self.generator, dtype=x.dtype, device=x.device)
+        return draw_uniform(self.key, shape, x.dtype)
+
+    def normal(self, x: Tensor, *shape: int) -> Tensor:
+        """Draw from the unit normal, with the shape of `x` or another."""
+        shape = shape or x.shape
+        if self.key is None:
+            return torch.randn(shape, generator=self.generator, dtype=x.dtype, device=x.device)
+        return draw_normal(self.key, shape, x.dtype)
 
 
 def draw_bits(x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -65,16 +100,22 @@ class Dropout(RandomLayer):
     Journal of Machine Learning Research 15 (2014): 1929-1958.
     """
 
+    factors = ("p",)
+
     def __init__(self, p: float):
         super().__init__()
         # What is drawn are bits, which do not tell a larger one from 1.
         self.p = min(p, 1 - 2**-16)
 
     def draw(self, x: Tensor) -> Tensor:
-        return self.draw_kept(x).to(x.dtype).mul_(1 / (1 - self.p))
+        return self.draw_kept(x).to(x.dtype).mul_(1 / (1 - self.factor("p", x)))
 
     def draw_kept(self, x: Tensor) -> Tensor:
-        """Draw which values are kept: bools, in the memory order of `x`."""
+        """Draw which values are kept: bools, in the memory order of `x` where there is no key."""
+        if self.key is not None:
+            drawn = draw_short(self.key, x.numel() // self.key.numel())
+            limit = self.factor("p", x) * 2**16 - 2**15
+            return lay_out(drawn, x.shape, self.key.dim()) >= limit
         keep = draw_bits(x, self.generator) >= round(self.p * 2**16) - 2**15
         return keep.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
 
@@ -88,13 +129,14 @@ class Dropout(RandomLayer):
 class GaussianNoise(RandomLayer):
     """Add normal noise of standard deviation `std` while training."""
 
+    factors = ("std",)
+
     def __init__(self, std: float):
         super().__init__()
         self.std = std
 
     def draw(self, x: Tensor) -> Tensor:
-        noise = torch.randn(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
-        return self.std * noise
+        return self.factor("std", x) * self.normal(x)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         return x + drawn
@@ -132,11 +174,10 @@ class NormalSampling(RandomLayer):
     """
 
     def draw(self, x: Tensor) -> Tensor:
-        shape = (len(x), x.shape[1] // 2)
-        return torch.randn(shape, generator=self.generator, dtype=x.dtype, device=x.device)
+        return self.normal(x, *x.shape[:-1], x.shape[-1] // 2)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
-        mean, log_variance = x.chunk(2, dim=1)
+        mean, log_variance = x.chunk(2, dim=-1)
         return mean + standard_deviation(log_variance) * drawn
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,12 +187,15 @@ class NormalSampling(RandomLayer):
 class RReLU(RandomLayer):
     """Leaky rectifier whose slope is drawn from [`lower`, `upper`) while training."""
 
+    factors = ("lower", "upper")
+
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3):
         super().__init__()
         self.lower, self.upper = lower, upper
 
     def draw(self, x: Tensor) -> Tensor:
-        return self.lower + (self.upper - self.lower) * self.uniform(x)
+        lower, upper = self.factor("lower", x), self.factor("upper", x)
+        return lower + (upper - lower) * self.uniform(x)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         return torch.where(x >= 0, x, drawn * x)
@@ -245,10 +289,48 @@ def random_layers(module: nn.Module) -> list[RandomLayer]:
     return [layer for layer in module.modules() if isinstance(layer, RandomLayer)]
 
 
-def seed_random_layers(module: nn.Module, generator: torch.Generator) -> None:
-    """Let every random layer of a module draw from `generator`."""
+def seed_random_layers(
+    module: nn.Module, generator: torch.Generator, device: torch.device = CPU
+) -> None:
+    """Let every random layer of a module on a device draw from a generator of the CPU.
+
+    On any other device, each draws from a key instead, which is drawn from the generator here.
+    """
     for layer in random_layers(module):
-        layer.generator = generator
+        layer.generator, layer.key = generator, None
+        if device.type != "cpu":
+            layer.key = torch.randint(2**62, (), generator=generator).to(device)
+
+
+def join_random_layers(layers: Sequence[RandomLayer], key: Tensor) -> RandomLayer:
+    """Make the layer of a stack, of those of its members and of their keys side by side."""
+    joined = deepcopy(layers[0])
+    joined.key = key
+    for name in joined.factors:
+        values = [getattr(layer, name) for layer in layers]
+        if len(set(values)) > 1:
+            # Not every device has double precision.
+            dtype = torch.float32 if key.device.type == "mps" else torch.float64
+            setattr(joined, name, torch.tensor(values, dtype=dtype, device=key.device))
+    return joined
+
+
+@lru_cache(maxsize=256)
+def _constant(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
+    # What is made in inference could not be used in training.
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
+
+
+def constant(values: Sequence[float], like: Tensor) -> Tensor:
+    """Give numbers as a tensor of the data type and on the device of another, not to be changed.
+
+    On any device but the CPU it is made once: to make it waits for the device.
+    """
+    values = tuple(values)
+    if like.device.type == "cpu":
+        return torch.tensor(values, dtype=like.dtype)
+    return _constant(values, like.dtype, like.device)
 
 
 def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -293,7 +293,8 @@ class RecurrentNetwork(nn.Module):
             return self.embedding(x), None
         if not self.step_shape:
             x = x.unflatten(1, (-1, 1))
-        x, lengths = split_padding(x)
+        # A given module may read whole sequences only.
+        x, lengths = split_padding(x, is_asked=hasattr(self, "module"))
         if hasattr(self, "input_noise"):
             x = self.input_noise(x)
         if hasattr(self, "frames"):
@@ -358,20 +359,26 @@ class RecurrentNetwork(nn.Module):
     def initialise(self, scheme: str | Callable, generator: torch.Generator) -> None:
         """Draw the weights of the recurrent layers, and of an embedding normal ones."""
         if isinstance(getattr(self, "embedding", None), nn.Embedding):
-            self.embedding.weight.data.normal_(generator=generator)
+            weight = self.embedding.weight.data
+            # Drawn on the CPU, as the generator is.
+            weight.copy_(torch.empty(weight.shape, dtype=weight.dtype).normal_(generator=generator))
         for layer in self.recurrent_layers():
             layer.initialise(scheme, generator)
 
 
-def split_padding(x: Tensor) -> tuple[Tensor, Tensor | None]:
+def split_padding(x: Tensor, is_asked: bool = False) -> tuple[Tensor, Tensor | None]:
     """Replace padding by zeros, and tell the length of each sequence, or None if all are whole.
+
+    Whether they are is known at once on a CPU. Elsewhere it would take waiting for the device, so
+    that their lengths are told in any case, unless it `is_asked` for.
 
     Parameters
     ----------
     x : Tensor of shape (n_samples, n_steps, ...)
         Sequences with NaN after their end.
     """
-    if not x[:, -1].flatten(1)[:, 0].isnan().any():
+    is_known = is_asked or x.device.type == "cpu"
+    if is_known and not x[:, -1].flatten(1)[:, 0].isnan().any():
         return x, None
     lengths = x.flatten(2)[:, :, 0].isnan().logical_not().sum(1)
     return x.nan_to_num(nan=0.0), lengths
@@ -382,4 +389,4 @@ def last_steps(x: Tensor, lengths: Tensor | None, n_steps: int) -> Tensor:
     if lengths is None:
         return x[:, -n_steps:]
     steps = lengths[:, None] - n_steps + torch.arange(n_steps, device=x.device)
-    return x[torch.arange(len(x), device=x.device)[:, None], steps]
+    return x.gather(1, steps[:, :, None].expand(-1, -1, x.shape[2]))

@@ -49,9 +49,11 @@ What it asks of the training room
 ---------------------------------
 - ``TRAINER``, a context variable: who makes the steps of a `Fit` in place of the net.
 - ``Net.pass_over``, ``reported_losses``, ``bytes_of_step``, and what a net says of itself:
-  ``watches_batches``, ``watches_gradients``, ``runs_foreign_code``.
+  ``watches_batches``, ``watches_gradients``, ``runs_foreign_code``, ``may_be_replayed``.
 - ``Batches.key``, ``equals``, ``reshuffle``, ``rows_of_block``; ``ArrayDataset.whole``,
-  ``read_into``, ``describe_samples``: which fits see the same samples, and where these lie.
+  ``read_into``, ``share_with``, ``describe_samples``: which fits see the same samples, and where these lie.
 - ``Adam.kept`` and ``fused_tensors``: one fused step for tensors that lie side by side.
+- ``Replayed``, which records on a GPU what a step computes up to its gradient, and
+  ``update_averages``.
 - ``own_memory``, which `Net.fit_loop` calls at its end: weights and moments leave the stack.
 """

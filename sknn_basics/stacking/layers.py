@@ -16,7 +16,7 @@ from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
 from sknn_basics.modules.shapes import Crop, Reshape, Upsample, ZeroPad
 from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers
-from sknn_basics.stacking.recurrent import StackedRecurrent, apply_each
+from sknn_basics.stacking.recurrent import StackedRandomLayer, StackedRecurrent
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 
@@ -102,13 +102,13 @@ def stack_layers(modules: Sequence[nn.Module], tensors: dict[str, Tensor]) -> li
         for half in ("encoder", "decoder")
     )
     if isinstance(first, VariationalNetwork):
-        sampling = _stack_layer([module.sampling for module in modules], {})
+        sampling = _stack_layer([module.sampling for module in modules], below("sampling", tensors))
         return [*encoder, lambda x: torch.cat([apply([sampling, *decoder], x), x], -1)]
     if first.appends_latents:
         decoder = [lambda x, layers=decoder: torch.cat([apply(layers, x), x], -1)]
     noise = []
     if hasattr(first, "noise"):
-        noise = [_stack_layer([module.noise for module in modules], {})]
+        noise = [_stack_layer([module.noise for module in modules], below("noise", tensors))]
     return [*noise, *encoder, *decoder]
 
 
@@ -140,7 +140,7 @@ def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
     if isinstance(first, RecurrentNetwork):
         return StackedRecurrent(layers, tensors)
     if isinstance(first, RandomLayer):
-        return lambda x: apply_each(layers, x)
+        return StackedRandomLayer(layers, tensors)
     if type(first) in SAMPLEWISE:
         return lambda x: first(x.flatten(0, 1)).unflatten(0, x.shape[:2])
     if isinstance(first, nn.GroupNorm):

@@ -1,5 +1,7 @@
 """Losses of all networks of a stack at once."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,20 @@ from sknn_basics._compat import once_differentiable
 from sknn_basics.training.losses import CrossEntropy, Loss
 
 
-def losses_of_members(criterion: Loss, output: Tensor, target: Tensor) -> Tensor:
+def class_weights_of(criteria: Sequence[Loss], like: Tensor) -> Tensor | None:
+    """Collect the class weights of losses of steps, of shape (n_members, n_classes), if any."""
+    given = [getattr(own, "class_weight", None) for own in criteria]
+    known = [weights for weights in given if weights is not None]
+    if not known:
+        return None
+    equal = [1.0] * len(known[0])
+    rows = [equal if weights is None else list(weights) for weights in given]
+    return like.new_tensor(rows)
+
+
+def losses_of_members(
+    criterion: Loss, output: Tensor, target: Tensor, class_weights: Tensor | None = None
+) -> Tensor:
     """Compute the losses of the samples of each network, of shape (n_members, n_samples).
 
     Parameters
@@ -18,9 +33,13 @@ def losses_of_members(criterion: Loss, output: Tensor, target: Tensor) -> Tensor
         Outputs of the networks.
     target : Tensor of shape (n_members, n_samples, ...)
         Their targets.
+    class_weights : Tensor of shape (n_members, n_classes) or None
+        What classes weigh in the losses of steps.
     """
     if output.ndim == 4:
-        flat = output.flatten(0, 1), target.flatten(0, 1)
+        flat = [output.flatten(0, 1), target.flatten(0, 1)]
+        if class_weights is not None:
+            flat.append(class_weights.repeat_interleave(output.shape[1], 0))
         return criterion(*flat).view(output.shape[:2])
     # Losses are along the second dimension, whatever follows it.
     output, target = output.mT, target.flatten(2).mT if target.ndim > 2 else target

@@ -1,13 +1,13 @@
 """Recurrent networks of one structure, computed as one network, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State, last_step, reverse
 from sknn_basics.modules.conv import MEMORY_FORMATS
-from sknn_basics.modules.layers import RandomLayer, below
+from sknn_basics.modules.layers import RandomLayer, below, join_random_layers
 from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
 from sknn_basics.stacking.linear import LinearLayers
 
@@ -75,6 +75,8 @@ class StackedRecurrentLayer:
         """Draw which units are dropped on their way to the next step, as each layer does alone."""
         if not any(layer.recurrent_dropout for layer in self.layers):
             return None
+        if "key" in self.tensors:
+            return join_random_layers(self.layers, self.tensors["key"]).draw(start)
         return torch.stack(
             [
                 layer.draw(part) if layer.recurrent_dropout else torch.ones_like(part)
@@ -97,15 +99,18 @@ class StackedRecurrent:
     def __init__(self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor]):
         first = networks[0]
         self.step_shape, self.steps_out = first.step_shape, first.steps_out
-        self.noise = [
-            network.input_noise for network in networks if hasattr(network, "input_noise")
-        ]
+        self.noise = None
+        if hasattr(first, "input_noise"):
+            noise = [network.input_noise for network in networks]
+            self.noise = StackedRandomLayer(noise, below("input_noise", tensors))
         self.layers = []
         names = [name for name, _ in first.named_children() if name.startswith("hidden")]
         for name in names:
             layers = [getattr(network, name) for network in networks]
             if isinstance(layers[0], RecurrentLayer):
                 layers = StackedRecurrentLayer(layers, below(name, tensors))
+            else:
+                layers = StackedRandomLayer(layers, below(name, tensors))
             self.layers.append(layers)
         self.output = LinearLayers(below("output", tensors), None)
 
@@ -125,7 +130,7 @@ class StackedRecurrent:
             if isinstance(layers, StackedRecurrentLayer):
                 recurrent, x = layers, layers(x, lengths)
             else:
-                x = apply_each(layers, recurrent.laid_out(x))
+                x = layers(x, recurrent.laid_out)
         if isinstance(self.steps_out, int):
             x = of_each(last_steps, x, lengths, self.steps_out)
         if x.ndim == 3:
@@ -141,8 +146,8 @@ class StackedRecurrent:
         n_members = len(x)
         x, lengths = split_padding(x.flatten(0, 1))
         x = x.unflatten(0, (n_members, -1))
-        if self.noise:
-            x = apply_each(self.noise, x)
+        if self.noise is not None:
+            x = self.noise(x)
         x = x.flatten(3)
         if isinstance(self.steps_out, int):
             x = nn.functional.pad(x, (0, 0, 0, self.steps_out))
@@ -153,6 +158,31 @@ class StackedRecurrent:
 def of_each(function, x: Tensor, lengths: Tensor | None, *args) -> Tensor:
     """Apply a function of sequences and lengths to those of all members."""
     return function(x.flatten(0, 1), lengths, *args).unflatten(0, x.shape[:2])
+
+
+class StackedRandomLayer:
+    """Random layers: (n_members, n_samples, ...) to the same, with each member's own draws.
+
+    On a CPU, each layer draws from its generator; elsewhere, one call draws from the keys of all.
+
+    Parameters
+    ----------
+    layers : sequence of RandomLayer
+        The layers.
+    tensors : dict
+        Their keys, stacked, if they have any.
+    """
+
+    def __init__(self, layers: Sequence[RandomLayer], tensors: dict[str, Tensor]):
+        self.layers, self.joined = layers, None
+        if "key" in tensors:
+            self.joined = join_random_layers(layers, tensors["key"])
+
+    def __call__(self, x: Tensor, lay_out: Callable | None = None) -> Tensor:
+        """Apply them; `lay_out` splits x by member, in the memory order that each has alone."""
+        if self.joined is not None:
+            return self.joined.apply_draw(x, self.joined.draw(x))
+        return apply_each(self.layers, x if lay_out is None else lay_out(x))
 
 
 def apply_each(layers: Sequence[RandomLayer], x: Tensor | Sequence[Tensor]) -> Tensor:

@@ -60,11 +60,16 @@ class Sources:
                 alike.append(group)
                 groups.append(group)
             group.append(i)
+            batches[group[0]].dataset.share_with(own.dataset)
         groups.sort(key=lambda group: -len(batches[group[0]].dataset))
         self.order = [i for group in groups for i in group]
         self.index = [source for source, group in enumerate(groups) for _ in group]
         self.leaders = [batches[group[0]] for group in groups]
         self.followers = [batches[i] for group in groups for i in group[1:]]
+        firsts = {}
+        for leader in self.leaders:
+            # The fits of an ensemble are given the same array.
+            firsts.setdefault(id(leader.dataset.X), leader.dataset).share_with(leader.dataset)
         self.sizes = [len(leader.dataset) for leader in self.leaders]
         self.may_weigh_nothing, self.reader = may_weigh_nothing, None
 

@@ -1,5 +1,6 @@
 """Many networks of one structure, trained as one."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,14 +13,16 @@ from sknn_basics.modules.layers import RandomLayer, random_layers
 from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
-from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.losses import class_weights_of, losses_of_members
 from sknn_basics.stacking.optimisers import (
     JointOptimiser,
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
 from sknn_basics.stacking.sources import Sources
+from sknn_basics.training.averaging import update_averages
 from sknn_basics.training.batches import Batches
+from sknn_basics.training.devices import Replayed, widest_float
 from sknn_basics.training.losses import describe_loss
 from sknn_basics.training.net import Fit, Net
 from sknn_basics.training.optimisers import get_rate
@@ -279,10 +282,10 @@ class Neighbours:
         if len(nets) > stop - start:
             self.index = torch.tensor(sources.index[members], device=device) - start
         self.criterion = nets[0].criterion_
-        # Losses of steps have class weights of their own; those of users know no other dimensions.
+        # Those of users know no other dimensions.
         criteria = [net.criterion_ for net in nets]
-        has_weights = any(getattr(own, "class_weight", None) is not None for own in criteria)
-        self.criteria = criteria if has_weights or is_own(criteria[0]) else None
+        self.criteria = criteria if is_own(criteria[0]) else None
+        self.class_weights = class_weights_of(criteria, next(iter(tensors.values())))
         parameters = dict(nets[0].module_.named_parameters())
         self.trained = [name for name, p in parameters.items() if p.requires_grad]
         self.leaves = {name: tensors[name].detach() for name in tensors}
@@ -299,7 +302,9 @@ class Neighbours:
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.has_penalty = stack.has_penalty
         self.averaged = [net for net in nets if net.average_ is not None]
-        self.alpha = torch.tensor([net.alpha for net in nets], dtype=torch.float64, device=device)
+        self.alpha = torch.tensor(
+            [net.alpha for net in nets], dtype=widest_float(device), device=device
+        )
         limits = [np.inf if net.clip_grad_norm is None else net.clip_grad_norm for net in nets]
         self.clip = None
         if np.isfinite(limits).any():
@@ -309,6 +314,12 @@ class Neighbours:
             for name, layer in nets[0].module_.named_modules()
             if getattr(layer, "max_norm", None) is not None
         ]
+
+        self.replayed = None
+        if all(net.may_be_replayed() for net in nets):
+            # No circle, which would keep the memory of a stack that has ended.
+            own = weakref.proxy(self)
+            self.replayed = Replayed(lambda *batch: own.compute_gradients(*batch))
 
     def begin(self) -> None:
         """Read the options of all optimisers, which callbacks may have changed."""
@@ -334,6 +345,21 @@ class Neighbours:
         network.
         """
         self.begin_step()
+        record = self.differentiate(X, y, weight)
+        self.optimiser.step()
+        for weight, max_norm in self.constrained:
+            weight.flatten(0, 1).renorm_(2, 0, max_norm)
+        update_averages([net.average_ for net in self.averaged])
+        return record
+
+    def differentiate(self, *batch: Tensor | None) -> Tensor:
+        """Compute what a step records, and leave the gradients where the optimisers find them."""
+        if self.replayed is None:
+            return self.compute_gradients(*batch)
+        # The next step overwrites what a graph returns.
+        return self.replayed(*batch).clone()
+
+    def compute_gradients(self, X: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -346,11 +372,6 @@ class Neighbours:
         norms = self.decay(scale.to(output.dtype))
         if self.clip is not None:
             self.clip_gradients()
-        self.optimiser.step()
-        for weight, max_norm in self.constrained:
-            weight.flatten(0, 1).renorm_(2, 0, max_norm)
-        for net in self.averaged:
-            net.average_.update()
         means = torch.linalg.vecdot(losses.detach(), shares)
         observed = ()
         if self.criterion.n_observed:
@@ -377,7 +398,7 @@ class Neighbours:
         if self.criteria is not None:
             losses = torch.stack([own(*pair) for own, *pair in zip(self.criteria, output, y)])
         else:
-            losses = losses_of_members(self.criterion, output, y)
+            losses = losses_of_members(self.criterion, output, y, self.class_weights)
         if weight is None:
             n_samples = output.shape[1]
             return losses, torch.full_like(losses, 1 / n_samples), n_samples
@@ -415,7 +436,9 @@ def why_unstackable(error: Exception) -> str:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Tell whether an allocation failed, on any device."""
-    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory".
+    # torch says on the CPU: "DefaultCPUAllocator: can't allocate memory", and of libraries of CUDA
+    # CUBLAS_STATUS_ALLOC_FAILED or CUDNN_STATUS_ALLOC_FAILED.
+    signs = ("allocate memory", "ALLOC_FAILED", "out of memory")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
     )

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from sknn_basics.modules.adversarial import draw_latents, one_hot
 from sknn_basics.modules.conv_adversarial import Growing
 from sknn_basics.training.batches import ArrayDataset, Batches
-from sknn_basics.training.devices import new_generator
+from sknn_basics.training.devices import in_double, new_generator
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.net import Net
 from sknn_basics.training.optimisers import make_optimiser
@@ -161,6 +161,8 @@ class AdversarialNet(Net):
         Parameters of `Net`; `optimizer` makes the optimiser of both players.
     """
 
+    changes_tensors_only = False
+
     why_alone = "two networks take turns in its steps"
 
     def __init__(
@@ -248,7 +250,7 @@ class AdversarialNet(Net):
         """Average what the rounds of an epoch have recorded."""
         means = {}
         for name, records in self.recorded_.items():
-            losses = torch.stack([loss for loss, _ in records]).double().numpy(force=True)
+            losses = in_double(torch.stack([loss for loss, _ in records])).numpy(force=True)
             sizes = [len(logits) for _, logits in records]
             logits = torch.cat([logits for _, logits in records])
             means[name] = float(np.average(losses, weights=sizes)), float(logits.sigmoid().mean())
@@ -269,7 +271,7 @@ class AdversarialNet(Net):
         with torch.no_grad():
             latents = draw_latents(self.latent, n_probed, self.n_components, noise)
             made = self.module_.sampler(self.with_classes(latents.to(real.dtype), y))
-        distances = [F.pdist(x.flatten(1)).double().mean().item() for x in (made, real)]
+        distances = [in_double(F.pdist(x.flatten(1))).mean().item() for x in (made, real)]
         return distances[0] / distances[1] if distances[1] > 0 else np.nan
 
     # Steps.
@@ -364,7 +366,8 @@ class AdversarialNet(Net):
         loss.backward(inputs=parameters)
         if self.alpha:
             self.decay(self.alpha / len(batch[0]))
-        self.adjust_gradient(batch)
+        self.clip_gradient()
+        self.show_gradient(batch)
         groups, self.optimizer_.param_groups = (
             self.optimizer_.param_groups,
             self.groups_of_[player],

@@ -1,6 +1,7 @@
 """Running averages of weights."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -35,13 +36,9 @@ class RunningAverage:
         self.decay, self.n_steps = decay, 0
         self.last: list[torch.Tensor] = []
 
-    @torch.no_grad()
     def update(self) -> None:
         """Add the weights after a step."""
-        self.n_steps += 1
-        share = (1 - self.decay) / (1 - self.decay**self.n_steps)
-        # A stack gives tensors another memory.
-        interpolate(self.means, [tensor.detach() for tensor in self.tensors], share)
+        update_averages([self])
 
     def snapshot(self) -> Callable[[], None]:
         """Remember the averages; calling the result brings them back."""
@@ -67,3 +64,17 @@ class RunningAverage:
         for tensor, last in zip(self.tensors, self.last):
             tensor.copy_(last)
         self.last = []
+
+
+@torch.no_grad()
+def update_averages(averages: Sequence[RunningAverage]) -> None:
+    """Add the weights after a step to each of some averages, in one call for those of one share."""
+    by_share = defaultdict(lambda: ([], []))
+    for own in averages:
+        own.n_steps += 1
+        means, values = by_share[(1 - own.decay) / (1 - own.decay**own.n_steps)]
+        means += own.means
+        # A stack gives tensors another memory.
+        values += [tensor.detach() for tensor in own.tensors]
+    for share, (means, values) in by_share.items():
+        interpolate(means, values, share)

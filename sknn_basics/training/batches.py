@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import repeat
 from math import prod
 from zlib import crc32
@@ -12,6 +13,8 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor, nn
 from torch.utils.data import Dataset
+
+from sknn_basics.training.devices import available_memory, can_pin, reproducible, widest_float
 
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -28,6 +31,30 @@ EVALUATION_OUTPUT_BYTES = 8 * 2**20
 
 # What is read at once for training.
 READ_BYTES = 2 * 2**20
+
+# Any other device has no such caches, but has to be kept busy, and each word with it takes time: so
+# many times as much is evaluated or read there at once.
+DEVICE_FACTOR = 32
+
+
+def times_for(device: torch.device) -> int:
+    """Tell how many times as much as on a CPU a device is given at once."""
+    return 1 if device.type == "cpu" else DEVICE_FACTOR
+
+
+@dataclass
+class Rows:
+    """Numbers of rows, on the host and, put there once an epoch, on a device."""
+
+    host: np.ndarray
+    there: Tensor
+
+    def __getitem__(self, part: slice) -> "Rows":
+        return Rows(self.host[part], self.there[part])
+
+    def __len__(self) -> int:
+        return len(self.host)
+
 
 # What is read to tell datasets apart.
 FINGERPRINT_ROWS = 64
@@ -55,14 +82,19 @@ class ArrayDataset(Dataset):
 
     def __init__(self, X, y=None, weight=None, *, dtype: torch.dtype, device: torch.device):
         # What has targets is read more than once.
-        self.X = X
+        self.X, self.device = X, device
         self.read, self.whole = _make_reader(X, dtype, device, is_read_again=y is not None)
-        self.rows = None
-        self.targets = None if y is None else torch.tensor(y, device=device)
-        if self.targets is not None and self.targets.is_floating_point():
-            self.targets = self.targets.to(dtype)
-        # In double precision, so that weights of any scale have a sum.
-        self.weights = None if weight is None else torch.tensor(weight, device=device)
+        self.reader, self.rows = self.read, None
+        self.targets = self.weights = None
+        # What is compared with others, without asking the device.
+        self.compared = y, weight
+        if y is not None:
+            # Cast on the host: not every device has all data types.
+            self.targets = torch.tensor(y, dtype=dtype if y.dtype.kind == "f" else None)
+            self.targets = self.targets.to(device)
+        if weight is not None:
+            # In double precision, so that weights of any scale have a sum.
+            self.weights = torch.tensor(weight, dtype=widest_float(device), device=device)
         self.n_samples = X.shape[0]
         self.sample_bytes = max(1, prod(X.shape[1:])) * dtype.itemsize
 
@@ -83,12 +115,15 @@ class ArrayDataset(Dataset):
             return False
         if self.X is not other.X and (issparse(self.X) or not np.array_equal(self.X, other.X)):
             return False
-        pairs = (
-            (self.rows, other.rows),
-            (self.targets, other.targets),
-            (self.weights, other.weights),
+        pairs = zip((self.rows, *self.compared), (other.rows, *other.compared))
+        return all(
+            a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs
         )
-        return all(a is b or (a is not None and b is not None and (a == b).all()) for a, b in pairs)
+
+    def share_with(self, other: "ArrayDataset") -> None:
+        """Let another dataset, whose inputs are the same, read from what this one has put there."""
+        if isinstance(self.reader, DeviceReader) and isinstance(other.reader, DeviceReader):
+            self.reader.share_with(other.reader)
 
     def fingerprint(self) -> int:
         """Compute a checksum of some samples, which tells datasets apart at little cost."""
@@ -100,13 +135,20 @@ class ArrayDataset(Dataset):
             checksum = crc32(np.ascontiguousarray(part), checksum)
         return checksum
 
+    def place_rows(self, order: np.ndarray | None) -> "np.ndarray | Rows | None":
+        """Put an order of all samples where the data are; None is theirs."""
+        if self.device.type == "cpu" or (order is None and self.rows is None):
+            return order
+        host = np.ascontiguousarray(self.rows if order is None else self.rows_of_whole(order))
+        return Rows(host, torch.from_numpy(host).to(self.device))
+
     def __len__(self) -> int:
         return self.n_samples
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Read a batch: inputs, targets and weights of `rows` (a slice or an index array)."""
         rows = self.rows_of_whole(rows)
-        index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
+        index = index_on(rows, self.device)
         targets = None if self.targets is None else self.targets[index]
         weights = None if self.weights is None else self.weights[index]
         return self.read(rows), targets, weights
@@ -114,7 +156,7 @@ class ArrayDataset(Dataset):
     def read_into(self, rows, X: Tensor, y: Tensor | None, weight: Tensor | None) -> None:
         """Read a batch into the first rows of given tensors, but for what is None."""
         rows = self.rows_of_whole(rows)
-        n_rows = len(rows) if isinstance(rows, np.ndarray) else rows.stop - rows.start
+        n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
         self.read(rows, X[:n_rows])
         if y is not None:
             self.read_targets_into(rows, y[:n_rows])
@@ -129,6 +171,8 @@ class ArrayDataset(Dataset):
 
     def rows_of_whole(self, rows):
         """Turn rows of this dataset into rows of the data that it shares with others."""
+        if isinstance(rows, Rows):
+            return rows
         if isinstance(rows, int):
             rows = slice(rows, rows + 1)
         return rows if self.rows is None else self.rows[rows]
@@ -166,7 +210,7 @@ class ReconstructionDataset(ArrayDataset):
         super().__init__(X, None, weight, dtype=dtype, device=device)
         self.y, self.preprocess = y, preprocess
         self.read, self.whole = _make_reader(X, dtype, device, is_read_again=True)
-        self.read_target = self.read
+        self.reader = self.read_target = self.read
         if y is not X:
             self.read_target, _ = _make_reader(y, dtype, device, is_read_again=True)
         if preprocess is not None:
@@ -210,8 +254,10 @@ class Batches:
         self.dataset, self.batch_size, self.rng = dataset, batch_size, rng
         # Reading several batches at once is cheaper; more than a cache holds is not.
         batch_bytes = batch_size * dataset.sample_bytes
-        self.block_size = batch_size * max(1, READ_BYTES // batch_bytes)
+        n_bytes = READ_BYTES * times_for(dataset.device)
+        self.block_size = batch_size * max(1, n_bytes // batch_bytes)
         self.order = None if rng is None else np.arange(len(dataset), dtype=np.int64)
+        self.placed = None
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
@@ -229,7 +275,9 @@ class Batches:
     def rows_of_block(self, start: int):
         """Tell the rows of this epoch from `start` on, as many as are read at once."""
         rows = slice(start, min(start + self.block_size, len(self.dataset)))
-        return rows if self.order is None else self.order[rows]
+        if start == 0 and (self.placed is None or self.order is not None):
+            self.placed = self.dataset.place_rows(self.order)
+        return rows if self.placed is None else self.placed[rows]
 
     def key(self) -> tuple:
         """Describe what equal batches have in common, at little cost."""
@@ -261,17 +309,18 @@ def samples_a_batch(module: nn.Module, sample_bytes: int) -> int:
 
     A network whose layers blow up their inputs has an attribute ``largest_output``.
     """
-    size = EVALUATION_BATCH_BYTES // sample_bytes
+    parameter = next(module.parameters(), None)
+    times = 1 if parameter is None else times_for(parameter.device)
+    size = times * EVALUATION_BATCH_BYTES // sample_bytes
     if n_values := getattr(module, "largest_output", 0):
-        itemsize = next(module.parameters()).element_size()
-        size = min(size, EVALUATION_OUTPUT_BYTES // (n_values * itemsize))
+        size = min(size, times * EVALUATION_OUTPUT_BYTES // (n_values * parameter.element_size()))
     return max(1, size)
 
 
 def map_batches(function: Callable, dataset: ArrayDataset, batch_size: int) -> np.ndarray:
     """Join the arrays that a function makes of batches, without gradients."""
     starts = range(0, len(dataset), batch_size)
-    with torch.inference_mode():
+    with torch.inference_mode(), reproducible(dataset.device):
         parts = [function(dataset[start : start + batch_size]) for start in starts]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -281,9 +330,19 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: boo
 
     Where X is small, a second one gives all of it at once; else that is None.
     """
-    if device.type != "cpu" and not issparse(X) and _fits_on(device, X):
-        resident = torch.as_tensor(_as_supported(X), device=device)
-        return lambda rows, out=None: _fill(out, resident[rows].to(dtype)), None
+    if device.type != "cpu":
+        return DeviceReader(X, dtype, device), None
+    read = _read_on_host(X, dtype)
+    if not (is_read_again and not issparse(X) and X.size * dtype.itemsize <= READ_BYTES):
+        return read, None
+
+    # What is read at once anyway is cast once.
+    whole = cache(lambda: read(slice(None)))
+    return lambda rows, out=None: _select(whole(), rows, out), whole
+
+
+def _read_on_host(X, dtype: torch.dtype) -> Callable:
+    """Make the function that reads rows of X as a tensor of the CPU."""
     dense, numpy_dtype = not issparse(X), NUMPY_DTYPES[dtype]
 
     def read(rows, out: Tensor | None = None) -> Tensor:
@@ -292,14 +351,65 @@ def _make_reader(X, dtype: torch.dtype, device: torch.device, is_read_again: boo
         batch = np.ascontiguousarray(batch if dense else batch.toarray(), dtype=numpy_dtype)
         if not batch.flags.writeable:
             batch = batch.copy()
-        return _fill(out, torch.from_numpy(batch).to(device))
+        return _fill(out, torch.from_numpy(batch))
 
-    if not (is_read_again and dense and X.size * dtype.itemsize <= READ_BYTES):
-        return read, None
+    return read
 
-    # What is read at once anyway is cast once.
-    whole = cache(lambda: read(slice(None)))
-    return lambda rows, out=None: _select(whole(), rows, out), whole
+
+class DeviceReader:
+    """Reads rows of an array for a device that is no CPU.
+
+    What takes less than half of the device's free memory is put there as a whole, in its own data
+    type, when a batch of it is first read. Of anything else, blocks are read on the host while the
+    device still computes with the one before, and copied from pinned memory.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        The array.
+    dtype : torch.dtype
+        Data type of what is read.
+    device : torch.device
+        The device.
+
+    Attributes
+    ----------
+    shared : DeviceReader or None
+        The reader of the same array that puts it there, if it is another one.
+    """
+
+    def __init__(self, X, dtype: torch.dtype, device: torch.device):
+        self.X, self.dtype, self.device, self.shared = X, dtype, device, None
+        self.read_on_host = _read_on_host(X, dtype)
+
+    @cached_property
+    def resident(self) -> Tensor | None:
+        """All of it, on the device, if it fits there."""
+        if self.shared is not None:
+            return self.shared.resident
+        if issparse(self.X) or 2 * self.X.nbytes >= available_memory(self.device):
+            return None
+        # A copy of an array that may not be written to gives no warning, as a view of it would.
+        return torch.tensor(as_supported(self.X), device=self.device)
+
+    def share_with(self, other: "DeviceReader") -> None:
+        """Let another reader, whose array is the same, use what this one puts there."""
+        first = self
+        while first.shared is not None:
+            first = first.shared
+        if other is not first and other.shared is None:
+            other.shared = first
+
+    def __call__(self, rows, out: Tensor | None = None) -> Tensor:
+        # Some rows of no epoch, to look at, are no reason to put all of it there.
+        is_look = isinstance(rows, np.ndarray) and "resident" not in vars(self)
+        resident = None if is_look else self.resident
+        if resident is not None:
+            return _fill(out, resident[index_on(rows, self.device)].to(self.dtype))
+        block = self.read_on_host(rows.host if isinstance(rows, Rows) else rows)
+        if can_pin(self.device):
+            block = block.pin_memory()
+        return _fill(out, block.to(self.device, non_blocking=True))
 
 
 def _preprocessed(read: Callable, preprocess: Callable) -> Callable:
@@ -314,9 +424,17 @@ def _preprocessed(read: Callable, preprocess: Callable) -> Callable:
 
 def _select(values: Tensor, rows, out: Tensor | None = None) -> Tensor:
     """Select rows (a slice or an index array) of a tensor."""
-    if isinstance(rows, np.ndarray):
-        return torch.index_select(values, 0, torch.from_numpy(rows).to(values.device), out=out)
-    return _fill(out, values[rows])
+    index = index_on(rows, values.device)
+    if isinstance(index, Tensor):
+        return torch.index_select(values, 0, index, out=out)
+    return _fill(out, values[index])
+
+
+def index_on(rows, device: torch.device) -> slice | Tensor:
+    """Turn rows into what selects them from a tensor on a device."""
+    if isinstance(rows, Rows):
+        return rows.there
+    return torch.from_numpy(rows).to(device) if isinstance(rows, np.ndarray) else rows
 
 
 def _fill(out: Tensor | None, values: Tensor) -> Tensor:
@@ -324,17 +442,20 @@ def _fill(out: Tensor | None, values: Tensor) -> Tensor:
     return values if out is None else out.copy_(values)
 
 
-def _fits_on(device: torch.device, X) -> bool:
-    """Tell whether X takes less than half of an accelerator's free memory."""
-    if device.type != "cuda":
-        return False
-    return 2 * X.nbytes < torch.cuda.mem_get_info(device)[0]
+# Numbers that torch indexes on no device, and what holds them.
+UNSUPPORTED_UNSIGNED = {np.dtype("u2"): np.int32, np.dtype("u4"): np.int64}
 
 
-def _as_supported(X: np.ndarray) -> np.ndarray:
-    """Convert the number types that torch does not have."""
+def as_supported(X: np.ndarray) -> np.ndarray:
+    """Convert the number types, byte orders and negative strides that torch does not have."""
+    native = X.dtype.newbyteorder("=")
+    if native in UNSUPPORTED_UNSIGNED:
+        return X.astype(UNSUPPORTED_UNSIGNED[native])
+    if native == np.dtype("u8"):
+        return X.astype(np.float64)
     try:
-        torch.from_numpy(X[:0].copy())
+        torch.from_numpy(np.empty(0, native))
     except TypeError:
         return X.astype(np.float64)
-    return X
+    X = X.astype(native, copy=False)
+    return np.ascontiguousarray(X) if any(stride < 0 for stride in X.strides) else X

@@ -1,9 +1,11 @@
 """Where and in which precision a network computes."""
 
 import os
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, wraps
 from itertools import chain
 from pathlib import Path
@@ -14,6 +16,8 @@ from scipy.sparse import csr_array
 from sklearn import get_config
 from threadpoolctl import ThreadpoolController
 from torch import nn
+
+CPU = torch.device("cpu")
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -129,6 +133,16 @@ def move(
     return module
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """Tell the most precise data type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def can_pin(device: torch.device) -> bool:
+    """Tell whether copies from pinned memory leave the host free."""
+    return device.type == "cuda"
+
+
 def in_double(tensor: torch.Tensor) -> torch.Tensor:
     """Give a tensor in double precision, on the CPU where its device has none."""
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
@@ -177,6 +191,154 @@ def new_generator(seed: int, device: torch.device) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
 
 
+class CudnnSettings:
+    """The settings of cuDNN while networks of this package compute, as a context.
+
+    Its kernels are those that give the same bits each time, and round products to TF32 only where
+    ``torch.set_float32_matmul_precision`` allows matrix products, and so stacked networks, the
+    same. torch has one such setting for the whole process: fits in several threads share it, and
+    the last one to end puts it back.
+    """
+
+    def __init__(self):
+        self.lock, self.n_holders, self.before = threading.Lock(), 0, {}
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.n_holders:
+                self.before = self._set({"deterministic": True, "benchmark": False, **read_tf32()})
+            self.n_holders += 1
+
+    def __exit__(self, *error) -> None:
+        with self.lock:
+            self.n_holders -= 1
+            if not self.n_holders:
+                self._set(self.before)
+
+    def _set(self, values: dict[str, bool]) -> dict[str, bool]:
+        """Set values; return those of before."""
+        before = {name: getattr(torch.backends.cudnn, name) for name in values}
+        for name, value in values.items():
+            setattr(torch.backends.cudnn, name, value)
+        return before
+
+
+CUDNN, NO_SETTINGS = CudnnSettings(), nullcontext()
+
+
+def read_tf32() -> dict[str, bool]:
+    """Tell what cuDNN may do with float32, if the user has not told so by torch's newer settings.
+
+    torch refuses to read the older ones then.
+    """
+    try:
+        is_allowed = torch.get_float32_matmul_precision() != "highest"
+        _ = torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        return {}
+    return {"allow_tf32": is_allowed}
+
+
+def reproducible(device: str | torch.device):
+    """Make the context in which networks compute on a device: with the same bits each time."""
+    return CUDNN if str(device).startswith("cuda") else NO_SETTINGS
+
+
+def has_graphs(device: str | torch.device) -> bool:
+    """Tell whether a device replays what was recorded."""
+    return torch.device(device).type == "cuda"
+
+
+class Graph:
+    """A call of a function of tensors on a GPU, recorded as a CUDA graph.
+
+    Parameters
+    ----------
+    function : callable
+        What to record. Recording runs its Python code, but computes nothing.
+    tensors : sequence of Tensor or None
+        What it is called with.
+    """
+
+    def __init__(self, function: Callable, tensors: Sequence[torch.Tensor | None]):
+        # Laid out as they come, so that the same kernels are chosen.
+        self.inputs = [
+            None if t is None else torch.empty_strided(t.shape, t.stride(), **place_of(t))
+            for t in tensors
+        ]
+        self.graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            # Other threads may ask for memory meanwhile.
+            self.graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                self.output = function(*self.inputs)
+            finally:
+                self.graph.capture_end()
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def replay(self, tensors: Sequence[torch.Tensor | None]):
+        """Call it with other tensors; the result lies where that of the next call will."""
+        for own, given in zip(self.inputs, tensors):
+            if own is not None:
+                own.copy_(given)
+        self.graph.replay()
+        return self.output
+
+
+def place_of(tensor: torch.Tensor) -> dict:
+    """Give the keywords that make a tensor where another one is, and of its data type."""
+    return {"dtype": tensor.dtype, "device": tensor.device}
+
+
+# Calls of each layout before it is recorded: the first ones prepare libraries, and to record takes
+# as long as to launch some tens of steps.
+CALLS_BEFORE_RECORDING = 20
+
+
+class Replayed:
+    """A function of tensors that a GPU replays as a CUDA graph, once it was called some times.
+
+    It may read and write other tensors too, if these are the same ones each time, and must not
+    wait for the device or copy from the host. Where recording fails all the same, the function is
+    called as it is from then on.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Attributes
+    ----------
+    failure : str or None
+        Why recording has failed.
+    """
+
+    record = Graph
+
+    def __init__(self, function: Callable):
+        self.function, self.failure = function, None
+        self.n_calls: dict[tuple, int] = defaultdict(int)
+        self.graphs: dict[tuple, Graph] = {}
+
+    def __call__(self, *tensors: torch.Tensor | None):
+        layout = tuple(None if t is None else (t.shape, t.stride(), t.dtype) for t in tensors)
+        self.n_calls[layout] += 1
+        if layout not in self.graphs and self.n_calls[layout] > CALLS_BEFORE_RECORDING:
+            self.try_to_record(layout, tensors)
+        if layout in self.graphs:
+            return self.graphs[layout].replay(tensors)
+        return self.function(*tensors)
+
+    def try_to_record(self, layout: tuple, tensors: Sequence[torch.Tensor | None]) -> None:
+        if self.failure is not None:
+            return
+        try:
+            self.graphs[layout] = self.record(self.function, tensors)
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+
+
 @contextmanager
 def kept_memory(device: str | torch.device, n_bytes: int) -> Iterator[None]:
     """Let each step on a CPU find the memory of the last one, instead of asking for it anew.
@@ -215,7 +377,9 @@ def empty_block() -> torch.Tensor:
 def available_memory(device: str | torch.device) -> int:
     """Tell how many bytes of memory are free on a device."""
     if torch.device(device).type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch keeps of freed memory is free for it, though not for others.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

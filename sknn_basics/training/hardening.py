@@ -32,6 +32,8 @@ class HardenedNet(Net):
     adversarial attacks." ICLR 2018.
     """
 
+    changes_tensors_only = False
+
     why_alone = "it is trained on what misleads it (adversarial_training)"
 
     def __init__(self, *args, attack: dict, **kwargs):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, standard_deviation
+from sknn_basics.modules.layers import LARGEST_LOG_VARIANCE, constant, standard_deviation
 
 __all__ = ["FocalLoss"]
 
@@ -183,7 +183,7 @@ class Pinball(RegressionLoss):
         self.levels = tuple(map(float, levels))
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        levels = output.new_tensor(self.levels).view(-1, *[1] * (output.ndim - 2))
+        levels = constant(self.levels, output).view(-1, *[1] * (output.ndim - 2))
         error = target - output
         return torch.maximum(levels * error, (levels - 1) * error).sum(1)
 
@@ -235,14 +235,17 @@ class SequenceLoss(Loss):
         self.step_loss, self.class_weight = step_loss, class_weight
         self.reported_share = step_loss.reported_share
 
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+    def forward(self, output: Tensor, target: Tensor, class_weight: Tensor | None = None) -> Tensor:
+        """Compute the losses; `class_weight` may have a row a sample, of shape (..., n_classes)."""
+        if class_weight is None and self.class_weight is not None:
+            class_weight = constant(self.class_weight, output)
         is_index = not target.is_floating_point()
         has_target = target >= 0 if is_index else target[..., 0].isnan().logical_not()
         filled = target.clamp(min=0) if is_index else target.nan_to_num(nan=0.0)
         losses = self.step_loss(output.flatten(0, 1), filled.flatten(0, 1)).view_as(has_target)
-        if self.class_weight is not None:
+        if class_weight is not None:
             index = filled if is_index else filled[..., 0].long()
-            losses = losses * losses.new_tensor(self.class_weight)[index]
+            losses = losses * class_weight.expand(len(index), -1).gather(1, index)
         return losses.where(has_target, 0.0).sum(1) / has_target.sum(1)
 
 

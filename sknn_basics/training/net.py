@@ -13,7 +13,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.history import History
 from torch import Tensor, nn
 
-from sknn_basics._compat import add_scaled, norms
+from sknn_basics._compat import add_scaled, is_compiled, norms
 from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
@@ -29,7 +29,14 @@ from sknn_basics.training.callbacks import (
     all_finite,
     explain_divergence,
 )
-from sknn_basics.training.devices import kept_memory, move, threads_for_step
+from sknn_basics.training.devices import (
+    Replayed,
+    has_graphs,
+    kept_memory,
+    move,
+    reproducible,
+    threads_for_step,
+)
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import set_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
@@ -83,6 +90,8 @@ class Net(NeuralNet):
         Sorts the network's parameters into groups with options of their own for the optimiser.
     autocast : bool, default=False
         Whether the network computes in bfloat16 what it can.
+    replays : bool, default=True
+        Whether steps on a GPU may be replayed as CUDA graphs.
     rng : numpy.random.RandomState or None, default=None
         Source of a new order of samples for every epoch; None keeps the order of the data.
     **kwargs
@@ -120,6 +129,7 @@ class Net(NeuralNet):
         average_decay: float | None = None,
         groups: Callable | None = None,
         autocast: bool = False,
+        replays: bool = True,
         rng: np.random.RandomState | None = None,
         **kwargs,
     ):
@@ -135,7 +145,8 @@ class Net(NeuralNet):
         self.alpha = alpha
         self.clip_grad_norm = clip_grad_norm
         self.average_decay, self.groups, self.average_ = average_decay, groups, None
-        self.autocast = autocast
+        self.autocast, self.replays = autocast, replays
+        self.replayed_ = None
         self.rates_of_steps_: list[float] = []
         self.rng = rng
         self.stop_reason_ = None
@@ -144,6 +155,9 @@ class Net(NeuralNet):
 
     # Why nets of a kind are not trained together with others, if they are not.
     why_alone: str | None = None
+
+    # Whether a step changes nothing but tensors that stay the same ones.
+    changes_tensors_only = True
 
     @property
     def _default_callbacks(self):
@@ -230,7 +244,7 @@ class Net(NeuralNet):
         try:
             rows = len(train) if self.steps_take_all else self.batch_size
             n_multiplications = rows * count_multiplications(self.module_)
-            with threads_for_step(n_multiplications), self.in_place():
+            with threads_for_step(n_multiplications), self.in_place(), reproducible(self.device):
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
@@ -238,7 +252,7 @@ class Net(NeuralNet):
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
-            self.average_ = None
+            self.average_ = self.replayed_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
@@ -271,6 +285,8 @@ class Net(NeuralNet):
 
         Yields the batches of each epoch, and is sent what `pass_over` returns of them.
         """
+        if self.may_be_replayed():
+            self.replayed_ = Replayed(self.differentiate_for_replay)
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self.n_steps_of_epoch_ = len(batches)
@@ -351,7 +367,7 @@ class Net(NeuralNet):
             losses.append(step["loss"])
             counts.append(len(batch[0]))
             if step["penalty"] is not None:
-                scales.append(float(step["penalty"][0]))
+                scales.append(step["penalty"][0])
                 norms += step["penalty"][1]
             if self.criterion_.n_observed:
                 with torch.no_grad():
@@ -361,6 +377,8 @@ class Net(NeuralNet):
         if not training:
             self.valid_output_ = torch.cat(outputs).cpu()
         losses = torch.stack(losses).numpy(force=True)
+        if scales and isinstance(scales[0], Tensor):
+            scales = torch.stack(scales).numpy(force=True).astype(np.float64)
         if norms:
             norms = torch.stack(norms).numpy(force=True).reshape(len(losses), -1)
         parts = None
@@ -406,21 +424,56 @@ class Net(NeuralNet):
         self.history.new_batch()
 
     def train_step(self, batch, **fit_params) -> dict:
-        X, y, weight = batch
-        for parameter in self.trainable_:
-            parameter.grad = None
         self.begin_step()
-        output = self.compute(X)
-        loss, total_weight = self.mean_loss(output, y, weight)
-        loss.backward()
-        penalty = self.decay(self.alpha / total_weight) if self.alpha else None
-        self.adjust_gradient(batch)
+        step = self.differentiate(*batch) if self.replayed_ is None else self.replay(*batch)
+        self.show_gradient(batch)
         self.optimizer_.step()
         for layer in self.constrained_:
             layer.weight.detach().renorm_(2, 0, layer.max_norm)
         if self.average_ is not None:
             self.average_.update()
+        return step
+
+    def differentiate(self, X: Tensor, y: Tensor, weight: Tensor | None) -> dict:
+        """Compute a batch's loss and its gradient, with that of the penalty, and clip it."""
+        for parameter in self.trainable_:
+            parameter.grad = None
+        output = self.compute(X)
+        loss, total_weight = self.mean_loss(output, y, weight)
+        loss.backward()
+        penalty = self.decay(self.alpha / total_weight) if self.alpha else None
+        self.clip_gradient()
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
+
+    def replay(self, *batch: Tensor | None) -> dict:
+        """Do the same as a CUDA graph, whose results lie where the next step overwrites them."""
+        step, gradients = self.replayed_(*batch)
+        for parameter, gradient in zip(self.trainable_, gradients):
+            parameter.grad = gradient
+        scale, norms = step["penalty"] or (None, ())
+        is_computed = isinstance(scale, Tensor)
+        numbers = [step["loss"], *norms, *([scale] if is_computed else [])]
+        loss, *norms = torch.stack(numbers).unbind()
+        if is_computed:
+            scale = norms.pop()
+        return {**step, "loss": loss, "penalty": None if scale is None else (scale, norms)}
+
+    def differentiate_for_replay(self, *batch: Tensor | None) -> tuple[dict, list]:
+        """Give also the gradients, which each way to compute them puts elsewhere."""
+        step = self.differentiate(*batch)
+        # Whoever holds an output holds the way to it, which no recording may begin with.
+        step["y_pred"] = step["y_pred"].detach()
+        return step, [parameter.grad for parameter in self.trainable_]
+
+    def may_be_replayed(self) -> bool:
+        """Tell whether steps may be recorded: on a GPU, where they run no code of a user."""
+        return (
+            self.replays
+            and has_graphs(self.device)
+            and self.changes_tensors_only
+            and not (self.runs_foreign_code() or is_compiled(self.module_))
+            and not any(map(is_foreign, [*self.module_.modules(), *self.criterion_.modules()]))
+        )
 
     def begin_step(self) -> None:
         """Set the rate of a step, where a schedule changes it by step."""
@@ -434,10 +487,13 @@ class Net(NeuralNet):
         with torch.autocast(X.device.type, torch.bfloat16):
             return self.module_(X).float()
 
-    def adjust_gradient(self, batch) -> None:
-        """Clip the gradient, and show it to the callbacks that want it."""
+    def clip_gradient(self) -> None:
+        """Clip the norm of the gradient, if it has a limit."""
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.trainable_, self.clip_grad_norm)
+
+    def show_gradient(self, batch) -> None:
+        """Show the gradient to the callbacks that want it."""
         for _, callback in self.callbacks_:
             if type(callback).on_grad_computed is not Callback.on_grad_computed:
                 parameters = self.module_.named_parameters()
@@ -630,3 +686,10 @@ def _best_of(history: History) -> dict[str, float]:
 def _overrides(callback: Callback, *hooks: str) -> bool:
     """Tell whether a callback has one of some methods of its own."""
     return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
+def is_foreign(module: nn.Module) -> bool:
+    """Tell whether a module is, or calls, code of a user."""
+    home = type(module).__module__
+    is_known = home.startswith(("torch.nn.modules.", "sknn_basics."))
+    return not is_known or getattr(module, "calls_user", False)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from sknn_basics.training.batches import ArrayDataset, Batches
+from sknn_basics.training.devices import reproducible
 from sknn_basics.training.net import Net
 
 
@@ -15,6 +16,8 @@ class StatefulNet(Net):
     Samples keep their order, and batches their size, in evaluation too. Each pass over data while
     training begins without states; what is predicted later goes on with those of before.
     """
+
+    changes_tensors_only = False
 
     def get_iterator(self, dataset: ArrayDataset, training: bool = False) -> Batches:
         return Batches(dataset, self.batch_size)
@@ -44,7 +47,7 @@ def trace_states(net: Net, X) -> dict[str, np.ndarray]:
     dataset = net.get_dataset(X)
     size = net.rows_of_evaluation(dataset)
     traced = defaultdict(list)
-    with torch.inference_mode():
+    with torch.inference_mode(), reproducible(dataset.device):
         for start in range(0, len(dataset), size):
             inputs, _, _ = dataset[start : start + size]
             for name, values in net.module_.trace(inputs).items():

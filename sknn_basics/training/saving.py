@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sknn_basics._compat import is_lazy
-from sknn_basics.modules.layers import below
+from sknn_basics.modules.layers import CPU, below
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -158,12 +158,19 @@ def load_optimiser(optimiser: Optimizer, plain: dict) -> None:
     places = [(p, group) for group in optimiser.param_groups for p in group["params"]]
     for index, values in plain["state"].items():
         parameter, group = places[int(index)]
-        # A fused optimiser counts its steps on the device, any other on the CPU.
-        step_device = parameter.device if group.get("fused") else torch.device("cpu")
+        # Fused and capturable optimisers count on the device, any other on the CPU, where it reads
+        # these single numbers in every step.
+        counts_there = group.get("fused") or group.get("capturable")
+        place = parameter.device if counts_there else CPU
         optimiser.state[parameter] = {
-            key: _restored(value, parameter, step_device if key == "step" else parameter.device)
+            key: _restored(value, parameter, place if is_number(key, value, parameter) else None)
             for key, value in values.items()
         }
+
+
+def is_number(key: str, value, parameter: torch.Tensor) -> bool:
+    """Tell whether a part of an optimiser's state is a single number, whatever the parameter is."""
+    return key == "step" or (np.ndim(value) == 0 and parameter.dim() > 0)
 
 
 def clone_weights(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -224,11 +231,11 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
             path.unlink(missing_ok=True)
 
 
-def _restored(value, parameter: torch.Tensor, device: torch.device):
-    """Turn an array of an optimiser's state into a tensor; return anything else as it is."""
+def _restored(value, parameter: torch.Tensor, device: torch.device | None):
+    """Turn an array of an optimiser's state into a tensor, by default where its parameter is."""
     if not isinstance(value, np.ndarray):
         return value
-    tensor = _as_tensor(value, device)
+    tensor = _as_tensor(value, device or parameter.device)
     if tensor.shape != parameter.shape or tensor.stride() == parameter.stride():
         return tensor
     # Fused optimisers expect it to lie in memory as the parameter does.

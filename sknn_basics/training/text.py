@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sknn_basics.training.batches import ArrayDataset
-from sknn_basics.training.devices import in_double
+from sknn_basics.training.batches import ArrayDataset, index_on
+from sknn_basics.training.devices import in_double, reproducible
 from sknn_basics.training.net import Net
 
 # Stands for what follows the end of a text that is shorter than a window; the loss leaves it out.
@@ -82,10 +82,11 @@ class TextDataset(ArrayDataset):
         self.rows, self.targets, self.weights = None, None, None
         self.target, self.n_samples = target, len(windows)
         self.sample_bytes = 8 * (windows.window + 1)
+        self.X, self.reader, self.device = windows, None, device
         self.tokens = torch.as_tensor(windows.tokens, device=device)
         self.starts = torch.as_tensor(windows.starts, device=device)
         self.offsets = torch.arange(windows.window + 1, device=device)
-        self.is_padded = bool((self.tokens == PADDING).any())
+        self.is_padded = bool((windows.tokens == PADDING).any())
 
     def describe_samples(self) -> tuple:
         return len(self.offsets), self.target
@@ -95,7 +96,7 @@ class TextDataset(ArrayDataset):
 
     def __getitem__(self, rows) -> tuple[Tensor, Tensor, None]:
         rows = self.rows_of_whole(rows)
-        index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
+        index = index_on(rows, self.device)
         tokens = self.tokens[self.starts[index].unsqueeze(1) + self.offsets].long()
         inputs = tokens[:, :-1]
         targets = tokens[:, 1:] if self.target == "each" else tokens[:, -1]
@@ -131,7 +132,7 @@ def evaluation(module: nn.Module) -> Iterator[None]:
     if was_training:
         module.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), reproducible(next(module.parameters()).device):
             yield
     finally:
         if was_training:

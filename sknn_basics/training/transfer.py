@@ -58,7 +58,7 @@ def frozen_statistics(module: nn.Module) -> list[nn.Module]:
     return [
         layer
         for layer in module.modules()
-        if any(True for _ in layer.buffers(recurse=False))
+        if any(buffer.is_floating_point() for buffer in layer.buffers(recurse=False))
         and any(True for _ in layer.parameters(recurse=False))
         and not any(p.requires_grad for p in layer.parameters(recurse=False))
     ]

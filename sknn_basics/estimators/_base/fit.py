@@ -197,6 +197,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "device": [str, torch.device],
         "dtype": [StrOptions({"auto", "float32", "float64", "bfloat16"})],
         "compile": ["boolean"],
+        "cuda_graphs": ["boolean"],
     }
 
     # What a rebuilt network needs to be made and to predict, besides parameters and weights: each
@@ -554,12 +555,12 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if was_frozen or self.frozen_layers is not None:
             freeze_layers(self.module_, self.frozen_layers)
         self._frozen_ = self.frozen_layers
-        move(self.module_, device)
         self._renew_layers()
+        move(self.module_, device)
         if random_layers(self.module_):
             # `t_` lets every call of partial_fit draw anew.
             seed = rng.randint(np.iinfo(np.int32).max) + self.t_
-            seed_random_layers(self.module_, new_generator(seed, device))
+            seed_random_layers(self.module_, new_generator(seed, torch.device("cpu")), device)
         if self.compile:
             self.module_.compile()
 
@@ -732,6 +733,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             clip_grad_norm=self.clip_grad_norm,
             average_decay=self.average_decay,
             autocast=self.dtype == "bfloat16",
+            replays=self.cuda_graphs,
             groups=groups,
             batch_size=batch_size,
             rng=rng if self.shuffle else None,

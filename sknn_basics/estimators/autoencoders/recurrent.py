@@ -249,6 +249,12 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     module_ : nn.Module
@@ -396,6 +402,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 

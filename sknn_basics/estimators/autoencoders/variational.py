@@ -491,6 +491,12 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
 
+    cuda_graphs : bool, default=True
+        Whether steps on a GPU are recorded and replayed as CUDA graphs, which takes the
+        processor less time than to launch their kernels one by one; results are the same. Steps
+        that run code of yours (callbacks, losses, augmentations, modules) are not. On a CPU it
+        does nothing.
+
     Attributes
     ----------
     kl_ : ndarray of shape (n_components,)
@@ -655,6 +661,7 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         device: Device = "auto",
         dtype: str = "auto",
         compile: bool = False,
+        cuda_graphs: bool = True,
     ):
         self._store(locals())
 
