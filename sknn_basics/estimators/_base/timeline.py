@@ -153,6 +153,17 @@ def label(values: np.ndarray, index, names: list):
     return pd.DataFrame(values, index=index, columns=names, copy=False)
 
 
+def label_steps(values: np.ndarray, index, names: list):
+    """Make a DataFrame of forecasts of shape (n_origins, n_steps, n_targets)."""
+    import pandas as pd
+
+    steps = pd.RangeIndex(1, values.shape[1] + 1, name="step")
+    columns = steps
+    if values.shape[2] > 1:
+        columns = pd.MultiIndex.from_product([steps, names], names=["step", "target"])
+    return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)
+
+
 def check_index(X, name: str = "X") -> None:
     """Check that a pandas index shows a single series in the order of time, without gaps.
 
