@@ -1067,8 +1067,8 @@ def check_complete(series: np.ndarray, estimator) -> None:
         raise ValueError(
             f"Input X contains NaN in {len(rows)} of {len(series)} rows, the first is row "
             f"{rows[0]}, and {type(estimator).__name__} takes none. Set missing='drop' to leave "
-            "out windows that have some; or fill them before; or choose a regressor that takes them, "
-            "such as HistGradientBoostingRegressor or a pipeline with an imputer first."
+            "out windows that have some; or fill them before; or choose a regressor that takes "
+            "them, such as HistGradientBoostingRegressor or a pipeline with an imputer first."
         )
 
 

@@ -183,7 +183,7 @@ def backtest(
     >>> result.predicted.shape
     (153, 3, 1)
     >>> result.score("neg_mean_absolute_error", by="step").round(1)
-    array([-12.9, -20. , -23.7])
+    array([-12.6, -16.6, -20.1])
     """
     model = getattr(forecaster, "estimator", forecaster)
     model = forecaster if hasattr(forecaster, "forecast") else model

@@ -69,8 +69,7 @@ class Draw:
 
     def between(self, values: np.ndarray) -> np.ndarray:
         """Draw from predicted quantiles of shape (n_samples, n_levels)."""
-        # Not 0, which has no logit.
-        return at_levels(values, self.levels, 1 - self.rng.uniform(size=len(values)))
+        return at_logits(values, self.levels, self.rng.logistic(size=len(values)))
 
     def around(self, predicted: np.ndarray) -> np.ndarray:
         """Add errors to predictions of shape (n_samples, horizon, n_targets)."""
@@ -81,18 +80,27 @@ class Draw:
 
 def at_median(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Interpolate the medians of predicted quantiles of shape (n_samples, n_levels)."""
-    return at_levels(values, levels, np.full(len(values), 0.5))
+    return at_logits(values, levels, np.zeros(len(values)))
 
 
-def at_levels(values: np.ndarray, levels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Interpolate predicted quantiles of shape (n_samples, n_levels) at a level for each sample.
+def at_logits(values: np.ndarray, levels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Interpolate predicted quantiles at a level for each sample, over the logits of levels.
 
-    Beyond the first and the last level, the line through the two next to it goes on, over the
-    logits of levels, as the tails of a logistic distribution do.
+    Beyond the first and the last level, the line through the two next to it goes on, so that the
+    tails are those of a logistic distribution.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_levels)
+        Predicted quantiles.
+    levels : ndarray of shape (n_levels,)
+        Their levels.
+    wanted : ndarray of shape (n_samples,)
+        Logits of the wanted levels.
     """
     if len(levels) == 1:
         return values[:, 0]
-    known, wanted = np.log(levels / (1 - levels)), np.log(wanted / (1 - wanted))
+    known = np.log(levels / (1 - levels))
     right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
     rows = np.arange(len(values))
     slope = (values[rows, right] - values[rows, right - 1]) / (known[right] - known[right - 1])
