@@ -93,7 +93,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         Lags of differences that are taken, one after another, of the target's columns after
         `scaler`: 1 takes out a trend, 12 the seasons of months, ``(1, 12)`` both. Predictions,
         forecasts and scores are in the units of the series. Unless `scaler` is None, the
-        differences are divided by their standard deviation. A prediction is made from as many more
+        differences are brought to mean 0 and variance 1. A prediction is made from as many more
         rows as the sum of the lags.
     window_scaling : {'last', 'mean', 'standard'} or None, default=None
         What puts each window, and what follows it, on a scale of its own, so that the regressor
@@ -650,10 +650,11 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         """Learn all scales, and what cuts windows; return the series by `scaler`."""
         self.scaler_ = self._make_scaler()
         scaled = self._fit_scaler(series)
-        self._unit_ = np.ones(self.n_features_in_)
+        self._shift_, self._unit_ = np.zeros(self.n_features_in_), np.ones(self.n_features_in_)
         taken = self._take(scaled)
         if self._differences_.n_rows and self.scaler_ is not None:
             spread = np.nanstd(taken[:, self.target_], axis=0)
+            self._shift_[self.target_] = np.nanmean(taken[:, self.target_], axis=0)
             self._unit_[self.target_] = np.where(spread > 0, spread, 1.0)
             taken = self._take(scaled)
         is_scaled = ~np.isin(np.arange(self.n_features_in_), self.exogenous_)
@@ -671,7 +672,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         """Take differences of scaled rows, of shape (..., n_samples, n_features)."""
         if not self._differences_.n_rows:
             return scaled
-        return self._differences_.take(scaled, self.target_) / self._unit_
+        return (self._differences_.take(scaled, self.target_) - self._shift_) / self._unit_
 
     def _cut(self, scaled: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cut windows and targets that can be learnt from; tell the row each target begins at."""
@@ -908,7 +909,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             if levels is not None:
                 values = at_median(values, levels) if draw is None else draw.between(values)
             predicted[known] = values.reshape(-1, *predicted.shape[1:])
-        differences = (predicted * scale + centre) * self._unit_[self.target_]
+        differences = predicted * scale + centre
+        differences = differences * self._unit_[self.target_] + self._shift_[self.target_]
         values = self._differences_.undo(differences, past)
         return values if draw is None else draw.around(values)
 

@@ -86,6 +86,23 @@ class Backtest:
         pairs = zip(np.moveaxis(self.true, axis, 0), np.moveaxis(self.predicted, axis, 0))
         return np.array([score_known(metric, *pair) for pair in pairs])
 
+    def label(self, rows):
+        """Give the labels of rows of the series, or their positions where it has no index.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Positions of rows.
+
+        Returns
+        -------
+        labels : Index of pandas or ndarray
+            Their labels.
+        """
+        if self.index is None:
+            return rows
+        return self.index.take(rows)
+
     def to_frame(self):
         """List all forecasts in a DataFrame of pandas.
 
@@ -100,11 +117,10 @@ class Backtest:
         places = np.indices(self.true.shape)
         origins, steps = self.origins[places[0].ravel()], self.steps[places[1].ravel()]
         names = pd.Index(self.targets)[places[2].ravel()]
-        label = (lambda rows: rows) if self.index is None else self.index.take
         return pd.DataFrame(
             {
-                "origin": label(origins),
-                "row": label(origins + steps),
+                "origin": self.label(origins),
+                "row": self.label(origins + steps),
                 "step": steps,
                 "target": names,
                 "true": self.true.ravel(),
