@@ -708,7 +708,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return ~(missing.all(axis=1) if self._passes_missing() else missing.any(axis=1))
 
     def _passes_missing(self) -> bool:
-        return self.missing == "auto" and get_tags(self.estimator).input_tags.allow_nan
+        return self.missing == "auto" and takes_missing(self.estimator)
 
     def _fit_scaler(self, series) -> np.ndarray:
         """Fit the scaler, and scale the series with it."""
@@ -831,6 +831,11 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         series = check_series(self, X, reset=reset, **NUMBERS)
         if self.missing == "auto" and not self._passes_missing():
             check_complete(series, self.estimator)
+        empty = np.flatnonzero(np.isnan(series).all(axis=0)) if reset else []
+        if len(empty):
+            raise ValueError(
+                f"No window is complete: missing values are all that {self._describe(empty)} hold."
+            )
         return series
 
     def _check_training_length(self, n_samples: int) -> None:
@@ -1037,8 +1042,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        allows = getattr(get_tags(self.estimator).input_tags, "allow_nan", False)
-        tags.input_tags.allow_nan = self.missing == "drop" or allows
+        tags.input_tags.allow_nan = self.missing == "drop" or takes_missing(self.estimator)
         return tags
 
 
@@ -1054,6 +1058,25 @@ def check_lags(differences) -> list[int]:
     if not all(isinstance(lag, Integral) and lag > 0 for lag in lags):
         raise ValueError(f"The lags of differences={differences!r} must be whole numbers above 0.")
     return lags
+
+
+def takes_missing(estimator) -> bool:
+    """Tell whether a regressor takes missing values, as tags say.
+
+    Those of pipelines and searches do not tell: it is up to what is inside of them.
+    """
+    for name in ("regressor", "estimator"):  # of a target's transformer, or of a search
+        inner = getattr(estimator, name, None)
+        if hasattr(inner, "fit") and not isinstance(inner, type):
+            return takes_missing(inner)
+    for _, step in getattr(estimator, "steps", ()):
+        if step in (None, "passthrough"):
+            continue
+        if not takes_missing(step):
+            return False
+        if "Imputer" in type(step).__name__:
+            return True
+    return bool(getattr(estimator, "steps", ())) or get_tags(estimator).input_tags.allow_nan
 
 
 def check_complete(series: np.ndarray, estimator) -> None:
