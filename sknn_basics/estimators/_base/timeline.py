@@ -205,7 +205,8 @@ def check_index(X, name: str = "X") -> None:
         raise ValueError(
             f"{name} must have no gaps, as windows would reach across them, but its {kind} goes "
             f"from {index[gaps[0]]} to {index[gaps[0] + 1]} (gap 1 of {len(gaps)}): fill the rows "
-            "that are missing (with asfreq and interpolate, say), or, where each row counts as one "
+            "that are missing (with asfreq and interpolate, or with asfreq alone and "
+            "missing='drop'), or, where each row counts as one "
             "step whatever the time between (trading days), drop the index with "
             f"reset_index(drop=True).{remedy}"
         )
