@@ -164,20 +164,19 @@ def padded(ragged):
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
-def test_an_array_padded_with_nan_is_a_list_of_sequences(make, ragged, digits):
-    y = digits[1][: len(ragged)]
-    X = padded(ragged)
+def test_an_array_padded_with_nan_is_a_list_of_sequences(make, ragged):
+    X, y = ragged
 
-    model = make(random_state=0).fit(X, y)
+    model = make(random_state=0).fit(padded(X), y)
 
-    of_list = make(random_state=0).fit(ragged, y)
-    np.testing.assert_array_equal(model.predict(X), of_list.predict(ragged))
-    np.testing.assert_array_equal(model.predict(ragged), of_list.predict(ragged))
-    assert model.score(X, y) == of_list.score(ragged, y)
+    of_list = make(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict(padded(X)), of_list.predict(X))
+    np.testing.assert_array_equal(model.predict(X), of_list.predict(X))
+    assert model.score(padded(X), y) == of_list.score(X, y)
 
 
-def test_rows_padded_with_nan_are_a_list_of_sequences(ragged, digits):
-    numbers, y = [sequence[:, 0] for sequence in ragged], digits[1][: len(ragged)]
+def test_rows_padded_with_nan_are_a_list_of_sequences(ragged):
+    numbers, y = [sequence[:, 0] for sequence in ragged[0]], ragged[1]
 
     model = classifier(random_state=0).fit(padded(numbers), y)
 
@@ -185,29 +184,29 @@ def test_rows_padded_with_nan_are_a_list_of_sequences(ragged, digits):
     np.testing.assert_array_equal(model.predict(padded(numbers)), expected)
 
 
-def test_padded_channels_first_are_read_in_their_layout(ragged, digits):
-    y = digits[1][: len(ragged)]
-    X = padded(ragged).transpose(0, 2, 1)
+def test_padded_channels_first_are_read_in_their_layout(ragged):
+    X, y = ragged
+    swapped = padded(X).transpose(0, 2, 1)
 
-    model = classifier(random_state=0, data_format="channels_first").fit(X, y)
+    model = classifier(random_state=0, data_format="channels_first").fit(swapped, y)
 
-    expected = classifier(random_state=0).fit(ragged, y).predict(ragged)
-    np.testing.assert_array_equal(model.predict(X), expected)
+    expected = classifier(random_state=0).fit(X, y).predict(X)
+    np.testing.assert_array_equal(model.predict(swapped), expected)
 
 
 def test_targets_of_padded_steps_do_not_count(ragged, sums):
-    X, y = padded(ragged), padded(sums)
+    X, y = ragged[0], [ink[:, np.newaxis] for ink in cut(sums[0])]
 
-    model = regressor(random_state=0).fit(X, y)
+    model = regressor(random_state=0).fit(padded(X), padded(y))
 
-    expected = regressor(random_state=0).fit(ragged, sums)
-    for steps, other in zip(model.predict(X), expected.predict(ragged), strict=True):
+    expected = regressor(random_state=0).fit(X, y)
+    for steps, other in zip(model.predict(padded(X)), expected.predict(X), strict=True):
         np.testing.assert_array_equal(steps, other)
-    assert model.score(X, y) == expected.score(ragged, sums)
+    assert model.score(padded(X), padded(y)) == expected.score(X, y)
 
 
-def test_a_list_whose_lengths_agree_by_chance_is_a_list(ragged, digits):
-    numbers, y = [sequence[:, 0] for sequence in ragged], digits[1][: len(ragged)]
+def test_a_list_whose_lengths_agree_by_chance_is_a_list(ragged):
+    numbers, y = [sequence[:, 0] for sequence in ragged[0]], ragged[1]
     alike = [sequence[: len(min(numbers, key=len))] for sequence in numbers]
 
     model = classifier(random_state=0).fit(alike, y)
