@@ -354,7 +354,7 @@ class TextGenerator(NeuralEstimator):
 
     Names end:
 
-    >>> names = TextGenerator(hidden_layer_sizes=(16,), max_iter=30, tol=0, random_state=0)
+    >>> names = TextGenerator(hidden_layer_sizes=(16,), max_iter=60, tol=0, random_state=0)
     >>> names = names.set_params(learning_rate_init=0.02).fit(["anna", "bob"] * 50)
     >>> sorted(set(names.generate(n_texts=20, top_p=0.9, random_state=0)))
     ['anna', 'bob']

@@ -180,8 +180,8 @@ def check_index(X, name: str = "X") -> None:
     if isinstance(index, pd.MultiIndex):
         raise ValueError(
             f"{name} must be a single series, but its MultiIndex has the levels "
-            f"{list(index.names)}. Fit a forecaster to each series (with groupby, say); if the "
-            "levels are the parts of one date, make a date of them."
+            f"{list(index.names)}. {FOR_PANELS} If the levels are the parts of one date, make a "
+            "date of them."
         )
     if index.inferred_type == "date":  # objects of Python
         index = pd.DatetimeIndex(index)
@@ -190,6 +190,11 @@ def check_index(X, name: str = "X") -> None:
     kind, remedy = type(index).__name__, IN_FOLDS if name == "X" else ""
     if index.hasnans:
         raise ValueError(f"The {kind} of {name} has missing labels: fill or drop these rows.")
+    if not (index.is_monotonic_increasing or index.is_unique):
+        raise ValueError(
+            f"The {kind} of {name} goes back and repeats itself, as if several series stood one "
+            f"below the other. {FOR_PANELS}{remedy}"
+        )
     if not index.is_monotonic_increasing:
         raise ValueError(
             f"The rows of {name} must be in the order of time, but its {kind} from "
@@ -198,7 +203,7 @@ def check_index(X, name: str = "X") -> None:
     if not index.is_unique:
         raise ValueError(
             f"The {kind} of {name} has {index[index.duplicated()][0]} more than once: aggregate "
-            "these rows, or, if they are of several series, fit a forecaster to each."
+            f"these rows, unless they are of several series. {FOR_PANELS}"
         )
     gaps = find_gaps(index)
     if len(gaps):
@@ -211,6 +216,12 @@ def check_index(X, name: str = "X") -> None:
             f"reset_index(drop=True).{remedy}"
         )
 
+
+FOR_PANELS = (
+    "Fit a forecaster to each series (with groupby, or a column each of a frame), or one model to "
+    "all: skforecast's ForecasterRecursiveMultiSeries and darts' SKLearnModel take the regressors "
+    "of this package."
+)
 
 IN_FOLDS = (
     " Folds of a series are those of sklearn.model_selection.TimeSeriesSplit, which leave no gap "
