@@ -506,13 +506,15 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             Number of rows to forecast; those of `calibrate` at most.
         coverage : float in (0, 1), default=0.9
             Share of values that shall be between the bounds, at each step.
-        history, exogenous : array-like, default=None
+        history : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            As in `forecast`.
+        exogenous : array-like of shape (n_rows,) or (n_rows, n_exogenous), default=None
             As in `forecast`.
 
         Returns
         -------
-        lower, upper : ndarray, Series or DataFrame
-            The bounds, in the form of `forecast`.
+        lower, upper : ndarray of shape (n_steps,) or (n_steps, n_targets)
+            The bounds, in the form that `forecast` returns.
 
         Raises
         ------
@@ -547,7 +549,9 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
             Number of rows of each path.
         n_paths : int, default=100
             Number of paths.
-        history, exogenous : array-like, default=None
+        history : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            As in `forecast`.
+        exogenous : array-like of shape (n_rows,) or (n_rows, n_exogenous), default=None
             As in `forecast`.
         random_state : int, RandomState instance or None, default=None
             Source of the draws.

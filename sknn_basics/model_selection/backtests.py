@@ -25,7 +25,7 @@ class Backtest:
     `backtest` makes one. A step is the distance from the origin, the last row that a forecast
     knows: the first row after it is step 1.
 
-    Attributes
+    Parameters
     ----------
     origins : ndarray of shape (n_origins,)
         Positions of the last known rows.
@@ -37,8 +37,20 @@ class Backtest:
         How many rows the model of each origin was trained on.
     targets : list
         Names of the targets, or their positions.
-    index : Index of pandas or None
+    index : Index of pandas or None, default=None
         Labels of the series' rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknn_basics.model_selection import Backtest
+    >>> values = np.arange(6.0).reshape(3, 2, 1)  # three origins, two steps, one target
+    >>> result = Backtest(
+    ...     origins=np.arange(3), steps=np.arange(1, 3), true=values, predicted=values + 1,
+    ...     n_train=np.full(3, 1), targets=[0],
+    ... )
+    >>> result.score(by="step").tolist()
+    [-1.0, -1.0]
     """
 
     origins: np.ndarray
@@ -64,6 +76,13 @@ class Backtest:
         -------
         score : float or ndarray of shape (n_steps,) or (n_origins,)
             The score, of what is known and predicted; NaN where nothing is.
+
+        Raises
+        ------
+        ValueError
+            If `by` or the name of a scorer is unknown.
+        TypeError
+            If `scoring` is neither a name nor callable.
 
         Examples
         --------
@@ -91,12 +110,12 @@ class Backtest:
 
         Parameters
         ----------
-        rows : ndarray of int
+        rows : ndarray of int of any shape
             Positions of rows.
 
         Returns
         -------
-        labels : Index of pandas or ndarray
+        labels : Index of pandas or ndarray, of the shape of `rows`
             Their labels.
         """
         if self.index is None:
@@ -279,6 +298,11 @@ def make_forecast_scorer(scoring="neg_mean_absolute_error", *, n_steps=None) -> 
     -------
     scorer : callable
         ``scorer(forecaster, X, y=None)``.
+
+    Raises
+    ------
+    TypeError
+        If `scoring` is a bare metric, which does not say whether higher values are better.
 
     Examples
     --------
