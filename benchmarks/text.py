@@ -115,7 +115,7 @@ def fit_text_bare(n_windows: int = N_WINDOWS) -> Peer:
 def generate_text(window: int) -> Peer:
     def prepare(folder: Path) -> Work:
         model = our_generator(window=window).initialize(TEXT[:20_000])
-        return lambda: model.generate(1000, seed=TEXT[:window], random_state=0)
+        return lambda: model.generate(TEXT[:window], 1000, random_state=0)
 
     return prepare
 
@@ -133,7 +133,7 @@ def main(names: list[str]) -> None:
         seconds, bits = time.perf_counter() - start, -model.score(test)
         print(f"| `{name}` | {model.n_iter_} | {seconds:.0f} | {bits:.3f} |", flush=True)
         for temperature in (0.5, 1.0, 1.5):
-            written = model.generate(200, "The ", temperature=temperature, random_state=0)
+            written = model.generate("The ", 200, temperature=temperature, random_state=0)
             print(f"\nAt temperature {temperature}: The {written}")
 
 

@@ -82,7 +82,7 @@ def show(line):
     print("   ", line.replace("\n", " "))
 
 
-callback = PrintText(70, seed="The ", write=show)
+callback = PrintText(70, prompt="The ", write=show)
 model = TextGenerator(**options, callbacks=[callback]).fit(train, X_val=test)
 print(model.summary())
 
@@ -91,7 +91,7 @@ print(model.summary())
 # ------------------
 
 for temperature in (0.5, 1.0, 1.5):
-    written = model.generate(240, seed="The ", temperature=temperature, random_state=0)
+    written = model.generate("The ", 240, temperature=temperature, random_state=0)
     print(f"\nTemperature {temperature}:\nThe {written}")
 
 # %%

@@ -263,3 +263,48 @@ def test_other_columns_than_in_fit_raise(frame):
         forecaster.predict(frame.rename(columns={"wind": "sun"}))
     with pytest.raises(ValueError, match="2 features, but Forecaster is expecting 3"):
         forecaster.forecast(history=frame.to_numpy()[:, :2])
+
+
+# Panels.
+
+
+def panel(kind):
+    """Two series of thirty days, as different packages have them."""
+    days = pd.date_range("2020-01", periods=30, name="ds")
+    series = [pd.Series(np.arange(30.0) + i, days, name="y") for i in range(2)]
+    long = pd.concat(dict(zip("ab", series)), names=["unique_id", "ds"]).reset_index()
+    return {
+        "dict": dict(zip("ab", series)),
+        "list": series,
+        "list of several lengths": [np.arange(9.0), np.arange(7.0)],
+        "objects": np.array([np.arange(9.0), np.arange(7.0)], dtype=object),
+        "list of frames": [s.to_frame() for s in series],
+        "three dimensions": np.zeros((2, 1, 30)),
+        "levels": long.set_index(["unique_id", "ds"])["y"],
+        "one below the other": long.set_index("ds")["y"],
+        "row by row": long.sort_values("ds").set_index("ds")["y"],
+        "rows of the same numbers": pd.concat([s.reset_index(drop=True) for s in series]),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "dict",
+        "list",
+        "list of several lengths",
+        "objects",
+        "list of frames",
+        "three dimensions",
+        "levels",
+        "one below the other",
+        "row by row",
+        "rows of the same numbers",
+    ],
+)
+def test_panels_are_refused_by_name(sunspots, kind):
+    forecaster = linear(3).fit(sunspots)
+    windows = SlidingWindow(3)
+    for use in (linear(3).fit, forecaster.predict, forecaster.predict_steps, windows.fit):
+        with pytest.raises(ValueError, match="skforecast's ForecasterRecursiveMultiSeries"):
+            use(panel(kind))

@@ -314,6 +314,7 @@ DOCUMENTED = {
     "sklearn.utils.metadata_routing": ("MetadataRouter", "MethodMapping", "process_routing"),
     "sklearn.utils.metaestimators": ("available_if",),
     "sklearn.utils.multiclass": ("is_multilabel", "type_of_target", "unique_labels"),
+    "sklearn.utils.parallel": ("Parallel", "delayed"),
     "sklearn.utils.validation": (
         *("check_consistent_length", "check_is_fitted", "has_fit_parameter", "validate_data"),
     ),

@@ -155,6 +155,76 @@ def test_a_list_of_one_number_a_step_is_a_list_of_sequences(ragged):
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
+def padded(ragged):
+    """Put sequences into one array, in which shorter ones end with steps of NaN."""
+    X = np.full((len(ragged), max(map(len, ragged)), *ragged[0].shape[1:]), np.nan)
+    for i, sequence in enumerate(ragged):
+        X[i, : len(sequence)] = sequence
+    return X
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_an_array_padded_with_nan_is_a_list_of_sequences(make, ragged):
+    X, y = ragged
+
+    model = make(random_state=0).fit(padded(X), y)
+
+    of_list = make(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict(padded(X)), of_list.predict(X))
+    np.testing.assert_array_equal(model.predict(X), of_list.predict(X))
+    assert model.score(padded(X), y) == of_list.score(X, y)
+
+
+def test_rows_padded_with_nan_are_a_list_of_sequences(ragged):
+    numbers, y = [sequence[:, 0] for sequence in ragged[0]], ragged[1]
+
+    model = classifier(random_state=0).fit(padded(numbers), y)
+
+    expected = classifier(random_state=0).fit(numbers, y).predict(numbers)
+    np.testing.assert_array_equal(model.predict(padded(numbers)), expected)
+
+
+def test_padded_channels_first_are_read_in_their_layout(ragged):
+    X, y = ragged
+    swapped = padded(X).transpose(0, 2, 1)
+
+    model = classifier(random_state=0, data_format="channels_first").fit(swapped, y)
+
+    expected = classifier(random_state=0).fit(X, y).predict(X)
+    np.testing.assert_array_equal(model.predict(swapped), expected)
+
+
+def test_targets_of_padded_steps_do_not_count(ragged, sums):
+    X, y = ragged[0], [ink[:, np.newaxis] for ink in cut(sums[0])]
+
+    model = regressor(random_state=0).fit(padded(X), padded(y))
+
+    expected = regressor(random_state=0).fit(X, y)
+    for steps, other in zip(model.predict(padded(X)), expected.predict(X), strict=True):
+        np.testing.assert_array_equal(steps, other)
+    assert model.score(padded(X), padded(y)) == expected.score(X, y)
+
+
+def test_a_list_whose_lengths_agree_by_chance_is_a_list(ragged):
+    numbers, y = [sequence[:, 0] for sequence in ragged[0]], ragged[1]
+    alike = [sequence[: len(min(numbers, key=len))] for sequence in numbers]
+
+    model = classifier(random_state=0).fit(alike, y)
+
+    assert model.n_features_in_ == 1
+    assert model.predict(numbers).shape == y.shape
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_targets_of_steps_whose_lengths_agree_by_chance_are_of_steps(make):
+    X = [np.arange(5.0), np.arange(5.0)[::-1], np.ones(5)]
+    y = [np.array([0, 1, 0, 1, 1]), np.array([1, 1, 0, 0, 1]), np.zeros(5, int)]
+
+    predicted = make(random_state=0).fit(X, y).predict([*X, np.ones(3)])
+
+    assert [len(steps) for steps in predicted] == [5, 5, 5, 3]
+
+
 def test_one_short_list_of_numbers_is_a_sequence_once_sequences_are_fitted(ragged):
     X, y = [x.mean(axis=1) for x in ragged[0]], ragged[1]
     model = classifier().fit(X, y)
@@ -543,14 +613,18 @@ def test_layers_are_taken_from_another_network(digits, sums):
 # Bad input.
 
 
-def spoilt(X, value):
+def spoilt(X, value, step=-1):
     X = X.copy()
-    X[3, -1] = value
+    X[3, step] = value
     return X
 
 
 BAD_X = {
-    "NaN": (lambda X: spoilt(X, np.nan), "Input X contains NaN"),
+    "NaN before a step": (lambda X: spoilt(X, np.nan, 4), "Input X contains NaN"),
+    "NaN in a part of a step": (
+        lambda X: np.where(spoilt(X, 99) == X[:, :, :1], X, np.nan),
+        "Input X contains NaN",
+    ),
     "NaN in a list": (lambda X: cut(spoilt(X, np.nan)[:, ::-1]), "Input X contains NaN"),
     "too large": (lambda X: spoilt(X, 1e39), "X contains a value too large"),
     "too large in a list": (lambda X: cut(spoilt(X, 1e39)[:, ::-1]), "X contains a value too l"),

@@ -16,6 +16,7 @@ from torch import nn
 
 from sknn_basics import TextGenerator, from_json
 from sknn_basics.estimators._base.texts import LEVELS
+from sknn_basics.estimators.text import keep_likely
 from sknn_basics.modules.layers import Dropout
 from sknn_basics.training.callbacks import PrintText
 from sknn_basics.training.text import TextDataset, Windows, log_probabilities
@@ -156,7 +157,7 @@ def test_a_text_model_of_words_has_an_embedding_two_layers_and_dropout():
         0.3
     ] * 2
     assert model.unknown_token_ == model.tokens_[-1] == "<unk>"
-    assert "<unk>" not in model.generate(100, temperature=1.5, random_state=0)
+    assert "<unk>" not in model.generate(length=100, temperature=1.5, random_state=0)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -186,7 +187,7 @@ def test_words_are_embedded():
 
 
 def test_learns_a_sentence_by_heart(fox):
-    assert fox.generate(21, seed="the quick ", strategy="argmax") == "brown fox jumps over "
+    assert fox.generate("the quick ", 21, strategy="argmax") == "brown fox jumps over "
     assert fox.score(FOX) > -0.1
 
 
@@ -256,10 +257,10 @@ def test_is_searched_over_texts():
 
 def test_a_callback_writes_a_text_after_every_epoch():
     texts = []
-    callback = PrintText(9, seed="the", write=texts.append, temperature=0.5)
+    callback = PrintText(9, prompt="the", write=texts.append, temperature=0.5)
     model = generator(callbacks=[callback], max_iter=3, dropout=0.5).fit(FOX)
     assert list(map(len, texts)) == [9] * 3
-    assert texts[-1] == model.generate(9, seed="the", temperature=0.5, random_state=0)
+    assert texts[-1] == model.generate("the", 9, temperature=0.5, random_state=0)
 
 
 def test_a_callback_changes_nothing_of_the_training():
@@ -267,17 +268,225 @@ def test_a_callback_changes_nothing_of_the_training():
     assert watched.loss_curve_ == generator(dropout=0.5).fit(FOX).loss_curve_
 
 
+# Texts that end.
+
+NAMES = ["anna", "bob", "Eve"] * 40
+
+
+@pytest.fixture(scope="module")
+def names():
+    return TextGenerator(
+        hidden_layer_sizes=(16,), learning_rate_init=0.02, max_iter=40, tol=0, random_state=0
+    ).fit(NAMES)
+
+
+def test_short_texts_end_by_themselves(names):
+    assert names.tokens_ == [*sorted(set("annabobEve")), "<end>"]
+    written = names.generate(n_texts=60, top_p=0.9, random_state=0)
+    assert set(written) == set(NAMES)
+
+
+def test_a_text_that_ends_is_no_longer_than_wanted(names):
+    assert names.generate("b", 2, strategy="argmax") == "ob"
+    assert names.generate("b", 1, strategy="argmax") == "o"
+    assert names.generate("bob", 5, strategy="argmax") == ""
+
+
+def test_the_end_is_a_token_that_is_predicted_and_scored(names):
+    end = names.vocabulary_["<end>"]
+    ahead = names.predict_proba(["anna", "ann"])[:, end]
+    first = np.exp2(names.score(["bob"]) * 4)
+    assert ahead[0] > 0.9 > 0.1 > ahead[1]
+    # The probability of the whole text, of its beginning and its end.
+    parts = [names.predict_proba(c)[names.vocabulary_[t]] for c, t in [("b", "o"), ("bo", "b")]]
+    assert first == pytest.approx(
+        np.prod(parts) * names.predict_proba("bob")[end] * first_of(names, "b"), rel=1e-4
+    )
+
+
+def first_of(model, token):
+    """Tell how likely a text begins with a token."""
+    logits = log_probabilities(
+        model.module_, model._known_tokens().encode(token, "text"), context=40
+    )
+    return np.exp(logits[0])
+
+
+def test_ends_are_learnt_where_they_are_wanted():
+    long = generator().fit([FOX, FOX])
+    wanted = generator(end_token=True).fit([FOX, FOX])
+    unwanted = generator(window=3, end_token=False).fit(["anna", "hannah"])
+
+    assert "<end>" not in long.tokens_ + unwanted.tokens_
+    assert wanted.tokens_ == [*long.tokens_, "<end>"]
+
+
+def test_words_end_too():
+    model = generator(level="word", learning_rate_init=0.02, max_iter=60, tol=0)
+    model.fit(["the fox jumps", "the dog sleeps"] * 20)
+
+    assert set(model.generate(n_texts=20, random_state=0)) <= {"the fox jumps", "the dog sleeps"}
+
+
+def test_later_batches_end_as_the_first():
+    model = generator(hidden_layer_sizes=(4,)).partial_fit(["anna", "bob"])
+
+    model.partial_fit(["bob" * 20, "anna"])
+
+    assert model.tokens_.count("<end>") == 1
+    assert model.score(["anna"]) < 0
+
+
+def test_a_generator_of_names_is_saved_and_cloned(names):
+    expected = names.generate(n_texts=5, random_state=0)
+    assert pickle.loads(pickle.dumps(names)).generate(n_texts=5, random_state=0) == expected
+    assert clone(names).fit(NAMES).generate(n_texts=5, random_state=0) == expected
+
+
+def test_names_are_validated_on(names):
+    model = generator(max_iter=3).fit(NAMES, X_val=["anna", "Eve"])
+
+    assert model.validation_scores_[-1] == pytest.approx(model.score(["anna", "Eve"]), rel=0.2)
+
+
+# Smaller alphabets.
+
+
+def test_texts_are_lower_cased_everywhere():
+    model = generator(lowercase=True).fit(FOX.title())
+
+    assert model.tokens_ == sorted(set(FOX))
+    expected = generator().fit(FOX)
+    np.testing.assert_array_equal(model.predict_proba("THE"), expected.predict_proba("the"))
+    assert model.score("The Fox") == expected.score("the fox")
+    assert model.generate("THE", 9, random_state=0) == expected.generate("the", 9, random_state=0)
+
+
+def test_characters_outside_of_a_vocabulary_are_left_out():
+    letters = list("abcdefghijklmnopqrstuvwxyz ")
+    model = generator(vocabulary=letters, unknown_token="").fit(FOX.replace(" ", "-_ "))
+
+    expected = generator(vocabulary=[*letters, "."]).fit(FOX)
+    assert model.tokens_ == letters
+    assert model.token_counts_.tolist() == expected.token_counts_[:-1].tolist()
+    np.testing.assert_array_equal(model.predict_proba("f-o.x"), model.predict_proba("fox"))
+    assert set(model.generate(length=50, random_state=0)) <= set(letters)
+
+
+def test_rare_tokens_are_left_out():
+    model = generator(max_tokens=5, unknown_token="").fit(FOX)
+
+    assert len(model.tokens_) == 5
+    with pytest.raises(ValueError, match="at least one token"):
+        model.predict_proba("zzz")
+
+
 # Writing.
 
 
+def test_several_prompts_are_continued_at_once(helper):
+    prompts = ["def ", "if x is", "a"]
+
+    written = helper.generate(prompts, 20, strategy="argmax")
+
+    assert written == [helper.generate(prompt, 20, strategy="argmax") for prompt in prompts]
+
+
+def test_several_texts_of_one_prompt_are_drawn_from_its_probabilities(helper):
+    written = helper.generate("def", 1, n_texts=3000, random_state=0)
+
+    probability = helper.predict_proba("def")
+    likeliest = probability.argmax()
+    share = written.count(helper.tokens_[likeliest]) / 3000
+    p = probability[likeliest]
+    assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / 3000)
+
+
+def test_several_texts_without_a_prompt_begin_each_for_itself(helper):
+    written = helper.generate(length=5, n_texts=50, random_state=0)
+
+    assert [len(text) for text in written] == [5] * 50
+    assert len({text[0] for text in written}) > 5
+    assert helper.generate(length=5, n_texts=1, random_state=0) == [
+        helper.generate(length=5, random_state=0)
+    ]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_only_the_likeliest_tokens_are_drawn(helper, k):
+    probability = helper.predict_proba("def")
+    likeliest = {helper.tokens_[i] for i in np.argsort(-probability)[:k]}
+
+    written = helper.generate("def", 1, n_texts=500, top_k=k, temperature=5.0, random_state=0)
+
+    assert set(written) == likeliest
+
+
+def test_only_tokens_that_make_up_a_share_are_drawn(helper):
+    probability = np.sort(helper.predict_proba("def"))[::-1]
+    n_kept = int(np.searchsorted(np.cumsum(probability), 0.6)) + 1
+    likeliest = {helper.tokens_[i] for i in np.argsort(-helper.predict_proba("def"))[:n_kept]}
+
+    written = helper.generate("def", 1, n_texts=3000, top_p=0.6, random_state=0)
+
+    assert set(written) == likeliest
+    assert helper.generate("def", 9, top_p=1e-9, random_state=0) == helper.generate(
+        "def", 9, strategy="argmax"
+    )
+    assert helper.generate("def", 9, top_p=1.0, random_state=0) == helper.generate(
+        "def", 9, random_state=0
+    )
+
+
+def test_a_share_is_of_the_tokens_that_are_left():
+    kept = keep_likely(np.array([[0.1, 0.4, 0.3, 0.2]]), top_k=2, top_p=0.6)
+
+    assert kept.tolist() == [[0, 0.4, 0.3, 0]]
+    assert keep_likely(kept, None, 0.5).tolist() == [[0, 0.4, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda m: m.generate(30), r"generate\(length=30\)"),
+        (lambda m: m.generate(30, "the "), r"The prompt comes first: generate\(prompt, length\)"),
+        (lambda m: m.generate(length=30, seed="the "), "seed is called prompt"),
+        (lambda m: m.generate(["the ", 3]), "a text or a sequence of texts"),
+    ],
+)
+def test_the_old_order_of_arguments_is_told(fox, write, message):
+    with pytest.raises(TypeError, match=message):
+        write(fox)
+
+
+def test_a_callback_appends_texts_to_a_file(tmp_path):
+    file = tmp_path / "texts.txt"
+    callback = PrintText(9, prompt="the", file=file)
+
+    model = generator(callbacks=[callback], max_iter=2).fit(FOX)
+
+    lines = file.read_text().splitlines()
+    assert len(lines) == 2
+    assert lines[-1] == model.generate("the", 9, random_state=0)
+
+
+def test_a_callback_writes_several_texts_in_lines():
+    texts = []
+    callback = PrintText(5, n_texts=3, write=texts.append)
+
+    generator(callbacks=[callback], max_iter=1).fit(FOX)
+
+    assert [len(line) for line in texts[0].split("\n")] == [5, 5, 5]
+
+
 def test_same_seed_and_random_state_write_the_same_text(helper):
-    texts = {helper.generate(50, seed="if ", random_state=7) for _ in range(3)}
+    texts = {helper.generate("if ", 50, random_state=7) for _ in range(3)}
     assert len(texts) == 1
-    assert texts != {helper.generate(50, seed="if ", random_state=8)}
+    assert texts != {helper.generate("if ", 50, random_state=8)}
 
 
 def test_state_is_carried_from_token_to_token(helper):
-    text = helper.generate(30, seed="def ", random_state=0)
+    text = helper.generate("def ", 30, random_state=0)
     for i in (1, 10, 29):
         context = "def " + text[:i]
         probability = helper.predict_proba(context)
@@ -291,7 +500,7 @@ def test_state_is_carried_from_token_to_token(helper):
 def test_each_token_is_read_once_whatever_the_window(window):
     model, n_read = generator(window=window).fit(FOX), []
     count = model.module_.embedding.register_forward_hook(lambda *call: n_read.append(call[1][0]))
-    model.generate(30, "the quick", random_state=0)
+    model.generate("the quick", 30, random_state=0)
     count.remove()
     assert sum(numbers.numel() for numbers in n_read) == len("the quick") + 29
 
@@ -303,28 +512,28 @@ def test_long_contexts_are_read_in_pieces(helper, monkeypatch):
 
 
 def test_low_temperatures_write_likely_tokens(helper):
-    expected = helper.generate(30, seed="def ", strategy="argmax")
-    assert helper.generate(30, seed="def ", temperature=1e-6, random_state=0) == expected
-    many = helper.generate(2000, temperature=1e6, random_state=0)
+    expected = helper.generate("def ", 30, strategy="argmax")
+    assert helper.generate("def ", 30, temperature=1e-6, random_state=0) == expected
+    many = helper.generate(length=2000, temperature=1e6, random_state=0)
     assert len(set(many)) == len(helper.tokens_)
 
 
 @pytest.mark.filterwarnings("error")
 def test_temperatures_may_be_as_low_and_as_high_as_floats(helper):
     for temperature in (np.finfo(float).tiny, np.finfo(float).max):
-        assert len(helper.generate(9, "def ", temperature=temperature, random_state=0)) == 9
+        assert len(helper.generate("def ", 9, temperature=temperature, random_state=0)) == 9
 
 
 def test_begins_with_frequent_tokens_without_a_seed(helper):
-    first = Counter(helper.generate(1, random_state=i) for i in range(300))
+    first = Counter(helper.generate(length=1, random_state=i) for i in range(300))
     assert first.most_common(1)[0][0] == " "
 
 
 def test_unknown_tokens_are_not_written_unless_allowed():
     text = "a b c d e f g h " * 30
     model = generator(level="word", max_tokens=2, window=4).fit(text)
-    assert "<unk>" not in model.generate(50, random_state=0)
-    assert "<unk>" in model.generate(50, allow_unknown=True, random_state=0)
+    assert "<unk>" not in model.generate(length=50, random_state=0)
+    assert "<unk>" in model.generate(length=50, allow_unknown=True, random_state=0)
     assert np.isfinite(model.score("a z b"))
 
 
@@ -388,17 +597,17 @@ def test_the_container_of_texts_does_not_matter(convert):
 @pytest.mark.parametrize("options", [{}, {"level": "word", "window": 3}], ids=["char", "word"])
 def test_survives_pickling_and_json(options, tmp_path):
     model = generator(**options).fit(FOX)
-    expected = model.generate(20, random_state=0)
-    assert pickle.loads(pickle.dumps(model)).generate(20, random_state=0) == expected
+    expected = model.generate(length=20, random_state=0)
+    assert pickle.loads(pickle.dumps(model)).generate(length=20, random_state=0) == expected
     model.save_weights(tmp_path / "weights.npz")
     rebuilt = from_json(model.to_json()).load_weights(tmp_path / "weights.npz")
-    assert rebuilt.generate(20, random_state=0) == expected
+    assert rebuilt.generate(length=20, random_state=0) == expected
 
 
 def test_parameters_change_a_fitted_generator_only_when_it_is_fitted(helper):
-    expected = helper.generate(20, random_state=0), helper.score(HELP[:500])
+    expected = helper.generate(length=20, random_state=0), helper.score(HELP[:500])
     model = pickle.loads(pickle.dumps(helper)).set_params(level="word", window=3, unknown_token="?")
-    assert (model.generate(20, random_state=0), model.score(HELP[:500])) == expected
+    assert (model.generate(length=20, random_state=0), model.score(HELP[:500])) == expected
     with pytest.raises(ValueError, match="level is 'char', not 'word'"):
         model.partial_fit(HELP[:3000])
 
@@ -417,7 +626,7 @@ def test_a_clone_is_fitted_to_the_same_bits():
 
 def test_global_random_states_stay_as_they_are():
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()
-    generator(embedding_size=4, dropout=0.2).fit(FOX).generate(5, random_state=0)
+    generator(embedding_size=4, dropout=0.2).fit(FOX).generate(length=5, random_state=0)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[1].tolist()
 
@@ -464,13 +673,16 @@ def test_a_whole_window_is_needed_where_its_last_token_is_the_target():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seed": "Ünknown"}, "seed contains 'Ü' .token 0., which is not among the 28"),
-        ({"seed": ""}, "seed must hold at least one token"),
+        ({"prompt": "Ünknown"}, "prompt contains 'Ü' .token 0., which is not among the 28"),
+        ({"prompt": ""}, "prompt must hold at least one token"),
         ({"temperature": 0}, "'temperature' parameter"),
         ({"temperature": float("nan")}, "'temperature' parameter"),
         ({"length": 0}, "'length' parameter"),
         ({"strategy": "beam"}, "'strategy' parameter"),
-        ({"seed": 3}, "'seed' parameter"),
+        ({"length": 1.5}, "'length' parameter"),
+        ({"top_k": 0}, "'top_k' parameter"),
+        ({"top_p": 1.1}, "'top_p' parameter"),
+        ({"prompt": ["the", "fox"], "n_texts": 2}, "n_texts=2 is for one prompt, got 2"),
     ],
 )
 def test_writing_says_what_it_cannot_do(fox, options, message):

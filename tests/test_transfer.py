@@ -428,7 +428,7 @@ def test_words_begin_with_their_vectors():
         frozen.module_.embedding.weight.detach()[model.vocabulary_["dog"]], VECTORS["dog"]
     )
     loaded = pickle.loads(pickle.dumps(frozen))
-    assert loaded.generate(5, random_state=0) == frozen.generate(5, random_state=0)
+    assert loaded.generate(length=5, random_state=0) == frozen.generate(length=5, random_state=0)
 
 
 def test_an_array_of_vectors_has_the_order_of_the_vocabulary():

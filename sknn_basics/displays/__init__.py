@@ -14,6 +14,7 @@ from sknn_basics.displays.drawn import DreamDisplay, StyleTransferDisplay
 from sknn_basics.displays.ensembles import EnsembleCurveDisplay
 from sknn_basics.displays.errors import ErrorCountDisplay, ErrorGalleryDisplay
 from sknn_basics.displays.filters import FeatureMapDisplay, FilterDisplay
+from sknn_basics.displays.forecasts import BacktestDisplay
 from sknn_basics.displays.games import DiscountedReturnDisplay, GameDisplay, QTableDisplay
 from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
@@ -33,6 +34,7 @@ __all__ = [
     "AgentCurveDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",
+    "BacktestDisplay",
     "ClassSamplesDisplay",
     "CounterfactualDisplay",
     "DiscountedReturnDisplay",

@@ -14,9 +14,12 @@ from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import hidden_sizes, one_a_layer
 from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.sequences import (
+    are_of_steps,
     check_same_steps,
     check_sequences,
+    cut_padding,
     cut_targets,
+    find_lengths,
     find_target_axes,
     has_input,
     has_target,
@@ -132,8 +135,6 @@ class RecurrentEstimator(NeuralPredictor):
             raise ValueError("stateful=True does not work with module, whose states are its own.")
 
     def _check_X(self, X, reset: bool):
-        if reset:
-            self._is_list_ = is_list_of_sequences(X)
         X = check_sequences(self, X, reset)
         # A single step may be followed by many, and rows have one number a step.
         if reset and self.data_format == "auto" and self.n_steps_out is None and X.ndim > 2:
@@ -153,13 +154,17 @@ class RecurrentEstimator(NeuralPredictor):
         if y is None:
             return super()._encode_target(X, y, reset, classes)
         y = y.toarray() if issparse(y) else y
+        lengths = has_input(X).sum(axis=1) if self._is_list_ and X.ndim > 2 else None
+        is_of_steps = reset and lengths is not None and are_of_steps(y, lengths)
         y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
         if reset:
-            self._target_axes_ = find_target_axes(
+            self._target_axes_ = int(is_of_steps) or find_target_axes(
                 y, self._sample_shape_, self.n_steps_out, is_classifier(self)
             )
         if not self._target_axes_:
             return super()._encode_target(X, y, reset, classes)
+        if self.n_steps_out is None:
+            y = cut_padding(y, lengths)
         steps, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
         target = super()._encode_target(X, steps, reset, classes)
         return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)
@@ -301,10 +306,15 @@ class RecurrentEstimator(NeuralPredictor):
         if is_shaped_as_y and self._target_axes_ == 2 and decoded.ndim == 1:
             decoded = decoded[:, np.newaxis]
         decoded = decoded.reshape(*output.shape[:2], *decoded.shape[1:])
-        if self._structure_["steps_out"] == "each" and is_list_of_sequences(X):
-            X = in_layout(X, self.data_format, is_list=True)
-            return [values[: len(x)] for values, x in zip(decoded, X)]
+        lengths = self._lengths_of(X)
+        if lengths is not None:
+            return [values[:n] for values, n in zip(decoded, lengths)]
         return decoded
+
+    def _lengths_of(self, X) -> np.ndarray | None:
+        """Tell how many targets each sequence has, None if all have as many by their shape."""
+        is_each = self._structure_["steps_out"] == "each"
+        return find_lengths(X, self.data_format) if is_each else None
 
     def score(self, X, y, sample_weight=None) -> float:
         """Compute the accuracy, or the coefficient of determination, of the predictions for X.
@@ -327,6 +337,7 @@ class RecurrentEstimator(NeuralPredictor):
         check_is_fitted(self)
         if not self._target_axes_:
             return super().score(X, y, sample_weight)
+        y = cut_padding(as_array(y), self._lengths_of(X))
         true, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
         predicted = list(self.predict(as_array(X)))
         check_same_steps(np.array(list(map(len, predicted))), lengths)
@@ -708,7 +719,8 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     -----
     X holds sequences, in one of these forms:
 
-    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`, in which
+      shorter sequences may end with steps of NaN;
     - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
     - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,
@@ -1158,7 +1170,8 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     -----
     X holds sequences, in one of these forms:
 
-    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`;
+    - an array of shape (n_samples, n_steps, n_features), or with another `data_format`, in which
+      shorter sequences may end with steps of NaN;
     - rows of shape (n_samples, n_steps), dense or sparse, whose columns are steps of one number;
     - a list of arrays of shape (n_steps, n_features) or (n_steps,), whose lengths may differ;
     - frames of shape (n_samples, n_steps, height, width) or (n_samples, n_steps, n_channels,

@@ -17,6 +17,7 @@ from sknn_basics.estimators._base.fit import NeuralEstimator
 from sknn_basics.estimators._base.texts import (
     LEVELS,
     Vocabulary,
+    are_short,
     check_texts,
     choose_tokens,
     count_tokens,
@@ -52,7 +53,9 @@ from sknn_basics.training.text import (
     evaluation,
     log_probabilities,
     logits_behind,
+    read_all,
     read_on,
+    take_states,
 )
 
 # Width of an embedding of words; characters are one-hot encoded.
@@ -106,8 +109,17 @@ class TextGenerator(NeuralEstimator):
         token; None takes all.
 
     unknown_token : str, None or 'auto', default='auto'
-        Token that stands for all others, in training and later; None raises an error where
-        there are others. 'auto' is None for characters and '<unk>' for words.
+        Token that stands for all others, in training and later; '' leaves others out, so that
+        `vocabulary` or `max_tokens` reduces the alphabet; None raises an error where there are
+        others. 'auto' is None for characters and '<unk>' for words.
+
+    end_token : bool or 'auto', default='auto'
+        Whether the token '<end>' stands before and after each text, so that texts that are
+        written begin and end as those of the training. 'auto' is True where X is several
+        texts, none of which is longer than a window: names, say.
+
+    lowercase : bool, default=False
+        Whether all texts are lower-cased first.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping an output of a recurrent layer in training; one value, or one a
@@ -343,8 +355,15 @@ class TextGenerator(NeuralEstimator):
     ...     hidden_layer_sizes=(32,), window=20, learning_rate_init=0.02, max_iter=15, tol=0,
     ...     random_state=0,
     ... )
-    >>> model.fit(text).generate(21, seed="the quick ", strategy="argmax")
+    >>> model.fit(text).generate("the quick ", 21, strategy="argmax")
     'brown fox jumps over '
+
+    Names end:
+
+    >>> names = TextGenerator(hidden_layer_sizes=(16,), max_iter=60, tol=0, random_state=0)
+    >>> names = names.set_params(learning_rate_init=0.02).fit(["anna", "bob"] * 50)
+    >>> sorted(set(names.generate(n_texts=20, top_p=0.9, random_state=0)))
+    ['anna', 'bob']
     """
 
     _parameter_constraints: dict = {
@@ -362,6 +381,8 @@ class TextGenerator(NeuralEstimator):
         "vocabulary": ["array-like", None],
         "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
         "unknown_token": [str, None],
+        "end_token": ["boolean", StrOptions({"auto"})],
+        "lowercase": ["boolean"],
         "cell": [StrOptions(set(CELLS))],
         "recurrent_dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "solver": [StrOptions(set(SOLVERS)), callable],
@@ -373,7 +394,7 @@ class TextGenerator(NeuralEstimator):
         "dtype": [StrOptions({"float32", "float64"})],
     }
 
-    _architecture = ("tokens_", "token_counts_", "unknown_token_", "_level_")
+    _architecture = ("tokens_", "token_counts_", "unknown_token_", "_level_", "_reading_")
 
     def __init__(
         self,
@@ -389,6 +410,8 @@ class TextGenerator(NeuralEstimator):
         vocabulary: Sequence[str] | np.ndarray | None = None,
         max_tokens: Int | None = None,
         unknown_token: str | None = "auto",
+        end_token: bool | str = "auto",
+        lowercase: bool = False,
         dropout: Floats = 0.0,
         recurrent_dropout: Floats = 0.0,
         solver: Solver = "adam",
@@ -508,12 +531,17 @@ class TextGenerator(NeuralEstimator):
     def _check_X(self, X, reset: bool) -> Windows:
         texts = check_texts(X)
         if reset:
+            ends = self.end_token
+            if ends == "auto":
+                ends = self.target == "each" and are_short(texts, self.level, self.window)
+            self._reading_ = {"has_end": bool(ends), "lowercase": bool(self.lowercase)}
             self.tokens_, self.unknown_token_ = choose_tokens(
-                texts,
+                [text.lower() for text in texts] if self.lowercase else texts,
                 level=self.level,
                 vocabulary=self.vocabulary,
                 max_tokens=self.max_tokens,
                 unknown_token=self.unknown_token,
+                has_end=self._reading_["has_end"],
             )
             self._level_ = self.level
         windows = cut_windows(
@@ -526,7 +554,9 @@ class TextGenerator(NeuralEstimator):
         return windows
 
     def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(self._level_, self.tokens_, self.unknown_token_)
+        return Vocabulary(
+            self._level_, self.tokens_, self.unknown_token_, **getattr(self, "_reading_", {})
+        )
 
     @property
     def n_tokens_(self) -> int:
@@ -651,10 +681,11 @@ class TextGenerator(NeuralEstimator):
 
     @validate_params(
         {
-            "length": [Interval(Integral, 1, None, closed="left")],
-            "seed": [str, None],
+            "n_texts": [Interval(Integral, 1, None, closed="left"), None],
             "temperature": [Interval(Real, 0, None, closed="neither")],
             "strategy": [StrOptions({"sample", "argmax"})],
+            "top_k": [Interval(Integral, 1, None, closed="left"), None],
+            "top_p": [Interval(Real, 0, 1, closed="right"), None],
             "allow_unknown": ["boolean"],
             "random_state": ["random_state"],
         },
@@ -662,57 +693,85 @@ class TextGenerator(NeuralEstimator):
     )
     def generate(
         self,
+        prompt=None,
         length=200,
-        seed=None,
         *,
+        n_texts=None,
         temperature=1.0,
         strategy="sample",
+        top_k=None,
+        top_p=None,
         allow_unknown=False,
         random_state=None,
-    ) -> str:
-        """Write a text.
+        seed=None,
+    ):
+        """Write a text, or several at once.
 
         Parameters
         ----------
+        prompt : str, sequence of str or None, default=None
+            Text to continue, of any length, or several. None begins a text: as those of the
+            training do, if these have an `end_token`, else with a token that is drawn as frequent
+            as it was in the texts of the first fit.
         length : int, default=200
-            Number of tokens to write.
-        seed : str or None, default=None
-            Text to continue, of any length; None begins with a token that is drawn as frequent as
-            it was in the texts of the first fit.
+            Number of tokens to write; with an `end_token`, the largest number.
+        n_texts : int or None, default=None
+            How many texts are written, of one prompt or none; None writes one for each prompt.
         temperature : float, default=1.0
             Divides the logarithms of the probabilities: below 1 likely tokens become likelier,
             above 1 all become more alike.
         strategy : {'sample', 'argmax'}, default='sample'
             Whether tokens are drawn with their probabilities, or the likeliest is taken.
+        top_k : int or None, default=None
+            Draws from so many of the likeliest tokens.
+        top_p : float in (0, 1] or None, default=None
+            Draws from the fewest of the likeliest tokens whose probabilities, among those of
+            `top_k`, add up to this.
         allow_unknown : bool, default=False
             Whether the token that stands for unknown ones may be written.
         random_state : int, RandomState instance or None, default=None
             Source of the draws.
+        seed : None
+            What `prompt` was called once; raises.
 
         Returns
         -------
-        text : str
-            What follows the seed.
+        text : str or list of str
+            What follows the prompt; a list of several prompts or with `n_texts`.
 
         Raises
         ------
         ValueError
-            If the seed is empty or has a token that is not known.
+            If a prompt is empty or has a token that is not known.
+        TypeError
+            If the prompt is no text, as the length came first once.
+
+        References
+        ----------
+        Holtzman et al. "The curious case of neural text degeneration." ICLR 2020.
         """
         check_is_fitted(self)
+        prompts, is_one = check_prompts(prompt, length, n_texts, seed)
         known, rng = self._known_tokens(), check_random_state(random_state)
-        forbidden = [] if allow_unknown or self.unknown_token_ is None else [known.unknown]
-        choose = partial(choose_token, forbidden=forbidden, rng=rng)
-        written, states = [], None
-        if seed is None:
-            written.append(choose(self._log_counts()))
-        given = written or known.encode_context(seed, "seed")
+        forbidden = [known.unknown] if self.unknown_token_ and not allow_unknown else []
+        choose = partial(choose_tokens_of, forbidden=forbidden, rng=rng)
+        contexts = [known.encode_context(text, "prompt") for text in prompts if text is not None]
+        n_texts, written = n_texts or len(prompts), []
+        if not contexts and known.end:
+            contexts = [np.array(known.end)]
+        elif not contexts:
+            written = [choose(np.tile(self._log_counts(), (n_texts, 1)))]
+            contexts = written[0][:, np.newaxis]
+        choose = partial(
+            choose, strategy=strategy, temperature=temperature, top_k=top_k, top_p=top_p
+        )
         with evaluation(self.module_):
-            while len(written) < length:
-                logits, states = read_on(self.module_, [given], states)
-                written.append(choose(logits[0], strategy, temperature))
-                given = written[-1:]
-        return known.decode(written)
+            written += write_on(
+                self.module_, contexts, n_texts, length - len(written), choose, known.end
+            )
+        texts = [cut_at_end(numbers, known.end) for numbers in np.transpose(written)]
+        texts = [known.decode(numbers) for numbers in texts]
+        return texts[0] if is_one else texts
 
     def _log_counts(self) -> np.ndarray:
         """Tell how frequent tokens are, as logits; those that never were can only follow others."""
@@ -792,18 +851,97 @@ class TextGenerator(NeuralEstimator):
         return tags
 
 
-def choose_token(
+def check_prompts(prompt, length, n_texts, seed) -> tuple[list, bool]:
+    """Check what is to be written.
+
+    Returns
+    -------
+    prompts : list of str or None
+        The prompts.
+    is_one : bool
+        Whether a single text is wanted.
+    """
+    if seed is not None:
+        raise TypeError("seed is called prompt, and comes first: generate(prompt, length).")
+    if isinstance(prompt, Integral) and not isinstance(prompt, bool):
+        raise TypeError(
+            f"prompt must be a text, got {prompt!r}. The prompt comes first: "
+            f"generate(prompt, length), or generate(length={prompt!r})."
+        )
+    if not isinstance(length, Integral) or length < 1:
+        raise ValueError(
+            "The 'length' parameter of generate must be an int in the range [1, inf). "
+            f"Got {length!r} instead."
+        )
+    if prompt is None or isinstance(prompt, str):
+        return [prompt], n_texts is None
+    prompts = list(prompt) if hasattr(prompt, "__iter__") else [prompt]
+    if not prompts or not all(isinstance(text, str) for text in prompts):
+        raise TypeError(f"prompt must be a text or a sequence of texts, got {prompt!r}.")
+    if n_texts is not None:
+        raise ValueError(
+            f"n_texts={n_texts} is for one prompt, got {len(prompts)}: give each of them so often."
+        )
+    return prompts, False
+
+
+def write_on(module, contexts, n_texts: int, length: int, choose, end: list[int]) -> list:
+    """Choose what follows contexts, token by token; return arrays of shape (n_texts,).
+
+    One context is continued `n_texts` times. The texts that have ended are read on, for nothing.
+    """
+    logits, states = read_all(module, contexts) if length else (None, None)
+    if length and len(contexts) < n_texts:
+        rows = np.zeros(n_texts, np.int64)
+        logits, states = logits[rows], take_states(states, rows)
+    written, has_ended = [], np.zeros(n_texts, bool)
+    for _ in range(length):
+        if written:
+            logits, states = read_on(module, written[-1][:, np.newaxis], states)
+        written.append(choose(logits))
+        has_ended |= np.isin(written[-1], end)
+        if has_ended.all():
+            break
+    return written
+
+
+def cut_at_end(numbers: np.ndarray, end: list[int]) -> np.ndarray:
+    """Cut numbers of tokens off where the end comes."""
+    places = np.flatnonzero(np.isin(numbers, end))
+    return numbers[: places[0]] if len(places) else numbers
+
+
+def choose_tokens_of(
     logits: np.ndarray,
     strategy: str = "sample",
     temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
     *,
     forbidden: list[int],
     rng: np.random.RandomState,
-) -> int:
-    """Choose a token by its logit: the largest one, or at random."""
-    logits[forbidden] = -np.inf
+) -> np.ndarray:
+    """Choose a token for each row of logits: the largest one, or at random."""
+    logits[:, forbidden] = -np.inf
     if strategy == "argmax":
-        return int(logits.argmax())
+        return logits.argmax(axis=1)
     with np.errstate(over="ignore", under="ignore"):
-        sums = np.cumsum(np.exp((logits - logits.max()) / temperature))
-    return int(np.searchsorted(sums, rng.uniform() * sums[-1], side="right"))
+        weights = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+    if top_k is not None or top_p is not None:
+        weights = keep_likely(weights, top_k, top_p)
+    sums = np.cumsum(weights, axis=1)
+    return (sums <= rng.uniform(size=(len(sums), 1)) * sums[:, -1:]).sum(axis=1)
+
+
+def keep_likely(weights: np.ndarray, top_k: int | None, top_p: float | None) -> np.ndarray:
+    """Set all but the `top_k` largest weights to 0, and those beyond a share of `top_p`."""
+    order = np.argsort(-weights, axis=1, kind="stable")
+    ordered = np.take_along_axis(weights, order, axis=1)
+    if top_k is not None:
+        ordered[:, top_k:] = 0
+    if top_p is not None:
+        sums = np.cumsum(ordered, axis=1)
+        ordered[sums - ordered >= top_p * sums[:, -1:]] = 0
+    kept = np.empty_like(weights)
+    np.put_along_axis(kept, order, ordered, axis=1)
+    return kept

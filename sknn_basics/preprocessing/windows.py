@@ -1,6 +1,6 @@
 """Windows that slide over a series, and what follows each of them."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, time, timedelta
 from numbers import Integral
 
@@ -11,7 +11,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknn_basics._compat import Interval, check_feature_names_in, fit_context
 from sknn_basics.estimators._base.checks import unchanged_by_failure
-from sknn_basics.estimators._base.timeline import check_index, column_names, is_pandas, label
+from sknn_basics.estimators._base.sequences import is_list_of_sequences
+from sknn_basics.estimators._base.timeline import (
+    FOR_PANELS,
+    check_index,
+    column_names,
+    is_pandas,
+    label,
+)
 from sknn_basics.training.devices import as_array
 
 
@@ -287,6 +294,7 @@ def check_series(estimator, X, *, reset: bool, **options) -> np.ndarray:
         back in time, repeats itself, leaves rows out or has several levels.
     """
     X = as_array(X)
+    check_one_series(X, type(estimator).__name__)
     if is_pandas(X):
         check_index(X)
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
@@ -295,6 +303,25 @@ def check_series(estimator, X, *, reset: bool, **options) -> np.ndarray:
     check_no_dates(X)
     options = {"ensure_all_finite": "allow-nan", **options}
     return validate_data(estimator, X, reset=reset, **options)
+
+
+def check_one_series(X, name: str) -> None:
+    """Check that X is not a panel: many series at once.
+
+    Raises
+    ------
+    ValueError
+        If it is a mapping, a list of series, or an array of three dimensions.
+    """
+    what, shape = None, getattr(X, "shape", ())
+    is_mapping = isinstance(X, Mapping) and not shape  # some sparse arrays are mappings
+    is_list = isinstance(X, list | tuple) and any(map(is_pandas, X))
+    if is_mapping or is_list or is_list_of_sequences(X):
+        what = f"a {type(X).__name__} of {len(X)}"
+    elif len(shape) > 2:
+        what = f"an array of shape {shape}"
+    if what is not None:
+        raise ValueError(f"{name} takes one series, and {what} looks like several. {FOR_PANELS}")
 
 
 def check_no_dates(X) -> None:

@@ -7,6 +7,7 @@ none looks into a batch, so that they serve one net as well as many that are tra
 import time
 import warnings
 from collections.abc import Callable
+from os import PathLike
 
 import numpy as np
 import torch
@@ -412,8 +413,11 @@ class PrintText(Callback):
         Source of the draws, the same for every text.
     write : callable, default=print
         What is called with the text.
+    file : path or None, default=None
+        A file that texts are appended to, a line each, in place of being printed.
     **options
-        Further arguments of `TextGenerator.generate`, such as ``seed`` and ``temperature``.
+        Further arguments of `TextGenerator.generate`, such as ``prompt`` and ``temperature``. Of
+        several texts, each is a line.
 
     Examples
     --------
@@ -433,10 +437,11 @@ class PrintText(Callback):
         every: int = 1,
         random_state: int = 0,
         write: Callable[[str], object] = print,
+        file: str | PathLike | None = None,
         **options,
     ):
         self.length, self.every, self.random_state = length, every, random_state
-        self.write, self.options = write, options
+        self.write, self.file, self.options = write, file, options
 
     def on_epoch_end(self, net, **kwargs):
         """Write a text, if it is the epoch for one.
@@ -449,8 +454,14 @@ class PrintText(Callback):
             What skorch tells callbacks besides.
         """
         if len(net.history) % self.every == 0:
-            text = net.generate(self.length, random_state=self.random_state, **self.options)
-            self.write(text)
+            options = {"length": self.length, "random_state": self.random_state, **self.options}
+            text = net.generate(**options)
+            text = text if isinstance(text, str) else "\n".join(text)
+            if self.file is None:
+                self.write(text)
+                return
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(f"{text}\n")
 
 
 # The decisions of this package, and the clock: quick, and alike in every thread.

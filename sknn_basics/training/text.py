@@ -177,6 +177,21 @@ def logits_behind(module: nn.Module, contexts: Sequence[np.ndarray]) -> np.ndarr
     return np.concatenate(parts)[np.argsort(order)]
 
 
+def read_all(module: nn.Module, contexts: Sequence[np.ndarray]) -> tuple[np.ndarray, list]:
+    """Read contexts of any lengths, in `evaluation`; return what `read_on` does for all of them."""
+    logits, states = zip(*(read_on(module, [context]) for context in contexts))
+    together = [tuple(map(torch.cat, zip(*layer))) for layer in zip(*states)]
+    return np.concatenate(logits), together
+
+
+def take_states(states: list, rows: np.ndarray) -> list:
+    """Take the states of some texts."""
+    return [
+        tuple(values[torch.as_tensor(rows, device=values.device)] for values in layer)
+        for layer in states
+    ]
+
+
 def log_probabilities(module: nn.Module, text: np.ndarray, context: int) -> np.ndarray:
     """Compute the logarithm of the probability of each token of a text but the first.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
@@ -26,6 +27,76 @@ def is_list_of_sequences(values) -> bool:
     if any(len(getattr(value, "shape", ())) > 1 for value in values):
         return True
     return len({len(value) for value in values}) > 1
+
+
+def is_list_of_inputs(X) -> bool:
+    """Tell whether X holds several sequences rather than one array.
+
+    A list of arrays does, even if their lengths are the same by chance: the next ones may not be.
+    """
+    if is_list_of_sequences(X):
+        return True
+    is_list = isinstance(X, list | tuple) or (
+        isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    )
+    return is_list and len(X) > 0 and all(len(getattr(x, "shape", ())) == 1 for x in X)
+
+
+def find_lengths(X, data_format: str) -> np.ndarray | None:
+    """Tell how many steps each sequence has, None if all of an array have the same.
+
+    Parameters
+    ----------
+    X : array or sequence of array-like
+        What the user gave: a list, or an array in which shorter sequences end with steps of NaN.
+    data_format : {'auto', 'channels_last', 'channels_first'}
+        The layout.
+    """
+    if is_list_of_inputs(X):
+        return np.array([len(x) for x in in_layout(X, data_format, is_list=True)])
+    X = in_layout(X if hasattr(X, "shape") else to_array(X, "X"), data_format, is_list=False)
+    if hasattr(X, "columns") or not ends_with_padding(X):
+        return None
+    X = np.asarray(as_array(X))
+    return has_input(X[:, :, np.newaxis] if X.ndim == 2 else X).sum(axis=1)
+
+
+def cut_padding(y, lengths: np.ndarray | None):
+    """Cut the targets of steps behind the end of sequences off, of an array; leave lists alone."""
+    if lengths is None or not hasattr(y, "shape") or len(y.shape) < 2:
+        return y
+    return [row[:n] for row, n in zip(y, lengths)] if y.shape[1] >= lengths.max() else y
+
+
+def are_of_steps(y, lengths: np.ndarray) -> bool:
+    """Tell whether y is a list of arrays of one dimension, as long as sequences are."""
+    return (
+        not hasattr(y, "shape")
+        and is_list_of_inputs(y)
+        and len(y) == len(lengths)
+        and all(np.ndim(row) == 1 and len(row) == n for row, n in zip(y, lengths))
+    )
+
+
+def ends_with_padding(X) -> bool:
+    """Tell whether some sequences of an array with steps first end with steps of NaN.
+
+    NaN elsewhere is no padding.
+    """
+    if issparse(X) or len(getattr(X, "shape", ())) < 2 or not is_float(X) or 0 in X.shape:
+        return False
+    # That of shorter sequences reaches the last step, so that others cost little.
+    if not np.isnan(np.asarray(as_array(X[:, -1]), dtype=float)).any():
+        return False
+    missing = np.isnan(np.asarray(as_array(X))).reshape(*X.shape[:2], -1)
+    is_whole = missing.all(axis=2) == missing.any(axis=2)
+    first = missing.all(axis=2)
+    return bool(is_whole.all() and not first[:, 0].any() and (first[:, 1:] >= first[:, :-1]).all())
+
+
+def is_float(X) -> bool:
+    """Tell whether an array or a tensor holds floating-point numbers."""
+    return getattr(X.dtype, "kind", None) == "f" or getattr(X.dtype, "is_floating_point", False)
 
 
 def join_sequences(sequences: Sequence, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -168,8 +239,9 @@ def check_sequences(estimator, X, reset: bool):
     estimator : estimator
         What learns `n_features_in_` and ``_sample_shape_``, or is compared with.
     X : array-like or sequence of array-like
-        An array of shape (n_samples, n_steps, ...), rows of shape (n_samples, n_steps) with one
-        number a step, or a list of arrays of shape (n_steps, ...) whose lengths may differ.
+        An array of shape (n_samples, n_steps, ...), in which shorter sequences may end with steps
+        of NaN; rows of shape (n_samples, n_steps) with one number a step; or a list of arrays of
+        shape (n_steps, ...) whose lengths may differ.
     reset : bool
         Whether the shape is learnt. Predictions take another number of steps than `fit`, except
         for rows.
@@ -179,18 +251,26 @@ def check_sequences(estimator, X, reset: bool):
     X : array of shape (n_samples, n_steps) or (n_samples, n_steps, ...)
         Shorter sequences end with NaN.
     """
-    is_list = is_list_of_sequences(X)
+    is_list = is_list_of_inputs(X)
     X = X if hasattr(X, "shape") or is_list else to_array(X, "X")
     X = in_layout(X, estimator.data_format, is_list)
+    is_padded = not is_list and not hasattr(X, "columns") and ends_with_padding(X)
+    if reset:
+        estimator._is_list_ = is_list or is_padded
     if is_list:
         steps, lengths = join_sequences(X, "X")
         X = pad_sequences(check_steps(steps), lengths, np.nan)
         X = X[:, :, np.newaxis] if X.ndim == 2 else X
-    is_row = len(X.shape) == 2 and (reset or len(estimator._sample_shape_) == 1)
+    is_row = len(X.shape) == 2 and (reset or len(estimator._sample_shape_) == 1) and not is_padded
     if is_row or len(X.shape) < 2:
         return check_samples(estimator, X, reset)
     X = validate_data(
-        estimator, X, reset=reset, allow_nd=True, ensure_2d=False, ensure_all_finite=not is_list
+        estimator,
+        X,
+        reset=reset,
+        allow_nd=True,
+        ensure_2d=False,
+        ensure_all_finite="allow-nan" if is_list or is_padded else True,
     )
     check_numeric(X, "X")
     X = X[:, :, np.newaxis] if X.ndim == 2 else X

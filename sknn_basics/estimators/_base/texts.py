@@ -19,6 +19,9 @@ NO_SPACE_BEHIND = frozenset("([{$#@\u2018\u201c\u00ab\n")
 # Of a token that has no number.
 MISSING = -1
 
+# Stands before the beginning and after the end of texts that end.
+END = "<end>"
+
 
 def join_words(tokens: Iterable[str]) -> str:
     """Write words and punctuation marks as a text, with spaces where they usually are.
@@ -70,26 +73,46 @@ class Vocabulary:
     tokens : sequence of str
         The tokens, whose places are their numbers.
     unknown_token : str or None
-        The one of them that stands for all others; None raises where there are others.
+        The one of them that stands for all others; '' leaves others out, None raises where there
+        are others.
+    has_end : bool
+        Whether texts end, with a token for it.
+    lowercase : bool
+        Whether texts are lower-cased.
     """
 
-    def __init__(self, level: str, tokens: Sequence[str], unknown_token: str | None):
-        self.level, self.tokens = LEVELS[level], list(tokens)
+    def __init__(
+        self,
+        level: str,
+        tokens: Sequence[str],
+        unknown_token: str | None,
+        has_end: bool = False,
+        lowercase: bool = False,
+    ):
+        self.level, self.tokens, self.lowercase = LEVELS[level], list(tokens), lowercase
         self.numbers = {token: i for i, token in enumerate(self.tokens)}
-        self.unknown = MISSING if unknown_token is None else self.numbers[unknown_token]
+        self.leaves_out = unknown_token == ""
+        self.unknown = self.numbers[unknown_token] if unknown_token else MISSING
+        self.end = [self.numbers[END]] if has_end else []
 
     def encode(self, text: str, name: str) -> np.ndarray:
-        """Number the tokens of a text, of shape (n_tokens,).
+        """Number the tokens of a whole text, of shape (n_tokens,), between those of its ends.
 
         Raises
         ------
         ValueError
             If a token is not known; the message calls the text `name`.
         """
-        tokens = self.level.split(text)
+        numbers = self._number(text, name)
+        return np.array([*self.end, *numbers, *self.end], np.int32) if self.end else numbers
+
+    def _number(self, text: str, name: str) -> np.ndarray:
+        tokens = self.level.split(text.lower() if self.lowercase else text)
         found = map(self.numbers.get, tokens, repeat(self.unknown))
         numbers = np.fromiter(found, np.int32, len(tokens))
         missing = np.flatnonzero(numbers == MISSING)
+        if self.leaves_out:
+            return numbers[numbers != MISSING]
         if len(missing):
             raise ValueError(
                 f"{name} contains {tokens[missing[0]]!r} (token {missing[0]}), which is not among "
@@ -99,17 +122,17 @@ class Vocabulary:
         return numbers
 
     def encode_context(self, text: str, name: str) -> np.ndarray:
-        """Number the tokens of a text that is to be continued.
+        """Number the tokens of a text that is to be continued, from its beginning.
 
         Raises
         ------
         ValueError
             If it has none, or one that is not known.
         """
-        numbers = self.encode(text, name)
+        numbers = self._number(text, name)
         if not len(numbers):
             raise ValueError(f"{name} must hold at least one token, got {text!r}.")
-        return numbers
+        return np.array([*self.end, *numbers], np.int32) if self.end else numbers
 
     def decode(self, numbers: Iterable[int]) -> str:
         """Make a text of the numbers of its tokens."""
@@ -130,7 +153,7 @@ def learn_tokens(
     max_tokens : int or None
         How many tokens are kept, the most frequent ones; None keeps all.
     unknown_token : str or None
-        What stands for all others.
+        What stands for all others; '' is nothing.
 
     Raises
     ------
@@ -147,7 +170,12 @@ def learn_tokens(
             f"max_tokens={max_tokens} leaves out {len(counts) - len(tokens)} of {len(counts)} "
             "tokens: set unknown_token to what stands for them."
         )
-    return sorted(tokens) + ([] if unknown_token is None else [unknown_token])
+    return sorted(tokens) + ([unknown_token] if unknown_token else [])
+
+
+def are_short(texts: Sequence[str], level: str, window: int) -> bool:
+    """Tell whether there are several texts, and none has more tokens than a window."""
+    return len(texts) > 1 and all(len(LEVELS[level].split(text)) <= window for text in texts)
 
 
 def check_texts(X, name: str = "X") -> list[str]:
@@ -200,10 +228,13 @@ def cut_windows(
     """
     numbers = [known.encode(text, f"The text at position {i}") for i, text in enumerate(texts)]
     lengths = [len(text) for text in numbers]
+    if known.end and target == "each":
+        # Texts that end are whole in windows that are no longer than the longest of them.
+        window = min(window, max(lengths) - 1)
     if max(lengths) <= window:
         raise ValueError(
             f"window={window} needs a text of at least {window + 1} tokens, the "
-            f"longest one has {max(lengths)}."
+            f"longest one has {max(lengths)}. Short texts, such as names, need end_token=True."
         )
     least = 2 if target == "each" else window + 1
     if min(lengths) < least:
@@ -221,7 +252,13 @@ def count_tokens(windows: Windows, n_tokens: int) -> np.ndarray:
 
 
 def choose_tokens(
-    texts: list[str], *, level: str, vocabulary, max_tokens: int | None, unknown_token: str | None
+    texts: list[str],
+    *,
+    level: str,
+    vocabulary,
+    max_tokens: int | None,
+    unknown_token: str | None,
+    has_end: bool = False,
 ) -> tuple[list[str], str | None]:
     """Choose the tokens of a network from its texts and the parameters of `TextGenerator`.
 
@@ -249,8 +286,10 @@ def choose_tokens(
         tokens = learn_tokens(texts, level, max_tokens, unknown)
     else:
         tokens = list(dict.fromkeys(map(str, vocabulary)))
-        if unknown is not None and unknown not in tokens:
+        if unknown and unknown not in tokens:
             tokens.append(unknown)
+    if has_end and END not in tokens:
+        tokens.append(END)
     if len(tokens) < 2:
         raise ValueError(f"There is nothing to predict: the only token is {tokens}.")
     return tokens, unknown

@@ -153,6 +153,17 @@ def label(values: np.ndarray, index, names: list):
     return pd.DataFrame(values, index=index, columns=names, copy=False)
 
 
+def label_steps(values: np.ndarray, index, names: list):
+    """Make a DataFrame of forecasts of shape (n_origins, n_steps, n_targets)."""
+    import pandas as pd
+
+    steps = pd.RangeIndex(1, values.shape[1] + 1, name="step")
+    columns = steps
+    if values.shape[2] > 1:
+        columns = pd.MultiIndex.from_product([steps, names], names=["step", "target"])
+    return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)
+
+
 def check_index(X, name: str = "X") -> None:
     """Check that a pandas index shows a single series in the order of time, without gaps.
 
@@ -169,8 +180,8 @@ def check_index(X, name: str = "X") -> None:
     if isinstance(index, pd.MultiIndex):
         raise ValueError(
             f"{name} must be a single series, but its MultiIndex has the levels "
-            f"{list(index.names)}. Fit a forecaster to each series (with groupby, say); if the "
-            "levels are the parts of one date, make a date of them."
+            f"{list(index.names)}. {FOR_PANELS} If the levels are the parts of one date, make a "
+            "date of them."
         )
     if index.inferred_type == "date":  # objects of Python
         index = pd.DatetimeIndex(index)
@@ -179,6 +190,11 @@ def check_index(X, name: str = "X") -> None:
     kind, remedy = type(index).__name__, IN_FOLDS if name == "X" else ""
     if index.hasnans:
         raise ValueError(f"The {kind} of {name} has missing labels: fill or drop these rows.")
+    if not (index.is_monotonic_increasing or index.is_unique):
+        raise ValueError(
+            f"The {kind} of {name} goes back and repeats itself, as if several series stood one "
+            f"below the other. {FOR_PANELS}{remedy}"
+        )
     if not index.is_monotonic_increasing:
         raise ValueError(
             f"The rows of {name} must be in the order of time, but its {kind} from "
@@ -187,18 +203,25 @@ def check_index(X, name: str = "X") -> None:
     if not index.is_unique:
         raise ValueError(
             f"The {kind} of {name} has {index[index.duplicated()][0]} more than once: aggregate "
-            "these rows, or, if they are of several series, fit a forecaster to each."
+            f"these rows, unless they are of several series. {FOR_PANELS}"
         )
     gaps = find_gaps(index)
     if len(gaps):
         raise ValueError(
             f"{name} must have no gaps, as windows would reach across them, but its {kind} goes "
             f"from {index[gaps[0]]} to {index[gaps[0] + 1]} (gap 1 of {len(gaps)}): fill the rows "
-            "that are missing (with asfreq and interpolate, say), or, where each row counts as one "
+            "that are missing (with asfreq and interpolate, or with asfreq alone and "
+            "missing='drop'), or, where each row counts as one "
             "step whatever the time between (trading days), drop the index with "
             f"reset_index(drop=True).{remedy}"
         )
 
+
+FOR_PANELS = (
+    "Fit a forecaster to each series (with groupby, or a column each of a frame), or one model to "
+    "all: skforecast's ForecasterRecursiveMultiSeries and darts' SKLearnModel take the regressors "
+    "of this package."
+)
 
 IN_FOLDS = (
     " Folds of a series are those of sklearn.model_selection.TimeSeriesSplit, which leave no gap "
