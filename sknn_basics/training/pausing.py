@@ -81,7 +81,9 @@ class Pause:
     def keep(self) -> None:
         """Keep what an end would change, and let the net have the weights that it would leave."""
         net = self.net
-        self.callbacks, self.order, self.average = net.callbacks_, net.order_, net.average_
+        self.order, self.average = net.order_, net.average_
+        # Those are made anew for each part that tell of tasks.
+        self.callbacks = [named for named in net.callbacks_ if type(named[1]) is not NotifyEpochs]
         self.criterion = {name: b.clone() for name, b in net.criterion_.named_buffers()}
         layers = random_layers(net.module_)
         self.generator = layers[0].generator if layers else None
@@ -94,7 +96,9 @@ class Pause:
     def go_on(self, score: Callable | None, notify: NotifyEpochs | None) -> Net:
         """Bring the net back to where it stood, and give it what belongs to the present data."""
         net = self.net
-        net.callbacks_, net.order_ = self.callbacks, self.order
+        net.callbacks_, net.order_ = list(self.callbacks), self.order
+        if notify is not None:
+            net.callbacks_.append((type(notify).__name__, notify))
         if self.average is not None:
             net.average_ = self.average.of(net.module_)
         if self.weights is not None:
@@ -108,8 +112,6 @@ class Pause:
         for callback in self.find(StopAfter):
             now = time.monotonic()
             callback.start, callback.last = callback.start + now - callback.last, now
-        for callback in self.find(NotifyEpochs):
-            callback.begin, callback.end = notify.begin, notify.end
         return net
 
     def find(self, kind: type) -> list:
