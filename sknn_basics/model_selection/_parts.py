@@ -70,6 +70,10 @@ class Catcher(BaseEstimator):
         self.caught_ = args, kwargs
         return self
 
+    def predict(self, X):
+        """Be taken for a regressor: this is never called."""
+        raise NotImplementedError
+
     def get_metadata_routing(self):
         return self.estimator.get_metadata_routing()
 

@@ -20,6 +20,7 @@ from sknn_basics._compat import (
     fit_context,
     warn_of_failures,
 )
+from sknn_basics.estimators._base.checks import unchanged_by_failure
 from sknn_basics.model_selection._parts import (
     Evaluation,
     Rows,
@@ -108,6 +109,12 @@ class EpochHalving(BaseSearchCV):
             If parameters contradict each other, or all fits fail.
         """
         check_can_go_on(self.estimator)
+        with unchanged_by_failure(self):
+            self._fit(X, y, params)
+        return self
+
+    def _fit(self, X, y, params: dict) -> None:
+        """Split, plan, train rung by rung, read the results, and fit the best to all data."""
         scorers, metric = self._get_scorers()
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
@@ -137,7 +144,6 @@ class EpochHalving(BaseSearchCV):
         if self.refit:
             self._refit(routed.estimator.fit, context, data)
         context.call_on_fit_task_end(**data)
-        return self
 
     def _split(self, X, y, params: dict) -> list[Rows]:
         """Split the rows into folds, once for all rungs."""
@@ -499,7 +505,7 @@ class EpochHalvingRandomSearchCV(EpochHalving):
         Whether the rows to train on are scored, too, in every rung.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the candidates. What networks draw, they draw from a ``random_state`` of their own.
+        Source of the candidates. Networks have a ``random_state`` of their own.
 
     n_jobs : int or None, default=None
         Number of processes. For networks of this package, each process trains its candidates as
