@@ -358,7 +358,7 @@ def test_the_last_step_itself_may_be_searched(iris):
 def test_targets_may_be_transformed():
     X, y = load_diabetes(return_X_y=True)
     inner = make_pipeline(
-        StandardScaler(), MLPRegressor((8,), max_iter=9, random_state=0, solver="sgd")
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=8, max_iter=9, random_state=0)
     )
     model = TransformedTargetRegressor(inner, transformer=StandardScaler())
     grid = {"regressor__mlpregressor__learning_rate_init": [1e-4, 1e-3, 1e-2]}
