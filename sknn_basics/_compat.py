@@ -9,10 +9,23 @@ from collections.abc import Sequence
 
 import torch
 from joblib.memory import MemorizedFunc
-from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend
+from joblib.parallel import (
+    FallbackToBackend,
+    ParallelBackendBase,
+    SequentialBackend,
+    default_parallel_config,
+)
+from joblib.parallel import _backend as joblib_context
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback._callback_context import get_context_path as context_path
 from sklearn.callback._transport import close_listener, open_listener, send
+from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _insert_error_scores as insert_error_scores
+from sklearn.model_selection._validation import _score as score_or_error
+from sklearn.model_selection._validation import (
+    _warn_or_raise_about_fit_failures as warn_of_failures,
+)
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -22,6 +35,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -50,6 +64,12 @@ def has_callbacks(estimator) -> bool:
 
 
 # joblib
+
+
+def is_backend_chosen() -> bool:
+    """Tell whether the code around has chosen a backend of joblib."""
+    config = getattr(joblib_context, "config", default_parallel_config)
+    return config["backend"] is not default_parallel_config["backend"]
 
 
 def code_that_keeps_results() -> set:

@@ -5,6 +5,7 @@ ORDER = [
     "plot_errors.py",
     "plot_search_scores.py",
     "stacked_search.py",
+    "plot_epoch_halving.py",
     "plot_schedules.py",
     "plot_few_images.py",
     "plot_augmentation.py",

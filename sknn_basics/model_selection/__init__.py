@@ -1,11 +1,14 @@
-"""Around searches of scikit-learn: rates to try, what is under way, forecasts of the past."""
+"""Around searches of scikit-learn: rates to try, epochs for the best, progress, backtests."""
 
 from sknn_basics.model_selection.backtests import Backtest, backtest, make_forecast_scorer
+from sknn_basics.model_selection.halving import EpochHalvingRandomSearchCV, EpochHalvingSearchCV
 from sknn_basics.model_selection.progress import SearchProgressBar
 from sknn_basics.model_selection.rates import suggest_rate
 
 __all__ = [
     "Backtest",
+    "EpochHalvingRandomSearchCV",
+    "EpochHalvingSearchCV",
     "SearchProgressBar",
     "backtest",
     "make_forecast_scorer",

@@ -36,6 +36,12 @@ class RunningAverage:
         self.decay, self.n_steps = decay, 0
         self.last: list[torch.Tensor] = []
 
+    def of(self, module: nn.Module) -> "RunningAverage":
+        """Go on with a module that is this one's, or a copy of it."""
+        average = RunningAverage(module, self.decay)
+        average.means, average.n_steps, average.last = self.means, self.n_steps, self.last
+        return average
+
     def update(self) -> None:
         """Add the weights after a step."""
         update_averages([self])

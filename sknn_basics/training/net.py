@@ -103,10 +103,14 @@ class Net(NeuralNet):
         Why a callback ended the training.
     valid_output_ : Tensor or None
         Outputs of the last epoch for the validation data.
+    order_ : ndarray or None
+        Order of the samples in the last epoch, until the training has ended.
     observed_ : ndarray or None
         Means of what the criterion observes, over the last epoch of training.
     n_earlier_, n_epochs_ : int
         Number of epochs before the last training, and of the last training.
+    is_paused_ : bool
+        Whether the last training has not ended, and the next one goes on with it.
     rates_of_steps_ : list of float
         Rates of the next steps, where a schedule changes them by step.
     n_steps_of_epoch_ : int
@@ -150,8 +154,9 @@ class Net(NeuralNet):
         self.rates_of_steps_: list[float] = []
         self.rng = rng
         self.stop_reason_ = None
-        self.valid_output_ = self.observed_ = None
+        self.valid_output_ = self.observed_ = self.order_ = None
         self.n_earlier_ = self.n_epochs_ = 0
+        self.is_paused_ = False
 
     # Why nets of a kind are not trained together with others, if they are not.
     why_alone: str | None = None
@@ -236,10 +241,12 @@ class Net(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, valid: ArrayDataset | None = None, **fit_params):
         """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
         train = self.get_dataset(X, y)
-        self.stop_reason_, self.n_earlier_ = None, len(self.history)
+        self.stop_reason_ = None
+        if not self.is_paused_:
+            self.n_earlier_ = len(self.history)
         if not self.best_:
             self.best_ = _best_of(self.history)
-        if self.average_decay is not None:
+        if self.average_decay is not None and self.average_ is None:
             self.average_ = RunningAverage(self.module_, self.average_decay)
         try:
             rows = len(train) if self.steps_take_all else self.batch_size
@@ -252,7 +259,7 @@ class Net(NeuralNet):
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
-            self.average_ = self.replayed_ = None
+            self.replayed_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
@@ -288,6 +295,8 @@ class Net(NeuralNet):
         if self.may_be_replayed():
             self.replayed_ = Replayed(self.differentiate_for_replay)
         batches = self.get_iterator(train, training=True)
+        if self.order_ is not None:
+            batches.order = self.order_
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self.n_steps_of_epoch_ = len(batches)
         for _ in range(epochs):
@@ -302,6 +311,7 @@ class Net(NeuralNet):
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
                 break
+        self.order_ = batches.order
 
     def get_dataset(self, X, y=None) -> ArrayDataset:
         """Make a dataset for the network's device and data type."""
@@ -610,7 +620,7 @@ class Net(NeuralNet):
         if was_rounded:
             # Loading gives the optimiser's state the network's data type.
             self.optimizer_.load_state_dict(self.optimizer_.state_dict())
-        self.valid_output_ = None
+        self.valid_output_ = self.order_ = self.average_ = None
         self.callbacks = callbacks
         kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]
         self.callbacks_ = [named for named in self.callbacks_ if id(named[1]) in kept]

@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from math import prod
 from numbers import Integral, Real
@@ -103,6 +104,7 @@ from sknn_basics.training.optimisers import (
     set_rate,
     usual_rate,
 )
+from sknn_basics.training.pausing import Pause
 from sknn_basics.training.plain import PlainNetwork
 from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
@@ -221,6 +223,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     # What L-BFGS, which needs the same loss of the same weights, does not work with.
     _stochastic_only: tuple[str, ...] = ("dropout", "input_noise", "max_norm", "clip_grad_norm")
+
+    # Where a fit stands that is made in parts.
+    _pause_: Pause | None = None
 
     # The parameter by which a user gives a module in place of layers, and that module's name.
     _given: str | None = None
@@ -365,6 +370,36 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return self
 
+    def _fit_part(self, until: int, *args, **kwargs) -> bool:
+        """Call `fit`, but pause after some epochs, and go on there in the next call.
+
+        A search asks for it that gives some candidates more epochs than others. All parts together
+        are one fit, with the same bits, and schedules know its length, `max_iter`. Between them,
+        the estimator is as if `fit` ended there.
+
+        Parameters
+        ----------
+        until : int
+            Number of epochs, of all parts together, after which to pause.
+        *args, **kwargs
+            What `fit` is called with, the same in each call.
+
+        Returns
+        -------
+        has_ended : bool
+            Whether the fit has ended, and no more parts are to come.
+        """
+        if self.solver == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' cannot pause between epochs: choose a stochastic solver such as "
+                "'adam'."
+            )
+        self._pause_ = replace(self._pause_, until=until) if self._pause_ else Pause(until)
+        self.fit(*args, **kwargs)
+        if has_ended := self._pause_.has_ended:
+            self._pause_ = None
+        return has_ended
+
     @fit_context(prefer_skip_nested_validation=True)
     def initialize(self, X, y):
         """Make the network for data like the given, with its initial weights, without training.
@@ -433,28 +468,43 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         told = {"estimator": self, "X": X, "y": y}
         context = begin_callbacks(self, n_epochs)
         context.call_on_fit_task_begin(**told)
-        inputs, target, weight = self._check(X, y, sample_weight, continued, incremental, classes)
+        goes_on = self._pause_ is not None and self._pause_.net is not None
+        known = continued or goes_on
+        inputs, target, weight = self._check(X, y, sample_weight, known, incremental, classes)
         rng = check_random_state(self.random_state)
-        self._prepare_module(inputs, target, rng, continued)
+        if not goes_on:
+            self._prepare_module(inputs, target, rng, continued)
         if n_epochs:
             train, valid, score = self._split(X, inputs, target, weight, validation, rng)
         else:
             train, valid, score = self._make_dataset(inputs, target, weight), None, None
         # Of what is not trained, one sample is enough.
         batch_size = self._clip_batch_size(len(train) if n_epochs else sys.maxsize)
-        if not continued and not self._takes_output():
+        if not known and not self._takes_output():
             self._begin_output(target, weight, train.rows)
         others = [] if validation is None else [WarnOfOtherScale()]
+        notify = None
         if has_callbacks(self):
-            others.append(self._notify_epochs(context, told, sample_weight))
+            notify = self._notify_epochs(context, told, sample_weight)
+            others.append(notify)
         others += self.callbacks or []
-        net = self._start_net(train, valid, score, others, batch_size, rng, continued, incremental)
+        if goes_on:
+            self.module_ = self._pause_.net.module_
+            self._renew_layers()
+            net = self._pause_.go_on(score, notify)
+        else:
+            net = self._start_net(
+                train, valid, score, others, batch_size, rng, continued, incremental
+            )
         self.net_, n_known = net, len(net.history)
         self._as_fitted_ = plain_parameters(self)
-        net.max_epochs = n_epochs
-        net.partial_fit(train, valid=valid)
+        if self._pause_ is None:
+            net.max_epochs = n_epochs
+            net.partial_fit(train, valid=valid)
+        else:
+            self._pause_.train(net, train, valid, n_epochs)
         self._read_results(net, len(train), n_known)
-        if n_epochs and not incremental:
+        if n_epochs and not incremental and not net.is_paused_:
             self._check_outcome(target, weight)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         context.call_on_fit_task_end(**told, metadata=metadata, reconstruction_attributes={})
@@ -839,7 +889,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         rows = net.history_[n_known:]
         self.loss_curve_ = self.loss_curve_ + [row["train_loss"] for row in rows]
         self.n_iter_, self.loss_ = net.n_epochs_, net.final_loss()
-        self.t_ += self.n_iter_ * n_samples
+        self.t_ += len(rows) * n_samples
         scores = [row["valid_score"] for row in rows if "valid_score" in row]
         if scores:
             self.validation_scores_ = (self.validation_scores_ or []) + scores
