@@ -29,6 +29,7 @@ from sknn_basics.training.callbacks import (
     all_finite,
     explain_divergence,
 )
+from sknn_basics.training.checkpoints import Recording, TrainingCheckpoint, load_state
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import set_rate
@@ -104,6 +105,12 @@ class Net(NeuralNet):
         Number of steps that an epoch takes.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
+    recording : Recording or None
+        What checkpoints of the training are to say of it.
+    batches_ : Batches or None
+        What it is trained on, while it is.
+    has_ended_ : bool
+        Whether the last training has come to its end, and was not interrupted.
     """
 
     # Whether a step is made with all samples, and not with a batch.
@@ -141,6 +148,8 @@ class Net(NeuralNet):
         self.stop_reason_ = None
         self.valid_output_ = self.observed_ = None
         self.n_earlier_ = self.n_epochs_ = 0
+        self.recording: Recording | None = None
+        self.batches_, self.has_ended_ = None, False
 
     # Why nets of a kind are not trained together with others, if they are not.
     why_alone: str | None = None
@@ -172,7 +181,7 @@ class Net(NeuralNet):
 
     def __getstate__(self) -> dict:
         # skorch saves network and optimiser apart from all else, which would be a second copy.
-        state = super().__getstate__()
+        state = {**super().__getstate__(), "recording": None, "batches_": None}
         is_initialized = "module_" in vars(self)
         return {k: v for k, v in state.items() if not (is_initialized and k in PARTS_OF_NETWORK)}
 
@@ -223,6 +232,7 @@ class Net(NeuralNet):
         """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
         train = self.get_dataset(X, y)
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
+        self.has_ended_ = False
         if not self.best_:
             self.best_ = _best_of(self.history)
         if self.average_decay is not None:
@@ -232,13 +242,14 @@ class Net(NeuralNet):
             n_multiplications = rows * count_multiplications(self.module_)
             with threads_for_step(n_multiplications), self.in_place():
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
+            self.has_ended_ = True
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
             if self.average_ is not None:
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
-            self.average_ = None
+            self.average_ = self.batches_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
         return self
@@ -273,8 +284,8 @@ class Net(NeuralNet):
         """
         batches = self.get_iterator(train, training=True)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
-        self.n_steps_of_epoch_ = len(batches)
-        for _ in range(epochs):
+        self.n_steps_of_epoch_, self.batches_ = len(batches), batches
+        for _ in range(self.go_on(epochs)):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
             if self.average_ is not None:
                 self.average_.hide()
@@ -286,6 +297,20 @@ class Net(NeuralNet):
             self.end_epoch(dataset_train=train, dataset_valid=valid)
             if self.stop_reason_ is not None:
                 break
+
+    def go_on(self, epochs: int) -> int:
+        """Load the checkpoint that the training goes on from; tell how many epochs are left."""
+        if self.recording is None or self.recording.saved is None:
+            return epochs
+        state = self.recording.saved["state"]
+        load_state(self, state)
+        if state["has_ended"] or self.stop_reason_ is not None:
+            return 0
+        return max(0, epochs - (len(self.history) - self.n_earlier_))
+
+    def state_of_search(self) -> dict | None:
+        """Give what is known of the training besides, where it is a search of another library."""
+        return None
 
     def get_dataset(self, X, y=None) -> ArrayDataset:
         """Make a dataset for the network's device and data type."""
@@ -390,7 +415,8 @@ class Net(NeuralNet):
 
     def runs_foreign_code(self) -> bool:
         """Tell whether there are callbacks besides this package's decisions."""
-        return any(type(callback) not in DECISIONS for _, callback in self.callbacks_)
+        own = DECISIONS | {TrainingCheckpoint}
+        return any(type(callback) not in own for _, callback in self.callbacks_)
 
     def _observed_step(self, batch, step_fn, prefix: str) -> dict:
         """Run a step with the notices and records that batch callbacks expect."""
@@ -554,7 +580,7 @@ class Net(NeuralNet):
         if was_rounded:
             # Loading gives the optimiser's state the network's data type.
             self.optimizer_.load_state_dict(self.optimizer_.state_dict())
-        self.valid_output_ = None
+        self.valid_output_ = self.recording = None
         self.callbacks = callbacks
         kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]
         self.callbacks_ = [named for named in self.callbacks_ if id(named[1]) in kept]

@@ -49,6 +49,7 @@ from sknn_basics.estimators._base.continuing import (
     describe_measures,
 )
 from sknn_basics.estimators._base.notebook import with_layers
+from sknn_basics.estimators._base.recording import begin_recording, checkpoints_of, restore
 from sknn_basics.estimators._base.saving import (
     check_version,
     default_parameters,
@@ -433,6 +434,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         context.call_on_fit_task_begin(**told)
         inputs, target, weight = self._check(X, y, sample_weight, continued, incremental, classes)
         rng = check_random_state(self.random_state)
+        recording = None
+        if n_epochs and self.callbacks:
+            data = self._name_data(inputs, target, weight, validation)
+            kind = {"continued": continued, "is_stream": incremental}
+            recording = begin_recording(self, rng, data, **kind)
         self._prepare_module(inputs, target, rng, continued)
         if n_epochs:
             train, valid, score = self._split(X, inputs, target, weight, validation, rng)
@@ -445,9 +451,12 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         others = [] if validation is None else [WarnOfOtherScale()]
         if has_callbacks(self):
             others.append(self._notify_epochs(context, told, sample_weight))
-        others += self.callbacks or []
+        # What is written is the state after all others.
+        others += sorted(self.callbacks or [], key=lambda own: bool(checkpoints_of([own])))
         net = self._start_net(train, valid, score, others, batch_size, rng, continued, incremental)
         self.net_, n_known = net, len(net.history)
+        if recording is not None:
+            net.recording, recording.n_samples = recording, len(train)
         self._as_fitted_ = plain_parameters(self)
         net.max_epochs = n_epochs
         net.partial_fit(train, valid=valid)
@@ -493,6 +502,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                     f"solver='lbfgs' does not work with {name}={value}: "
                     "choose a stochastic solver such as 'adam'."
                 )
+
+    def _name_data(self, inputs, target, weight, validation) -> dict:
+        """Name all data of a fit, to tell it from others."""
+        names = (*("X", "y", "sample_weight"), *self._validation_names.split(", "))
+        same = target is inputs
+        values = (inputs, None if same else target, weight, *(validation or ()))
+        return {name: v for name, v in zip(names, map(as_array, values)) if v is not None}
 
     def _check_same_targets(self, target) -> None:
         """Check that a warm start goes on with the targets of the last fit."""
@@ -943,6 +959,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         with np.load(path, allow_pickle=False) as arrays:
             load_weights(self.module_, dict(arrays))
         return self
+
+    def _restore(self, saved: dict, path: str):
+        """Take the state of a checkpoint; see `TrainingCheckpoint.restore`."""
+        with unchanged_by_failure(self):
+            return restore(self, saved, path)
 
     def to_json(self) -> str:
         """Describe the estimator and, if it is fitted, its network as text, without weights.
