@@ -252,11 +252,8 @@ class StopAfter(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         now = time.monotonic()
-        self.longest, self.elapsed = (
-            max(self.longest, now - self.last),
-            self.elapsed + now - self.last,
-        )
-        self.last = now
+        duration, self.last = now - self.last, now
+        self.longest, self.elapsed = max(self.longest, duration), self.elapsed + duration
         if self.elapsed + self.longest > self.seconds:
             net.stop_reason_ = f"Another epoch would end after max_time={self.seconds:g} seconds."
 

@@ -5,15 +5,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LoadInitState
 from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, norms
+from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
@@ -24,6 +26,7 @@ from sknn_basics.training.batches import (
 )
 from sknn_basics.training.callbacks import (
     DECISIONS,
+    KeepBestWeights,
     StopWithoutProgress,
     ValidationScore,
     all_finite,
@@ -231,6 +234,7 @@ class Net(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, valid: ArrayDataset | None = None, **fit_params):
         """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
         train = self.get_dataset(X, y)
+        self.warn_of_lost_state()
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
         self.has_ended_ = False
         if not self.best_:
@@ -586,12 +590,45 @@ class Net(NeuralNet):
         self.callbacks_ = [named for named in self.callbacks_ if id(named[1]) in kept]
 
     def save_params(self, *args, **files):
-        """Save as skorch does, but a file that exists stays whole until the new one is."""
+        """Save as skorch does, but a file that exists stays whole until the new one is.
+
+        A file that cannot be written is told in a warning too, since skorch's checkpoints go on
+        without a word.
+        """
         if args:
             raise TypeError("save_params takes file names by keyword, as f_params='...'")
         own_memory(self.module_, self.optimizer_)
-        with replace_when_complete(files) as temporary:
-            super().save_params(**temporary)
+        try:
+            with replace_when_complete(files) as temporary:
+                super().save_params(**temporary)
+        except Exception as error:
+            names = [str(path) for path in files.values() if isinstance(path, str | Path)]
+            warnings.warn(
+                f"{', '.join(names)} cannot be written ({type(error).__name__}: {error}).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            raise
+
+    def warn_of_lost_state(self) -> None:
+        """Warn of what a training lacks that goes on from skorch's checkpoints."""
+        if not (self.history and any(type(own) is LoadInitState for _, own in self.callbacks_)):
+            return
+        lacking = {
+            "the order of samples": self.rng is not None,
+            "the state of random draws": bool(random_layers(self.module_)),
+            "the best weights so far": any(
+                isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_
+            ),
+        }
+        if missing := [name for name, is_used in lacking.items() if is_used]:
+            warnings.warn(
+                f"skorch's checkpoints do not hold {', '.join(missing)}: the training goes on, but "
+                "not as if it had never been interrupted. "
+                "sknn_basics.training.checkpoints.TrainingCheckpoint holds all of it, in one file.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 @dataclass(eq=False)

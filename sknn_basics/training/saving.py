@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from sknn_basics._compat import is_lazy
 from sknn_basics.modules.layers import below
+from sknn_basics.training.archives import remove_left_over
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -201,7 +202,8 @@ def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
 def replace_when_complete(files: dict) -> Iterator[dict]:
     """Give a temporary name for every path, and move the files into place at the end.
 
-    When writing fails (a full disk, say), the files that were there stay as they were.
+    When writing fails (a full disk, say), the files that were there stay as they were. What a
+    process has left that was killed is removed.
 
     Parameters
     ----------
@@ -214,6 +216,8 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
         `files`, with temporary paths beside the real ones.
     """
     paths = {key: Path(value) for key, value in files.items() if isinstance(value, str | Path)}
+    for path in paths.values():
+        remove_left_over(path.parent, f"{path.name}.")
     temporary = {key: path.with_name(f".{path.name}.{os.getpid()}") for key, path in paths.items()}
     try:
         yield {**files, **{key: str(path) for key, path in temporary.items()}}

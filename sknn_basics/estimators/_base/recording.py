@@ -110,10 +110,9 @@ def describe_value(value) -> str:
         return repr(value.item())
     if isinstance(value, torch.Tensor):
         value = value.numpy(force=True)
-    kind = (
-        f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) or issparse(value) else ""
-    )
-    if not kind:
+    if isinstance(value, np.ndarray) or issparse(value):
+        kind = f"{value.shape} {value.dtype}"
+    else:
         kind = getattr(value, "__qualname__", type(value).__name__)
     if isinstance(value, torch.nn.Module):
         value = weights_as_arrays(value)
