@@ -27,12 +27,15 @@ from sknn_basics import (
     RNNAutoencoder,
     RNNClassifier,
     RNNRegressor,
+    TabularClassifier,
+    TabularRegressor,
     TextGenerator,
     VariationalAutoencoder,
     VariationalConvAutoencoder,
 )
 from sknn_basics.training.adversarial import RecordSamples
 from sknn_basics.training.checkpoints import TrainingCheckpoint
+from sknn_basics.training.tabular import Training
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -159,6 +162,47 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_not_interrupted(case, tmp_pa
     again = make(estimator, TrainingCheckpoint(tmp_path), Interrupt(0)).fit(*data)
     assert_same(learnt(again), expected)
     assert len(os.listdir(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        TabularClassifier(10, hidden_layer_sizes=(8,), max_iter=15, random_state=0),
+        TabularClassifier(10, hidden_layer_sizes=(8,), max_iter=15, n_iter_no_change=2),
+        TabularRegressor(10, hidden_layer_sizes=(8,), max_iter=15, random_state=0),
+    ],
+    ids=["classifier", "with patience", "regressor"],
+)
+@pytest.mark.parametrize("at", [4, 9])
+def test_an_ensemble_for_tables_goes_on(estimator, at, iris, tmp_path, monkeypatch):
+    def fit(*callbacks):
+        seed = np.random.RandomState(5)
+        return clone(estimator).set_params(callbacks=callbacks, random_state=seed).fit(*iris)
+
+    expected = fit()
+    advance = Training.advance
+
+    def interrupt(self, epoch, generator):
+        if epoch == at:
+            raise MemoryError
+        advance(self, epoch, generator)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "advance", interrupt)
+        with suppress(MemoryError):
+            fit(TrainingCheckpoint(tmp_path))
+    resumed = fit(TrainingCheckpoint(tmp_path))
+    monkeypatch.setattr(Training, "advance", None)
+    for model in (resumed, fit(TrainingCheckpoint(tmp_path))):
+        np.testing.assert_array_equal(model._rows_, expected._rows_)
+        np.testing.assert_array_equal(model.ensemble_weights_, expected.ensemble_weights_)
+        for name, values in expected.history_.items():
+            np.testing.assert_array_equal(model.history_[name], values)
+
+
+def test_an_ensemble_for_tables_takes_no_other_callbacks(iris):
+    with pytest.raises(TypeError, match="TrainingCheckpoint"):
+        TabularClassifier(callbacks=[Interrupt(3)]).fit(*iris)
 
 
 @pytest.mark.parametrize("at", [2, 3, 5, 6, 7])
@@ -420,6 +464,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sknn_basics import MLPClassifier, ConvNetClassifier
 from sknn_basics.training.checkpoints import TrainingCheckpoint
+from sknn_basics.training.tabular import Training
 
 warnings.simplefilter("ignore")
 folder, n_kills, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

@@ -259,19 +259,11 @@ class TrainingCheckpoint(Callback):
         **kwargs
             What skorch tells callbacks besides.
         """
-        self.last_time_ = time.monotonic()
         if not hasattr(net, "recording"):
             raise TypeError("TrainingCheckpoint is for the estimators of this package.")
-        if net.recording is None:
-            # Nothing is trained.
-            return
-        folder = Path(self.dirname)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            remove_left_over(folder, f"{self.prefix}-{net.recording.digest}-")
-            self.remove_older(net.recording)
-        except OSError as error:
-            self.tell(error, folder)
+        # Without one, nothing is trained.
+        if net.recording is not None:
+            self.begin(net.recording)
 
     def on_epoch_end(self, net, **kwargs):
         """Write a checkpoint, if it is the epoch for one.
@@ -286,7 +278,7 @@ class TrainingCheckpoint(Callback):
         row = net.history[-1]
         is_best = row.get(f"{name_of_value(row)}_best", False)
         if is_best if self.best_only else self.is_due(len(net.history)):
-            self.write(net)
+            self.write_net(net)
 
     def on_train_end(self, net, **kwargs):
         """Write the last checkpoint, of a training that has ended by itself.
@@ -298,49 +290,102 @@ class TrainingCheckpoint(Callback):
         **kwargs
             What skorch tells callbacks besides.
         """
-        recording = net.recording
-        if recording is None or self.best_only or recording.is_stream or not net.has_ended_:
-            return
-        if recording.saved is None or not recording.saved["state"]["has_ended"]:
-            self.write(net)
+        if net.recording is not None and net.has_ended_ and self.needs_last(net.recording):
+            self.write_net(net)
 
-    def write(self, net) -> None:
-        """Write a checkpoint, and remove those that are not to be kept.
+    def write_net(self, net) -> None:
+        """Write a checkpoint of a net.
 
         Parameters
         ----------
         net : skorch.NeuralNet
             The net that is trained.
         """
-        row, digest, epoch = net.history[-1], net.recording.digest, len(net.history)
+        row = net.history[-1]
         name = name_of_value(row)
-        file = f"{self.prefix}-{digest}-epoch={epoch:05d}-{name}={row[name]:.6g}{SUFFIX}"
-        path = Path(self.dirname, file)
+        self.write(net.recording, len(net.history), name, row[name], state_of(net), net)
+
+    def begin(self, recording: Recording) -> None:
+        """Make the folder, and remove what is left of an interrupted training.
+
+        Parameters
+        ----------
+        recording : Recording
+            The training that begins.
+        """
+        self.last_time_ = time.monotonic()
+        folder = Path(self.dirname)
         try:
-            write_archive(path, content_of(net))
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_left_over(folder, f"{self.prefix}-{recording.digest}-")
+            if self.resume:
+                self.keep_latest(self.list_files(recording.digest))
+        except OSError as error:
+            self.tell(error, folder)
+
+    def write(self, recording: Recording, epoch: int, name: str, value: float, state, net) -> None:
+        """Write a checkpoint, and remove those that are not to be kept.
+
+        Parameters
+        ----------
+        recording : Recording
+            The training.
+        epoch : int
+            Its last epoch, counted from 1.
+        name, value : str, float
+            What the name of the file tells of it.
+        state : dict
+            All that it goes on from.
+        net : object
+            What was trained, for the description of the recording.
+        """
+        file = f"{self.prefix}-{recording.digest}-epoch={epoch:05d}-{name}={value:.6g}{SUFFIX}"
+        path = Path(self.dirname, file)
+        content = {
+            "identity": recording.identity,
+            "rng": recording.rng,
+            "epoch": epoch,
+            "state": state,
+        }
+        try:
+            write_archive(path, {**content, "fitted": recording.describe(net)})
             self.last_time_ = time.monotonic()
-            self.remove_older(net.recording, path)
+            self.remove_older(recording, path)
         except (OSError, TypeError) as error:
             self.tell(error, path)
+
+    def needs_last(self, recording: Recording) -> bool:
+        """Tell whether the end of a training gets a checkpoint.
+
+        Parameters
+        ----------
+        recording : Recording
+            The training.
+
+        Returns
+        -------
+        needs_last : bool
+            False if it has one already, or only the best epochs get one.
+        """
+        if self.best_only or recording.is_stream:
+            return False
+        return recording.saved is None or not recording.saved["state"]["has_ended"]
 
     def is_due(self, epoch: int) -> bool:
         """Tell whether an epoch gets a checkpoint."""
         waits = self.seconds is not None and time.monotonic() - self.last_time_ < self.seconds
         return epoch % self.every == 0 and not waits
 
-    def remove_older(self, recording: Recording, newest: Path | None = None) -> None:
-        """Remove checkpoints beyond those to keep; after the first new one, those of before."""
-        files = self.list_files(recording.digest if self.shared else None)
-        if newest is None:
-            # What there is may still be wanted, until something new is there.
-            files = files if self.resume else []
-        elif newest in files:
-            files.remove(newest)
-            files.append(newest)
-            others = [path for path in files if f"-{recording.digest}-" not in path.name]
-            for path in others:
+    def remove_older(self, recording: Recording, newest: Path) -> None:
+        """Remove checkpoints beyond those to keep, and those of another training before this."""
+        own = [path for path in self.list_files(recording.digest) if path != newest]
+        self.keep_latest([*own, newest])
+        for path in () if self.shared else self.list_files():
+            if f"-{recording.digest}-epoch=" not in path.name:
                 path.unlink(missing_ok=True)
-            files = [path for path in files if path not in others]
+
+    def keep_latest(self, files: list[Path]) -> None:
+        """Remove the first ones of some files."""
         for path in files[: -self.keep]:
             path.unlink(missing_ok=True)
 
@@ -375,17 +420,6 @@ def first_difference(saved: dict, wanted: dict) -> str:
 
 
 # The state of a training at the end of an epoch.
-
-
-def content_of(net) -> dict:
-    """Collect all that a checkpoint holds."""
-    recording = net.recording
-    return {
-        "identity": recording.identity,
-        "rng": recording.rng,
-        "fitted": recording.describe(net),
-        "state": state_of(net),
-    }
 
 
 def state_of(net) -> dict:

@@ -32,7 +32,12 @@ def checkpoints_of(callbacks) -> list[TrainingCheckpoint]:
 
 
 def begin_recording(
-    estimator, rng: np.random.RandomState, data: dict, *, continued: bool, is_stream: bool
+    estimator,
+    rng: np.random.RandomState,
+    data: dict,
+    *,
+    continued: bool = False,
+    is_stream: bool = False,
 ) -> Recording | None:
     """Find the checkpoint that a training goes on from, and begin it as that one began.
 
@@ -75,7 +80,7 @@ def begin_recording(
             "the estimator, or set resume=False to begin anew."
         )
     if found:
-        recording.saved = max(found, key=lambda saved: len(saved["state"]["history"]))
+        recording.saved = max(found, key=lambda saved: saved["epoch"])
         recording.rng = recording.saved["rng"]
         rng.set_state(recording.rng)
         check_version(recording.saved["fitted"]["version"], type(estimator).__name__)
@@ -101,6 +106,10 @@ def identify(estimator, data: dict, start: str | None) -> dict:
 
 def describe_value(value) -> str:
     """Describe a value such that others have another description, in any process."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        # Checksums of joblib depend on which of equal strings are one object.
+        value = json.dumps(value)
+        return f"{len(value)} letters with checksum {joblib.hash(value)[:12]}"
     if isinstance(value, np.random.RandomState):
         # Its state is put back, whatever it is.
         return "a RandomState"
@@ -134,6 +143,8 @@ def describer(estimator):
             return None
 
     def describe(net) -> dict:
+        if not hasattr(net, "module_"):
+            return {"version": package_version(), "attributes": None}
         n_epochs = len(net.history) - net.n_earlier_
         return {
             "version": package_version(),
