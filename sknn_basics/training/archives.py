@@ -9,9 +9,11 @@ import glob
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile, ZipInfo
 from zlib import crc32
 
 import numpy as np
@@ -88,6 +90,121 @@ def read_archive(path):
         return _unpack(json.loads(text), arrays)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is damaged, or no such file: {error}.") from error
+
+
+# NumPy's archives.
+
+# An archive that is read without knowing what should be in it may expand to so many times its size,
+# or to so many bytes.
+MOST_EXPANSION, FEW_BYTES = 100, 2**26
+
+COMMENT = "sknn_basics crc32="
+
+
+def write_npz(path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as `numpy.savez` does, with a checksum of names and values as a comment."""
+    with open(path, "wb") as file:
+        np.savez(file, **arrays)
+    with ZipFile(path, "a") as archive:
+        archive.comment = _comment_of(archive)
+
+
+def read_npz(path, expected: Mapping[str, tuple] | None = None) -> dict[str, np.ndarray]:
+    """Read an archive of `numpy.savez` or `write_npz` whose arrays are finite numbers.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    expected : mapping of str to tuple of int, or None
+        Names and shapes, of which nothing may differ: no values are read before that is known.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, another one, or holds anything else.
+    """
+    path = Path(path)
+    with open(path, "rb") as file:
+        try:
+            return _read_npz(file, path.stat().st_size, expected)
+        except Exception as error:  # zipfile and NumPy raise whatever there is.
+            raise ValueError(f"{str(path)!r} cannot be read as weights: {error}") from error
+
+
+def _read_npz(file, size: int, expected) -> dict[str, np.ndarray]:
+    with ZipFile(file) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if len(members) < len(archive.infolist()):
+            raise ValueError("it has two arrays of one name")
+        if archive.comment not in (b"", _comment_of(archive)):
+            raise ValueError("its checksum is another one")
+        headers = {name: _read_header(archive, info) for name, info in members.items()}
+        if expected is not None:
+            check_shapes({name: shape for name, (shape, _, _) in headers.items()}, expected)
+        elif sum(n for _, _, n in headers.values()) > max(FEW_BYTES, MOST_EXPANSION * size):
+            raise ValueError(f"it expands to more than {MOST_EXPANSION} times its size")
+        arrays = {}
+        for name, info in members.items():
+            # Whole, since only then its checksum is compared.
+            content = archive.read(info)
+            arrays[name] = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
+        check_finite(arrays)
+        return arrays
+
+
+def _read_header(archive: ZipFile, info: ZipInfo) -> tuple[tuple, np.dtype, int]:
+    """Read shape, data type and size of an array, which its member must hold and no more."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+            version, np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+        n_bytes = file.tell() + math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "biuf":
+        raise ValueError(f"{info.filename} holds {dtype}, not real numbers")
+    if info.file_size != n_bytes:
+        raise ValueError(f"{info.filename} has {info.file_size} bytes in place of {n_bytes}")
+    return shape, dtype, n_bytes
+
+
+def check_shapes(given: Mapping[str, tuple], expected: Mapping[str, tuple]) -> None:
+    """Check the names and shapes of weights.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ; the message names them.
+    """
+    differing = [
+        f"{name}: {given.get(name, 'missing')} for {expected.get(name, 'no such layer')}"
+        for name in sorted(expected.keys() | given.keys())
+        if given.get(name) != expected.get(name)
+    ]
+    if differing:
+        raise ValueError(f"The weights do not fit the network: {'; '.join(differing)}.")
+
+
+def check_finite(arrays: Mapping[str, np.ndarray]) -> None:
+    """Check that arrays hold finite real numbers.
+
+    Raises
+    ------
+    ValueError
+        If one does not; the message names it.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds {array.dtype}, not real numbers")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+
+
+def _comment_of(archive: ZipFile) -> bytes:
+    """Compute what ties the values of an archive to their names."""
+    members = sorted((info.filename, info.CRC) for info in archive.infolist())
+    return f"{COMMENT}{crc32(_dumps(members).encode()):08x}".encode()
 
 
 @contextmanager

@@ -71,6 +71,7 @@ from sknn_basics.modules.summary import (
     describe_layers,
     summarise,
 )
+from sknn_basics.training.archives import read_npz, write_npz
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
     KeepBestWeights,
@@ -109,6 +110,7 @@ from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
     replace_when_complete,
+    shapes_of,
     snapshot,
     weights_as_arrays,
 )
@@ -934,8 +936,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             Name of the file, usually ending in ``.npz``.
         """
         check_is_fitted(self)
-        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
-            np.savez(f, **weights_as_arrays(self.module_))
+        with replace_when_complete({"path": path}) as temporary:
+            write_npz(temporary["path"], weights_as_arrays(self.module_))
 
     def load_weights(self, path):
         """Replace the network's weights by those that `save_weights` has saved.
@@ -953,11 +955,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the weights are those of another network.
+            If the weights are those of another network or not finite numbers, or the file is
+            damaged. No values are read before names and shapes are known to be right.
         """
         check_is_fitted(self)
-        with np.load(path, allow_pickle=False) as arrays:
-            load_weights(self.module_, dict(arrays))
+        load_weights(self.module_, read_npz(path, shapes_of(self.module_)))
         return self
 
     def _restore(self, saved: dict, path: str):

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
 from sknn_basics._optional import import_optional
+from sknn_basics.training.archives import check_finite, read_npz
 from sknn_basics.training.devices import DTYPES, move, resolve_device_or_cpu
 from sknn_basics.training.saving import (
     load_optimiser,
@@ -235,6 +236,10 @@ def as_arrays(tensors: Mapping, name: str) -> dict[str, np.ndarray]:
         if not isinstance(value, np.ndarray | np.generic):
             raise ValueError(f"{name} must hold tensors or arrays, got {type(value)} as {key!r}.")
         arrays[key] = np.asarray(value)
+    try:
+        check_finite(arrays)
+    except ValueError as error:
+        raise ValueError(f"In {name}, {error}.") from error
     return arrays
 
 
@@ -248,13 +253,20 @@ def read_weight_file(path: Path) -> dict[str, np.ndarray]:
     """
     if path.suffix == ".safetensors":
         package = import_optional("safetensors.torch", "safetensors", f"init_from={str(path)!r}")
-        return as_arrays(package.load_file(path), str(path))
+        try:
+            return as_arrays(package.load_file(path), str(path))
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(f"init_from={str(path)!r} cannot be read: {error}") from error
     if is_zipfile(path):
-        with ZipFile(path) as archive:
-            names = archive.namelist()
+        try:
+            with ZipFile(path) as archive:
+                names = archive.namelist()
+        except Exception as error:
+            raise ValueError(f"init_from={str(path)!r} cannot be read: {error}") from error
         if names and all(name.endswith(".npy") for name in names):
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
+            return read_npz(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
