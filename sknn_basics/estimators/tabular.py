@@ -54,6 +54,7 @@ from sknn_basics.training.devices import (
     resolve_device_or_cpu,
     threads_for_step,
 )
+from sknn_basics.training.interrupts import end_or_raise
 from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
@@ -333,10 +334,10 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             task.call_on_fit_task_begin(**data)
             try:
                 course.advance(epoch, generator)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 if not epoch:
                     raise
-                warnings.warn("Training interrupted by user.", stacklevel=7)
+                end_or_raise(error, stacklevel=7)
                 return None
             seconds = time.monotonic() - begin
             self._report(course.outcome, seconds)

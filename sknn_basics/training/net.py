@@ -34,6 +34,7 @@ from sknn_basics.training.callbacks import (
 )
 from sknn_basics.training.checkpoints import Recording, TrainingCheckpoint, load_state
 from sknn_basics.training.devices import kept_memory, move, threads_for_step
+from sknn_basics.training.interrupts import end_or_raise
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import set_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
@@ -247,8 +248,8 @@ class Net(NeuralNet):
             with threads_for_step(n_multiplications), self.in_place():
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
             self.has_ended_ = True
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+        except KeyboardInterrupt as error:
+            end_or_raise(error, stacklevel=2)
             if self.average_ is not None:
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
@@ -333,6 +334,13 @@ class Net(NeuralNet):
         """Tell how many samples are evaluated at once."""
         return evaluation_batch_size(dataset, self.module_)
 
+    def notify(self, method_name, **cb_kwargs):
+        try:
+            return super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as error:
+            error.is_from_callback = True
+            raise
+
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""
         if not self.history[-1, "batches"]:
@@ -341,8 +349,9 @@ class Net(NeuralNet):
         for _, callback in self.callbacks_:
             try:
                 callback.on_epoch_end(self, **kwargs)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 if not isinstance(callback, EarlyStopping):
+                    error.is_from_callback = type(callback) not in DECISIONS
                     raise
                 self.stop_reason_ = "skorch's EarlyStopping stopped the training."
 
