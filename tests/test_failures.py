@@ -458,7 +458,7 @@ class InterruptionOfEach(nn.Module):
 
     def forward(self, x):
         self.n_calls += self.training
-        if self.n_calls >= 3:
+        if self.training and self.n_calls >= 3:
             raise KeyboardInterrupt
         return torch.tanh(x)
 
