@@ -37,10 +37,20 @@ DTYPES = {
 NAMES = {np.dtype(kind): name for name, kind in DTYPES.items()}
 
 
-def write_archive(path, content) -> None:
+def write_archive(path, content, *, is_synced: bool = True) -> None:
     """Write nested dicts, lists and tuples of arrays, tensors and plain values as one file.
 
-    The file that was there is replaced when the new one lies on the disk as a whole.
+    The file that was there is replaced when the new one is whole.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    content : object
+        What to write.
+    is_synced : bool, default=True
+        Whether it lies on the disk then, and not in the memory of the system, which a power cut
+        would clear.
 
     Raises
     ------
@@ -68,8 +78,9 @@ def write_archive(path, content) -> None:
         file.write(header.encode())
         for part in parts:
             file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
+        if is_synced:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def read_archive(path):

@@ -24,6 +24,10 @@ __all__ = ["TrainingCheckpoint"]
 
 SUFFIX = ".safetensors"
 
+# To wait until a file lies on the disk takes longer than to write it: it is done once in so many
+# seconds, and at the end of a training. The last one that lies there is kept until the next does.
+SECONDS_TO_SYNC = 1.0
+
 
 @dataclass
 class Recording:
@@ -78,7 +82,8 @@ class TrainingCheckpoint(Callback):
         Whether only epochs get one whose validation score is the best so far or, without validation
         data, whose training loss is.
     keep : int, default=1
-        Number of checkpoints to keep, the latest ones.
+        Number of checkpoints to keep, the latest ones. While the training goes on, there may be one
+        more, the last that is known to lie on the disk.
     prefix : str, default='checkpoint'
         Beginning of the names of files, which go on with a digest of the training, the epoch, and
         the validation score or the training loss.
@@ -290,8 +295,13 @@ class TrainingCheckpoint(Callback):
         **kwargs
             What skorch tells callbacks besides.
         """
-        if net.recording is not None and net.has_ended_ and self.needs_last(net.recording):
+        if net.recording is None or not net.has_ended_:
+            return
+        if self.needs_last(net.recording):
             self.write_net(net)
+        if self.best_only and (files := self.list_files(net.recording.digest)):
+            self.synced_ = None
+            self.keep_latest(files)
 
     def write_net(self, net) -> None:
         """Write a checkpoint of a net.
@@ -314,6 +324,7 @@ class TrainingCheckpoint(Callback):
             The training that begins.
         """
         self.last_time_ = time.monotonic()
+        self.last_sync_, self.synced_ = -float("inf"), None
         folder = Path(self.dirname)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -347,9 +358,13 @@ class TrainingCheckpoint(Callback):
             "epoch": epoch,
             "state": state,
         }
+        is_synced = time.monotonic() - self.last_sync_ >= SECONDS_TO_SYNC or state["has_ended"]
         try:
-            write_archive(path, {**content, "fitted": recording.describe(net)})
+            content["fitted"] = recording.describe(net)
+            write_archive(path, content, is_synced=is_synced)
             self.last_time_ = time.monotonic()
+            if is_synced:
+                self.last_sync_, self.synced_ = self.last_time_, path
             self.remove_older(recording, path)
         except (OSError, TypeError) as error:
             self.tell(error, path)
@@ -387,7 +402,8 @@ class TrainingCheckpoint(Callback):
     def keep_latest(self, files: list[Path]) -> None:
         """Remove the first ones of some files."""
         for path in files[: -self.keep]:
-            path.unlink(missing_ok=True)
+            if path != self.synced_:
+                path.unlink(missing_ok=True)
 
     def tell(self, error: Exception, path: Path) -> None:
         """Warn of a checkpoint that cannot be written, or raise."""

@@ -115,6 +115,8 @@ class Net(NeuralNet):
         What it is trained on, while it is.
     has_ended_ : bool
         Whether the last training has come to its end, and was not interrupted.
+    interrupt_ : KeyboardInterrupt or None
+        An interrupt that is for what called it, too.
     """
 
     # Whether a step is made with all samples, and not with a batch.
@@ -154,6 +156,7 @@ class Net(NeuralNet):
         self.n_earlier_ = self.n_epochs_ = 0
         self.recording: Recording | None = None
         self.batches_, self.has_ended_ = None, False
+        self.interrupt_: KeyboardInterrupt | None = None
 
     # Why nets of a kind are not trained together with others, if they are not.
     why_alone: str | None = None
@@ -237,7 +240,7 @@ class Net(NeuralNet):
         train = self.get_dataset(X, y)
         self.warn_of_lost_state()
         self.stop_reason_, self.n_earlier_ = None, len(self.history)
-        self.has_ended_ = False
+        self.has_ended_, self.interrupt_ = False, None
         if not self.best_:
             self.best_ = _best_of(self.history)
         if self.average_decay is not None:
@@ -249,7 +252,10 @@ class Net(NeuralNet):
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
             self.has_ended_ = True
         except KeyboardInterrupt as error:
-            end_or_raise(error, stacklevel=2)
+            try:
+                end_or_raise(error, stacklevel=2)
+            except KeyboardInterrupt:
+                self.interrupt_ = error
             if self.average_ is not None:
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
@@ -257,6 +263,14 @@ class Net(NeuralNet):
             self.average_ = self.batches_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
+        return self
+
+    def partial_fit(self, *args, **kwargs):
+        super().partial_fit(*args, **kwargs)
+        if self.interrupt_ is not None:
+            # skorch would take it for itself.
+            error, self.interrupt_ = self.interrupt_, None
+            raise error
         return self
 
     def drop_unfinished_epoch(self, has_validation: bool) -> None:
