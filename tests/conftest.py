@@ -11,6 +11,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
 
 from sknn_basics.datasets import load_sunspots
+from sknn_basics.training.interrupts import LastInterrupt
 
 # It is read by mypy alone, and has errors on purpose.
 collect_ignore = ["user_code.py"]
@@ -79,6 +80,12 @@ def offline(monkeypatch):
         raise URLError("tests stay offline")
 
     monkeypatch.setattr("sknn_basics.datasets.idx.fetch_openml", refuse)
+
+
+@pytest.fixture(autouse=True)
+def no_interrupt_before(monkeypatch):
+    """Let no test be the second one that is interrupted."""
+    monkeypatch.setattr(LastInterrupt, "time", -float("inf"))
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from sknn_basics import MLPClassifier, MLPRegressor
+from sknn_basics.training import interrupts
 from sknn_basics.training.schedules import CosineAnnealing, ExponentialDecay, OneCycle
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -448,6 +449,59 @@ def test_an_epoch_that_is_interrupted_in_its_validation_leaves_no_record(fit, ir
     assert [*lengths, *history.values()] == [2] * (3 + len(history))
 
 
+class InterruptionOfEach(nn.Module):
+    """An activation that is interrupted when a network has called it three times in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_calls = 0
+
+    def forward(self, x):
+        self.n_calls += self.training
+        if self.training and self.n_calls >= 3:
+            raise KeyboardInterrupt
+        return torch.tanh(x)
+
+
+def search(**options):
+    return GridSearchCV(
+        classifier(**options), {"alpha": [0.1, 0.2, 0.3]}, cv=2, error_score="raise"
+    )
+
+
+def test_a_second_interrupt_soon_after_ends_a_search(iris):
+    with (
+        pytest.warns(UserWarning, match="a second Ctrl-C within 2 seconds") as told,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        search(activation=InterruptionOfEach).fit(*iris)
+    assert sum("interrupted" in str(warning.message) for warning in told) == 1
+
+
+def test_interrupts_far_apart_end_a_fit_each(iris, monkeypatch):
+    monkeypatch.setattr(interrupts, "SECONDS", 0.0)
+    with pytest.warns(UserWarning, match="interrupted"):
+        found = search(activation=InterruptionOfEach).fit(*iris)
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_batch_end", "on_epoch_end"])
+def test_callbacks_that_interrupt_every_fit_end_no_search(hook, iris):
+    with pytest.warns(UserWarning, match="interrupted"):
+        found = search(callbacks=[raising(hook, KeyboardInterrupt())]).fit(*iris)
+    assert found.best_estimator_.n_iter_ in (2, 3)
+
+
+def test_a_second_interrupt_keeps_the_model_from_before(iris):
+    model = classifier(activation=InterruptionOfEach)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(*iris)
+    expected = model.predict_proba(iris[0])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*iris)
+    np.testing.assert_array_equal(model.predict_proba(iris[0]), expected)
+
+
 def test_an_interrupt_before_the_training_raises(iris):
     model = classifier(callbacks=[raising("on_train_begin", KeyboardInterrupt(), epoch=0)])
     with pytest.raises(KeyboardInterrupt):
@@ -489,7 +543,8 @@ def test_control_c_ends_a_fit_with_a_warning_and_a_usable_model(options):
             messages, n_iter, predicted = json.loads(process.stdout.read())
         finally:
             process.kill()
-    assert messages == ["Training interrupted by user."]
+    (message,) = messages
+    assert message.startswith("Training interrupted by user.")
     assert 3 <= n_iter < 10**9
     assert set(predicted) <= {0, 1, 2}
     assert len(predicted) == 150

@@ -1,6 +1,5 @@
 """What all agents share: learning as a story, playing, and saving."""
 
-import json
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,7 +20,13 @@ from sknn_basics.agents.episodes import Episode, as_start, opened, play_episode
 from sknn_basics.agents.policies import POLICIES, Greedy, Policy, masked
 from sknn_basics.agents.progress import Progress
 from sknn_basics.agents.schedules import SCHEDULES, value_at
-from sknn_basics.estimators._base.saving import as_jsonable, check_version, package_version
+from sknn_basics.estimators._base.saving import (
+    as_jsonable,
+    check_keys,
+    check_version,
+    package_version,
+    sign,
+)
 
 # Moves after which a game is cut that an agent plays without learning: greedy play may never end.
 MAX_STEPS = 1000
@@ -442,7 +447,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
         if self.__sklearn_is_fitted__() and self._json_results:
             fitted = {name: getattr(self, name) for name in self._json_results}
             content["fitted"] = {name: as_jsonable(value) for name, value in fitted.items()}
-        return json.dumps(content, indent=2)
+        return sign(content)
 
     # Results that `to_json` writes, where these are all there are.
     _json_results: tuple[str, ...] = ()
@@ -450,6 +455,8 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
     @classmethod
     def _from_json(cls, content: dict) -> "Agent":
         """Make an agent of what `to_json` has written."""
+        check_keys(content["parameters"], cls._get_param_names(), "'parameters'")
+        check_keys(content.get("fitted", {}), cls._json_results, "'fitted'")
         agent = cls(**{name: restore(value) for name, value in content["parameters"].items()})
         vars(agent).update(content.get("fitted", {}))
         return agent

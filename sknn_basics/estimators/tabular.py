@@ -30,8 +30,10 @@ from sknn_basics._compat import (
     has_callbacks,
 )
 from sknn_basics.estimators._base.checks import hidden_sizes, unchanged_by_failure
+from sknn_basics.estimators._base.recording import begin_recording, checkpoints_of
 from sknn_basics.estimators._base.targets import check_class_weight, check_given
 from sknn_basics.estimators._base.types import (
+    Callbacks,
     ClassWeight,
     Columns,
     Device,
@@ -44,6 +46,7 @@ from sknn_basics.estimators._base.types import (
 from sknn_basics.modules.tabular import TabularNetworks
 from sknn_basics.preprocessing.tables import TableEncoder, check_table
 from sknn_basics.training import tabular as training
+from sknn_basics.training.checkpoints import TrainingCheckpoint
 from sknn_basics.training.combining import find_temperature, pick_greedily
 from sknn_basics.training.devices import (
     new_generator,
@@ -52,6 +55,7 @@ from sknn_basics.training.devices import (
     resolve_device_or_cpu,
     threads_for_step,
 )
+from sknn_basics.training.interrupts import end_or_raise
 from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
@@ -79,6 +83,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "device": [str, torch.device],
@@ -176,6 +181,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         encoded, target = self.encoder_.encode(X), self._encode_y(y, reset=True)
         check_consistent_length(encoded.numbers, target)
         weight = self._weigh(sample_weight, encoded.numbers, y)
+        recording = self._begin_recording(rng, encoded, target, weight, groups, validation)
         if validation is None:
             splits = self._deal(target, groups, rng)
         else:
@@ -191,7 +197,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         context.call_on_fit_task_begin(**data)
         n_multiplications = course.networks.rows.numel() * plan.batch_size
         with threads_for_step(n_multiplications), reproducible(course.left.device):
-            self._train(course, generator, context, data)
+            self._train(course, generator, context, data, recording)
         self._read(
             course.outcome,
             [split.valid for split in splits],
@@ -283,26 +289,66 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         members = {name: torch.from_numpy(array).to(device) for name, array in members.items()}
         return Training(networks.to(device), table, Members(**members), plan)
 
-    def _train(self, course: Training, generator: torch.Generator, context, data: dict) -> None:
+    def _begin_recording(self, rng, encoded, target, weight, groups, validation):
+        """Find the checkpoint to go on from, where checkpoints are wanted."""
+        for callback in self.callbacks or ():
+            if not isinstance(callback, TrainingCheckpoint):
+                raise TypeError(f"callbacks must be TrainingCheckpoint objects, got {callback!r}.")
+        values = (encoded.numbers, encoded.codes, target, weight, groups, *(validation or ()))
+        names = ("X", "codes of X", "y", "sample_weight", "groups", "X_val", "y_val")
+        data = {name: value for name, value in zip(names, values) if value is not None}
+        return begin_recording(self, rng, data) if self.callbacks else None
+
+    def _train(
+        self, course: Training, generator: torch.Generator, context, data: dict, recording
+    ) -> None:
         """Train until all is done, or somebody stops it: what is best so far is then used."""
-        begin = time.monotonic()
+        checkpoints = checkpoints_of(self.callbacks)
+        state = {"seconds": 0.0, "has_ended": False}
+        if recording is not None and recording.saved is not None:
+            state = recording.saved["state"]
+            course.load_state(state["course"], generator)
+        for checkpoint in checkpoints:
+            checkpoint.begin(recording)
+
+        def write(is_last: bool, seconds: float) -> None:
+            epoch, values = len(course.outcome.valid_loss), course.outcome.valid_loss[-1]
+            is_best = bool((course.outcome.best_epoch == epoch - 1).any())
+            for own in checkpoints:
+                is_due = is_best if own.best_only else own.is_due(epoch)
+                if own.needs_last(recording) if is_last else is_due:
+                    state = {"seconds": seconds, "has_ended": is_last}
+                    state["course"] = course.state(generator)
+                    own.write(recording, epoch, "valid_loss", float(values.nanmean()), state, None)
+
+        if not state["has_ended"]:
+            seconds = self._train_epochs(course, generator, context, data, state["seconds"], write)
+            if seconds is not None:
+                write(True, seconds)
+
+    def _train_epochs(self, course, generator, context, data: dict, before: float, write):
+        """Train all epochs that are left; tell how long all took, None if interrupted."""
+        begin = time.monotonic() - before
         most = np.inf if self.max_time is None else self.max_time
-        for epoch in range(course.plan.n_epochs):
+        seconds = before
+        for epoch in range(len(course.outcome.train_loss), course.plan.n_epochs):
             task = context.subcontext(task_name="epoch")
             task.call_on_fit_task_begin(**data)
             try:
                 course.advance(epoch, generator)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 if not epoch:
                     raise
-                warnings.warn("Training interrupted by user.", stacklevel=6)
-                return
+                end_or_raise(error, stacklevel=7)
+                return None
             seconds = time.monotonic() - begin
             self._report(course.outcome, seconds)
             fitted = self._as_of_now(course.outcome) if has_callbacks(self) else {}
             stop = task.call_on_fit_task_end(**data, reconstruction_attributes=fitted)
+            write(False, seconds)
             if stop or seconds > most or not len(course.left):
-                return
+                break
+        return seconds
 
     def _as_of_now(self, outcome: training.Outcome) -> dict:
         """Give what a copy needs, to predict as this epoch does."""
@@ -576,6 +622,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         Draws folds, weights, hyper-parameters and batches.
     verbose : bool, default=False
         Print a line an epoch.
+    callbacks : sequence of TrainingCheckpoint, default=None
+        Write the state of the training into files, from which an interrupted `fit` goes on.
     device : str or torch.device, default='auto'
         Where to compute: 'auto' is a GPU if there is one.
 
@@ -658,6 +706,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         class_weight: ClassWeight = None,
         random_state: RandomState = None,
         verbose: bool | Int = False,
+        callbacks: Callbacks = None,
         device: Device = "auto",
     ):
         self.n_networks = n_networks
@@ -676,6 +725,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
         self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
+        self.callbacks = callbacks
         self.device = device
 
     # It helps to tell classes apart; regressions it does not help.
@@ -852,6 +902,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         Draws folds, weights, hyper-parameters and batches.
     verbose : bool, default=False
         Print a line an epoch.
+    callbacks : sequence of TrainingCheckpoint, default=None
+        Write the state of the training into files, from which an interrupted `fit` goes on.
     device : str or torch.device, default='auto'
         Where to compute: 'auto' is a GPU if there is one.
 
@@ -930,6 +982,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         max_time: Float | None = None,
         random_state: RandomState = None,
         verbose: bool | Int = False,
+        callbacks: Callbacks = None,
         device: Device = "auto",
     ):
         self.n_networks = n_networks
@@ -948,6 +1001,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
         self.max_time = max_time
         self.random_state = random_state
         self.verbose = verbose
+        self.callbacks = callbacks
         self.device = device
 
     def predict(self, X) -> np.ndarray:

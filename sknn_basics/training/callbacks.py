@@ -71,6 +71,8 @@ class ValidationScore(Callback):
         self.score, self.tol, self.name = score, tol, name
         self.top, self.loss_of_best, self.has_warned = None, np.inf, False
 
+    learnt = ("top", "loss_of_best", "has_warned")
+
     def on_epoch_end(self, net, **kwargs):
         if self.top is None:
             self.look_back(net)
@@ -159,6 +161,8 @@ class KeepBestWeights(Callback):
     def __init__(self):
         self.best_weights, self.has_begun = None, False
 
+    learnt = ("best_weights", "has_begun")
+
     def on_epoch_begin(self, net, **kwargs):
         if not self.has_begun and scored_rows(net):
             # The training that is continued has left its best weights in the net.
@@ -200,6 +204,8 @@ class StopWithoutProgress(Callback):
         self.monitor, self.tol, self.patience, self.adaptive = monitor, tol, patience, adaptive
         self.best_, self.n_waiting_ = np.inf, 0
 
+    learnt = ("best_", "n_waiting_")
+
     def on_epoch_end(self, net, **kwargs):
         sign = -1 if self.monitor == "valid_score" else 1
         value = sign * net.history[-1, self.monitor]
@@ -238,15 +244,18 @@ class StopAfter(Callback):
     """
 
     def __init__(self, seconds: float):
-        self.seconds, self.longest = seconds, 0.0
+        self.seconds, self.longest, self.elapsed = seconds, 0.0, 0.0
+
+    learnt = ("longest", "elapsed")
 
     def on_train_begin(self, net, **kwargs):
-        self.start = self.last = time.monotonic()
+        self.last = time.monotonic()
 
     def on_epoch_end(self, net, **kwargs):
         now = time.monotonic()
-        self.longest, self.last = max(self.longest, now - self.last), now
-        if now - self.start + self.longest > self.seconds:
+        duration, self.last = now - self.last, now
+        self.longest, self.elapsed = max(self.longest, duration), self.elapsed + duration
+        if self.elapsed + self.longest > self.seconds:
             net.stop_reason_ = f"Another epoch would end after max_time={self.seconds:g} seconds."
 
 
@@ -265,6 +274,8 @@ class InverseScaling(Callback):
 
     def __init__(self, initial_rate: float, power: float, n_seen: int):
         self.initial_rate, self.power, self.n_seen = initial_rate, power, n_seen
+
+    learnt = ("n_seen",)
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         self.n_seen += len(dataset_train)

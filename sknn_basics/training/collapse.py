@@ -36,6 +36,8 @@ class WarnOfCollapse(Callback):
     def __init__(self):
         self.has_warned, self.n_batches = False, 0
 
+    learnt = ("has_warned", "n_batches")
+
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         recent = [(row.get("growth"), row.get("variety", np.nan)) for row in net.history[-2:]]
         if len(recent) == 2:

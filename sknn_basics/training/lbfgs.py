@@ -51,6 +51,8 @@ class LBFGSNet(Net):
         if not epochs:
             # SciPy would make an iteration.
             return
+        if self.is_known():
+            return
         batches = self.get_iterator(train, training=False)
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
         self._set_training(True)
@@ -86,6 +88,23 @@ class LBFGSNet(Net):
             self.set_parameters(reached.x)
         self.set_parameters(self.result_.x)
         self.check_result()
+
+    def is_known(self) -> bool:
+        """Load the result from a checkpoint, if there is one of the whole training.
+
+        The state of an unfinished search is SciPy's: it is repeated.
+        """
+        saved = self.recording and self.recording.saved
+        if not (saved and saved["state"]["has_ended"]):
+            return False
+        self.go_on(0)
+        self.result_ = OptimizeResult(saved["state"]["result"])
+        self.check_result()
+        return True
+
+    def state_of_search(self) -> dict:
+        names = ("fun", "nit", "success", "status", "message")
+        return {name: self.result_[name] for name in names if name in self.result_}
 
     def check_result(self) -> None:
         """Raise if the loss is not finite, warn if the search has not converged."""

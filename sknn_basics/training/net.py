@@ -5,15 +5,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LoadInitState
 from skorch.history import History
 from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, is_compiled, norms
+from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
@@ -24,11 +26,13 @@ from sknn_basics.training.batches import (
 )
 from sknn_basics.training.callbacks import (
     DECISIONS,
+    KeepBestWeights,
     StopWithoutProgress,
     ValidationScore,
     all_finite,
     explain_divergence,
 )
+from sknn_basics.training.checkpoints import Recording, TrainingCheckpoint, load_state
 from sknn_basics.training.devices import (
     Replayed,
     has_graphs,
@@ -37,6 +41,7 @@ from sknn_basics.training.devices import (
     reproducible,
     threads_for_step,
 )
+from sknn_basics.training.interrupts import end_or_raise
 from sknn_basics.training.losses import Loss
 from sknn_basics.training.optimisers import set_rate
 from sknn_basics.training.saving import own_memory, replace_when_complete
@@ -117,6 +122,14 @@ class Net(NeuralNet):
         Number of steps that an epoch takes.
     best_ : dict
         Best value so far of what was recorded with `record_with_best`.
+    recording : Recording or None
+        What checkpoints of the training are to say of it.
+    batches_ : Batches or None
+        What it is trained on, while it is.
+    has_ended_ : bool
+        Whether the last training has come to its end, and was not interrupted.
+    interrupt_ : KeyboardInterrupt or None
+        An interrupt that is for what called it, too.
     """
 
     # Whether a step is made with all samples, and not with a batch.
@@ -157,6 +170,9 @@ class Net(NeuralNet):
         self.valid_output_ = self.observed_ = self.order_ = None
         self.n_earlier_ = self.n_epochs_ = 0
         self.is_paused_ = False
+        self.recording: Recording | None = None
+        self.batches_, self.has_ended_ = None, False
+        self.interrupt_: KeyboardInterrupt | None = None
 
     # Why nets of a kind are not trained together with others, if they are not.
     why_alone: str | None = None
@@ -191,7 +207,7 @@ class Net(NeuralNet):
 
     def __getstate__(self) -> dict:
         # skorch saves network and optimiser apart from all else, which would be a second copy.
-        state = super().__getstate__()
+        state = {**super().__getstate__(), "recording": None, "batches_": None}
         is_initialized = "module_" in vars(self)
         return {k: v for k, v in state.items() if not (is_initialized and k in PARTS_OF_NETWORK)}
 
@@ -241,7 +257,8 @@ class Net(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, valid: ArrayDataset | None = None, **fit_params):
         """Train on X and y, or a dataset of both; evaluate `valid` after every epoch."""
         train = self.get_dataset(X, y)
-        self.stop_reason_ = None
+        self.warn_of_lost_state()
+        self.stop_reason_, self.has_ended_, self.interrupt_ = None, False, None
         if not self.is_paused_:
             self.n_earlier_ = len(self.history)
         if not self.best_:
@@ -253,15 +270,27 @@ class Net(NeuralNet):
             n_multiplications = rows * count_multiplications(self.module_)
             with threads_for_step(n_multiplications), self.in_place(), reproducible(self.device):
                 self.run_epochs(train, valid, self.max_epochs if epochs is None else epochs)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            self.has_ended_ = True
+        except KeyboardInterrupt as error:
+            try:
+                end_or_raise(error, stacklevel=2)
+            except KeyboardInterrupt:
+                self.interrupt_ = error
             if self.average_ is not None:
                 self.average_.show()
             self.drop_unfinished_epoch(has_validation=valid is not None)
         finally:
-            self.replayed_ = None
+            self.replayed_ = self.batches_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
+        return self
+
+    def partial_fit(self, *args, **kwargs):
+        super().partial_fit(*args, **kwargs)
+        if self.interrupt_ is not None:
+            # skorch would take it for itself.
+            error, self.interrupt_ = self.interrupt_, None
+            raise error
         return self
 
     def drop_unfinished_epoch(self, has_validation: bool) -> None:
@@ -298,8 +327,8 @@ class Net(NeuralNet):
         if self.order_ is not None:
             batches.order = self.order_
         valid_batches = None if valid is None else self.get_iterator(valid, training=False)
-        self.n_steps_of_epoch_ = len(batches)
-        for _ in range(epochs):
+        self.n_steps_of_epoch_, self.batches_ = len(batches), batches
+        for _ in range(self.go_on(epochs)):
             self.notify("on_epoch_begin", dataset_train=train, dataset_valid=valid)
             if self.average_ is not None:
                 self.average_.hide()
@@ -312,6 +341,20 @@ class Net(NeuralNet):
             if self.stop_reason_ is not None:
                 break
         self.order_ = batches.order
+
+    def go_on(self, epochs: int) -> int:
+        """Load the checkpoint that the training goes on from; tell how many epochs are left."""
+        if self.recording is None or self.recording.saved is None:
+            return epochs
+        state = self.recording.saved["state"]
+        load_state(self, state)
+        if state["has_ended"] or self.stop_reason_ is not None:
+            return 0
+        return max(0, epochs - (len(self.history) - self.n_earlier_))
+
+    def state_of_search(self) -> dict | None:
+        """Give what is known of the training besides, where it is a search of another library."""
+        return None
 
     def get_dataset(self, X, y=None) -> ArrayDataset:
         """Make a dataset for the network's device and data type."""
@@ -330,6 +373,13 @@ class Net(NeuralNet):
         """Tell how many samples are evaluated at once."""
         return evaluation_batch_size(dataset, self.module_)
 
+    def notify(self, method_name, **cb_kwargs):
+        try:
+            return super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as error:
+            error.is_from_callback = True
+            raise
+
     def end_epoch(self, **kwargs) -> None:
         """Notify the callbacks, and read skorch's own way to stop as one."""
         if not self.history[-1, "batches"]:
@@ -338,8 +388,9 @@ class Net(NeuralNet):
         for _, callback in self.callbacks_:
             try:
                 callback.on_epoch_end(self, **kwargs)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 if not isinstance(callback, EarlyStopping):
+                    error.is_from_callback = type(callback) not in DECISIONS
                     raise
                 self.stop_reason_ = "skorch's EarlyStopping stopped the training."
 
@@ -418,7 +469,8 @@ class Net(NeuralNet):
 
     def runs_foreign_code(self) -> bool:
         """Tell whether there are callbacks besides this package's decisions."""
-        return any(type(callback) not in DECISIONS for _, callback in self.callbacks_)
+        own = DECISIONS | {TrainingCheckpoint}
+        return any(type(callback) not in own for _, callback in self.callbacks_)
 
     def _observed_step(self, batch, step_fn, prefix: str) -> dict:
         """Run a step with the notices and records that batch callbacks expect."""
@@ -620,18 +672,51 @@ class Net(NeuralNet):
         if was_rounded:
             # Loading gives the optimiser's state the network's data type.
             self.optimizer_.load_state_dict(self.optimizer_.state_dict())
-        self.valid_output_ = self.order_ = self.average_ = None
+        self.valid_output_ = self.order_ = self.average_ = self.recording = None
         self.callbacks = callbacks
         kept = [id(c[1] if isinstance(c, tuple) else c) for c in callbacks]
         self.callbacks_ = [named for named in self.callbacks_ if id(named[1]) in kept]
 
     def save_params(self, *args, **files):
-        """Save as skorch does, but a file that exists stays whole until the new one is."""
+        """Save as skorch does, but a file that exists stays whole until the new one is.
+
+        A file that cannot be written is told in a warning too, since skorch's checkpoints go on
+        without a word.
+        """
         if args:
             raise TypeError("save_params takes file names by keyword, as f_params='...'")
         own_memory(self.module_, self.optimizer_)
-        with replace_when_complete(files) as temporary:
-            super().save_params(**temporary)
+        try:
+            with replace_when_complete(files) as temporary:
+                super().save_params(**temporary)
+        except Exception as error:
+            names = [str(path) for path in files.values() if isinstance(path, str | Path)]
+            warnings.warn(
+                f"{', '.join(names)} cannot be written ({type(error).__name__}: {error}).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            raise
+
+    def warn_of_lost_state(self) -> None:
+        """Warn of what a training lacks that goes on from skorch's checkpoints."""
+        if not (self.history and any(type(own) is LoadInitState for _, own in self.callbacks_)):
+            return
+        lacking = {
+            "the order of samples": self.rng is not None,
+            "the state of random draws": bool(random_layers(self.module_)),
+            "the best weights so far": any(
+                isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_
+            ),
+        }
+        if missing := [name for name, is_used in lacking.items() if is_used]:
+            warnings.warn(
+                f"skorch's checkpoints do not hold {', '.join(missing)}: the training goes on, but "
+                "not as if it had never been interrupted. "
+                "sknn_basics.training.checkpoints.TrainingCheckpoint holds all of it, in one file.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 @dataclass(eq=False)

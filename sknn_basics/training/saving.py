@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from sknn_basics._compat import is_lazy
 from sknn_basics.modules.layers import CPU, below
+from sknn_basics.training.archives import check_shapes, remove_left_over
 
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -31,17 +32,15 @@ def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
         If names or shapes differ; the message names them.
     """
     own = module.state_dict()
-    differing = [
-        f"{name}: {np.shape(arrays.get(name, ())) if name in arrays else 'missing'}"
-        f" for {tuple(own[name].shape) if name in own else 'no such layer'}"
-        for name in sorted(own.keys() | arrays.keys())
-        if name not in own or name not in arrays or np.shape(arrays[name]) != own[name].shape
-    ]
-    if differing:
-        raise ValueError(f"The weights do not fit the network: {'; '.join(differing)}.")
+    check_shapes({name: np.shape(array) for name, array in arrays.items()}, shapes_of(module))
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(_as_tensor(arrays[name]))
+
+
+def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Collect the shapes of parameters and buffers, by name."""
+    return {name: tuple(value.shape) for name, value in module.state_dict().items()}
 
 
 class SavedModule:
@@ -208,7 +207,8 @@ def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
 def replace_when_complete(files: dict) -> Iterator[dict]:
     """Give a temporary name for every path, and move the files into place at the end.
 
-    When writing fails (a full disk, say), the files that were there stay as they were.
+    When writing fails (a full disk, say), the files that were there stay as they were. What a
+    process has left that was killed is removed.
 
     Parameters
     ----------
@@ -221,6 +221,8 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
         `files`, with temporary paths beside the real ones.
     """
     paths = {key: Path(value) for key, value in files.items() if isinstance(value, str | Path)}
+    for path in paths.values():
+        remove_left_over(path.parent, f"{path.name}.")
     temporary = {key: path.with_name(f".{path.name}.{os.getpid()}") for key, path in paths.items()}
     try:
         yield {**files, **{key: str(path) for key, path in temporary.items()}}

@@ -212,6 +212,28 @@ class Training:
         # Each half of the validation rows has its own best epoch, for the outputs of the other.
         self.best_of_half = torch.full((2, n_members), math.inf, device=device)
 
+    def state(self, generator: torch.Generator) -> dict:
+        """Collect what decides how the training goes on after an epoch."""
+        return {
+            "rows": self.networks.rows.detach(),
+            "left": self.left,
+            "best_of_half": self.best_of_half,
+            "optimiser": vars(self.optimiser),
+            "members": vars(self.members),
+            "outcome": vars(self.outcome),
+            "generator": generator.get_state(),
+        }
+
+    def load_state(self, state: dict, generator: torch.Generator) -> None:
+        """Go on from the state of another training."""
+        device = self.left.device
+        state = {name: _moved(value, device) for name, value in state.items()}
+        self.networks.rows = torch.nn.Parameter(state["rows"])
+        self.left, self.best_of_half = state["left"], state["best_of_half"]
+        for name in ("optimiser", "members", "outcome"):
+            vars(getattr(self, name)).update(state[name])
+        generator.set_state(state["generator"].cpu())
+
     def advance(self, epoch: int, generator: torch.Generator) -> None:
         """Train for an epoch, evaluate, and let go of members that need no more of them."""
         self._train_epoch(epoch, generator)
@@ -304,6 +326,15 @@ class Training:
         means = torch.stack([values[setting == number].mean() for number in present])
         kept = present[means.argsort(stable=True)[: -(-len(present) // 2)]]
         return torch.isin(setting, kept)
+
+
+def _moved(value, device: torch.device):
+    """Move tensors, those in dicts and lists too, to a device."""
+    if isinstance(value, dict):
+        return {name: _moved(part, device) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_moved(part, device) for part in value]
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def evaluation_size(networks: TabularNetworks) -> int:

@@ -50,6 +50,7 @@ from sknn_basics.estimators._base.continuing import (
     describe_measures,
 )
 from sknn_basics.estimators._base.notebook import with_layers
+from sknn_basics.estimators._base.recording import begin_recording, checkpoints_of, restore
 from sknn_basics.estimators._base.saving import (
     check_version,
     default_parameters,
@@ -71,6 +72,7 @@ from sknn_basics.modules.summary import (
     describe_layers,
     summarise,
 )
+from sknn_basics.training.archives import read_npz, write_npz
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
     KeepBestWeights,
@@ -110,6 +112,7 @@ from sknn_basics.training.policies import schedule_callbacks
 from sknn_basics.training.saving import (
     load_weights,
     replace_when_complete,
+    shapes_of,
     snapshot,
     weights_as_arrays,
 )
@@ -472,6 +475,12 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         known = continued or goes_on
         inputs, target, weight = self._check(X, y, sample_weight, known, incremental, classes)
         rng = check_random_state(self.random_state)
+        recording = None
+        # One that pauses is whoever's who lets it go on.
+        if n_epochs and self.callbacks and self._pause_ is None:
+            data = self._name_data(inputs, target, weight, validation)
+            kind = {"continued": continued, "is_stream": incremental}
+            recording = begin_recording(self, rng, data, **kind)
         if not goes_on:
             self._prepare_module(inputs, target, rng, continued)
         if n_epochs:
@@ -487,7 +496,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if has_callbacks(self):
             notify = self._notify_epochs(context, told, sample_weight)
             others.append(notify)
-        others += self.callbacks or []
+        # What is written is the state after all others.
+        others += sorted(self.callbacks or [], key=lambda own: bool(checkpoints_of([own])))
         if goes_on:
             self.module_ = self._pause_.net.module_
             self._renew_layers()
@@ -497,6 +507,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 train, valid, score, others, batch_size, rng, continued, incremental
             )
         self.net_, n_known = net, len(net.history)
+        if recording is not None:
+            net.recording, recording.n_samples = recording, len(train)
         self._as_fitted_ = plain_parameters(self)
         if self._pause_ is None:
             net.max_epochs = n_epochs
@@ -545,6 +557,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                     f"solver='lbfgs' does not work with {name}={value}: "
                     "choose a stochastic solver such as 'adam'."
                 )
+
+    def _name_data(self, inputs, target, weight, validation) -> dict:
+        """Name all data of a fit, to tell it from others."""
+        names = (*("X", "y", "sample_weight"), *self._validation_names.split(", "))
+        same = target is inputs
+        values = (inputs, None if same else target, weight, *(validation or ()))
+        return {name: v for name, v in zip(names, map(as_array, values)) if v is not None}
 
     def _check_same_targets(self, target) -> None:
         """Check that a warm start goes on with the targets of the last fit."""
@@ -971,8 +990,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             Name of the file, usually ending in ``.npz``.
         """
         check_is_fitted(self)
-        with replace_when_complete({"path": path}) as temporary, open(temporary["path"], "wb") as f:
-            np.savez(f, **weights_as_arrays(self.module_))
+        with replace_when_complete({"path": path}) as temporary:
+            write_npz(temporary["path"], weights_as_arrays(self.module_))
 
     def load_weights(self, path):
         """Replace the network's weights by those that `save_weights` has saved.
@@ -990,12 +1009,17 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the weights are those of another network.
+            If the weights are those of another network or not finite numbers, or the file is
+            damaged. No values are read before names and shapes are known to be right.
         """
         check_is_fitted(self)
-        with np.load(path, allow_pickle=False) as arrays:
-            load_weights(self.module_, dict(arrays))
+        load_weights(self.module_, read_npz(path, shapes_of(self.module_)))
         return self
+
+    def _restore(self, saved: dict, path: str):
+        """Take the state of a checkpoint; see `TrainingCheckpoint.restore`."""
+        with unchanged_by_failure(self):
+            return restore(self, saved, path)
 
     def to_json(self) -> str:
         """Describe the estimator and, if it is fitted, its network as text, without weights.

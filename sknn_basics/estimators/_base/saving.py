@@ -2,11 +2,14 @@
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from zipfile import ZipFile, is_zipfile
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -16,7 +19,13 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
 from sknn_basics._optional import import_optional
-from sknn_basics.training.devices import DTYPES, move, resolve_device_or_cpu
+from sknn_basics.training.archives import check_finite, read_npz
+from sknn_basics.training.devices import (
+    DTYPES,
+    available_memory,
+    move,
+    resolve_device_or_cpu,
+)
 from sknn_basics.training.saving import (
     load_optimiser,
     load_weights,
@@ -28,6 +37,12 @@ from sknn_basics.training.saving import (
 
 # Types of single values.
 PLAIN = (str, bool, int, float, np.generic, type(None))
+
+# What a text that describes an estimator has.
+KEYS = ("sknn_basics", "estimator", "parameters", "fitted", "checksum")
+
+# Bytes up to which strings are as long as their type says, and not as they are.
+LARGEST_STRINGS = 2**20
 
 
 def pack_state(estimator, state: dict) -> dict:
@@ -126,7 +141,18 @@ def write_json(estimator) -> str:
         names = [name for name in architecture_of(type(estimator)) if hasattr(estimator, name)]
         content["fitted"] = {name: as_jsonable(getattr(estimator, name)) for name in names}
         content["fitted"]["_as_fitted_"] = as_jsonable(changed_since_fit(estimator))
-    return json.dumps(content, indent=2)
+    return sign(content)
+
+
+def sign(content: dict) -> str:
+    """Write what describes an estimator as JSON, with a checksum."""
+    return json.dumps({**content, "checksum": checksum_of(content)}, indent=2)
+
+
+def checksum_of(content: dict) -> str:
+    """Compute the checksum of what describes an estimator, whatever version has written it."""
+    parts = [content.get(name) for name in ("estimator", "parameters", "fitted")]
+    return f"{crc32(json.dumps(parts).encode()):08x}"
 
 
 def architecture_of(kind: type) -> list[str]:
@@ -153,7 +179,8 @@ def from_json(text: str):
     Raises
     ------
     ValueError
-        If the text does not describe an estimator of this package.
+        If the text does not describe an estimator of this package, is damaged, or describes a
+        network that is larger than the memory.
 
     Examples
     --------
@@ -162,27 +189,109 @@ def from_json(text: str):
     >>> from_json(text)
     MLPClassifier(dropout=0.2, hidden_layer_sizes=[32, 16])
     """
+
+    content = read_text(text)
+    name = content.get("estimator") if isinstance(content, dict) else None
+    kind = find_kind(name)
+    if kind is None:
+        raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")
+    check_keys(content, KEYS, "The text")
+    if content.get("checksum", checksum_of(content)) != checksum_of(content):
+        raise ValueError(
+            "The checksum of the text is another one: it is damaged, or was changed. Leave out "
+            "'checksum' of a text that was changed on purpose."
+        )
+    check_version(str(content.get("sknn_basics")), name)
+    with as_value_error(f"The text describes no {name}"):
+        content = json.loads(text, object_hook=from_jsonable)
+        if not is_neural(kind):
+            return kind._from_json(content)
+        return make_described(kind, content["parameters"], content.get("fitted"))
+
+
+def read_text(text: str):
+    """Read JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message names the place.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("The text is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The text is no JSON: {error}.") from error
+
+
+@contextmanager
+def as_value_error(what: str) -> Iterator[None]:
+    """Turn whatever values of another type or shape raise into a ValueError."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def find_kind(name) -> type | None:
+    """Find the class of a name that a text may describe."""
     import sknn_basics
     from sknn_basics import agents
 
-    content = json.loads(text, object_hook=from_jsonable)
-    name = content.get("estimator") if isinstance(content, dict) else None
     if name in ("QLearningAgent", "DeepQAgent"):
-        check_version(content["sknn_basics"], name)
-        return getattr(agents, name)._from_json(content)
+        return getattr(agents, name)
     kind = getattr(sknn_basics, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and is_neural(kind)):
-        raise ValueError(f"The text describes no estimator of sknn_basics, but {name!r}.")
-    check_version(content["sknn_basics"], name)
-    estimator = kind(**content["parameters"])
-    if "fitted" in content:
-        changed = content["fitted"].pop("_as_fitted_", {})
-        vars(estimator).update(content["fitted"])
-        estimator._as_fitted_ = {**plain_parameters(estimator), **changed}
-        estimator._reset_results()
-        rebuild(estimator)
-        estimator._draw_weights(check_random_state(estimator.random_state))
+    return kind if isinstance(kind, type) and is_neural(kind) else None
+
+
+def check_keys(content, known: Iterable[str], what: str) -> None:
+    """Check that a text describes nothing but what is known.
+
+    Raises
+    ------
+    ValueError
+        If it does; the message names what.
+    """
+    if not isinstance(content, dict):
+        raise ValueError(f"{what} must have names and values, got {content!r}.")
+    if unknown := [name for name in content if name not in known]:
+        raise ValueError(f"{what} has {unknown}, which nothing here has.")
+
+
+def make_described(kind: type, parameters: dict, fitted: dict | None):
+    """Make an estimator of a class, with its network if it was fitted."""
+    check_keys(parameters, kind._get_param_names(), "'parameters'")
+    estimator = kind(**parameters)
+    if fitted is None:
+        return estimator
+    check_keys(fitted, (*architecture_of(kind), "_as_fitted_"), "'fitted'")
+    estimator._validate_params()
+    changed = fitted.pop("_as_fitted_", {})
+    check_keys(changed, kind._get_param_names(), "'_as_fitted_'")
+    vars(estimator).update(fitted)
+    estimator._as_fitted_ = {**plain_parameters(estimator), **changed}
+    estimator._reset_results()
+    check_memory(estimator)
+    rebuild(estimator)
+    estimator._draw_weights(check_random_state(estimator.random_state))
     return estimator
+
+
+def check_memory(estimator) -> None:
+    """Check that a network fits in memory, before any of it is made.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    with torch.device("meta"):
+        module = estimator._make_module(estimator._structure_)
+    tensors = chain(module.parameters(), module.buffers())
+    n_bytes = 2 * sum(tensor.numel() * 8 for tensor in tensors)
+    if n_bytes > available_memory("cpu"):
+        raise ValueError(f"its network takes {n_bytes / 2**30:.3g} GiB, more than there is")
 
 
 def is_neural(kind: type) -> bool:
@@ -235,6 +344,10 @@ def as_arrays(tensors: Mapping, name: str) -> dict[str, np.ndarray]:
         if not isinstance(value, np.ndarray | np.generic):
             raise ValueError(f"{name} must hold tensors or arrays, got {type(value)} as {key!r}.")
         arrays[key] = np.asarray(value)
+    try:
+        check_finite(arrays)
+    except ValueError as error:
+        raise ValueError(f"In {name}, {error}.") from error
     return arrays
 
 
@@ -248,13 +361,20 @@ def read_weight_file(path: Path) -> dict[str, np.ndarray]:
     """
     if path.suffix == ".safetensors":
         package = import_optional("safetensors.torch", "safetensors", f"init_from={str(path)!r}")
-        return as_arrays(package.load_file(path), str(path))
+        try:
+            return as_arrays(package.load_file(path), str(path))
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(f"init_from={str(path)!r} cannot be read: {error}") from error
     if is_zipfile(path):
-        with ZipFile(path) as archive:
-            names = archive.namelist()
+        try:
+            with ZipFile(path) as archive:
+                names = archive.namelist()
+        except Exception as error:
+            raise ValueError(f"init_from={str(path)!r} cannot be read: {error}") from error
         if names and all(name.endswith(".npy") for name in names):
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
+            return read_npz(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -322,7 +442,7 @@ def as_jsonable(value):
 def from_jsonable(value: dict):
     """Read back what `as_jsonable` wrote."""
     if value.keys() == {"values", "dtype"}:
-        return np.array(value["values"], dtype=value["dtype"])
+        return read_array(value["values"], np.dtype(value["dtype"]))
     if value.keys() == {"tuple"}:
         return tuple(value["tuple"])
     if value.keys() == {"set"}:
@@ -330,6 +450,20 @@ def from_jsonable(value: dict):
     if value.keys() == {"keys", "values"}:
         return dict(zip(value["keys"], value["values"]))
     return value
+
+
+def read_array(values: list, dtype: np.dtype) -> np.ndarray:
+    """Make an array of numbers or strings, whose size the values bound and not the type alone.
+
+    Raises
+    ------
+    ValueError
+        If the type is another one.
+    """
+    if dtype.kind not in "biufUO":
+        raise ValueError(f"an array cannot have dtype {dtype}")
+    is_large = dtype.kind == "U" and dtype.itemsize * len(values) > LARGEST_STRINGS
+    return np.array(values, dtype=np.dtype("U") if is_large else dtype)
 
 
 def package_version() -> str:
