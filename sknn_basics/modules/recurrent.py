@@ -9,6 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sknn_basics._compat import is_exporting
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
 from sknn_basics.modules.conv import Conv2d, check_kernel, pad_evenly, slid_size
 from sknn_basics.modules.given import first_output, make_given, trace
@@ -293,7 +294,9 @@ class RecurrentNetwork(nn.Module):
             return self.embedding(x), None
         if not self.step_shape:
             x = x.unflatten(1, (-1, 1))
-        x, lengths = split_padding(x)
+        # Where padding cannot be looked for, and not be passed on either, it makes outputs NaN.
+        is_whole = is_exporting() and not getattr(self, "takes_lengths", True)
+        x, lengths = (x, None) if is_whole else split_padding(x)
         if hasattr(self, "input_noise"):
             x = self.input_noise(x)
         if hasattr(self, "frames"):
@@ -371,7 +374,7 @@ def split_padding(x: Tensor) -> tuple[Tensor, Tensor | None]:
     x : Tensor of shape (n_samples, n_steps, ...)
         Sequences with NaN after their end.
     """
-    if not x[:, -1].flatten(1)[:, 0].isnan().any():
+    if not is_exporting() and not x[:, -1].flatten(1)[:, 0].isnan().any():
         return x, None
     lengths = x.flatten(2)[:, :, 0].isnan().logical_not().sum(1)
     return x.nan_to_num(nan=0.0), lengths
@@ -382,4 +385,4 @@ def last_steps(x: Tensor, lengths: Tensor | None, n_steps: int) -> Tensor:
     if lengths is None:
         return x[:, -n_steps:]
     steps = lengths[:, None] - n_steps + torch.arange(n_steps, device=x.device)
-    return x[torch.arange(len(x), device=x.device)[:, None], steps]
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], steps]
