@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin, is_classifier
 
+from sknn_basics.estimators._base.sequences import in_layout
 from sknn_basics.estimators.recurrent import RecurrentEstimator
 from sknn_basics.export.answers import METHODS, Matches, choose_answer
 from sknn_basics.export.graphs import Writer, record
 from sknn_basics.preprocessing import FilterBank, PixelScaler, TableEncoder
 
-# Samples that a network is recorded with: a number that none stands for by chance.
-N_RECORDED = 3
+# Samples and steps that a network is recorded with: numbers that are not special to any network.
+N_RECORDED, N_STEPS_RECORDED = 3, 5
 
 
 class MethodOf(TransformerMixin, BaseEstimator):
@@ -112,6 +113,8 @@ def read_inputs(write: Writer, operator, dtype: torch.dtype) -> tuple[str, torch
 def sample_shape(model, inputs) -> tuple[int, ...]:
     """Find the shape of what stands for a sample: that of the inputs, where these tell it."""
     given = list(inputs[0].type.shape)[1:]
+    for axis in axes_of_steps(model, len(given) + 1):
+        given[axis - 1] = N_STEPS_RECORDED
     is_known = given and all(isinstance(n, int) for n in given)
     return tuple(given) if len(inputs) == 1 and is_known else fitted_shape(model)
 
@@ -133,6 +136,9 @@ def fitted_shape(model) -> tuple[int, ...]:
         shape = (model.n_features_in_,)
     if shape is None:
         raise ValueError(f"{type(model).__name__} does not know the shape of samples: give X.")
+    if isinstance(model, RecurrentEstimator):
+        samples = np.broadcast_to(0, (1, *shape))
+        shape = in_layout(samples, model.data_format, is_list=False, back=True).shape[1:]
     return tuple(shape)
 
 

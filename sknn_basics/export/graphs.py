@@ -17,8 +17,8 @@ from sknn_basics.export.recurrent import use_operators, write_recurrent
 SINGLE = {
     *("AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "InstanceNormalization"),
     *("LpPool", "Resize", "Upsample", "GRU", "LSTM", "RNN"),
-    *("Elu", "Erf", "Gelu", "HardSigmoid", "LeakyRelu", "PRelu", "Selu", "Softplus", "Softsign"),
-    "ThresholdedRelu",
+    *("Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu"),
+    *("Selu", "Softplus", "Softsign", "ThresholdedRelu"),
 }
 
 

@@ -32,6 +32,7 @@ LEAST_OPSET = 18
 OPTIONS_OF_CLASSIFIERS = {
     "zipmap": [True, False, "columns"],
     "output_class_labels": [False, True],
+    "nocl": [False],
     "raw_scores": [False],
 }
 
