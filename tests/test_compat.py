@@ -284,6 +284,17 @@ def test_torch_tells_what_is_compiled(expects):
         assert _compat.is_compiled(module)
 
 
+def test_torch_tells_that_it_records(expects):
+    class Tells(nn.Module):
+        def forward(self, x):
+            return x + _compat.is_exporting()
+
+    with expects("torch", "torch.compiler.is_exporting"):
+        program = torch.export.export(Tells(), (torch.zeros(1),))
+        assert program.module()(torch.zeros(1)) == 1
+        assert not _compat.is_exporting()
+
+
 def test_torch_knows_its_convolutions(expects):
     with expects("torch", "_ConvNd, _ConvTransposeNd or _calculate_fan_in_and_fan_out"):
         layer = nn.ConvTranspose2d(2, 3, 5)

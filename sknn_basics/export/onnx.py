@@ -26,8 +26,8 @@ from sknn_basics.export.graphs import record
 from sknn_basics.preprocessing import FilterBank, PixelScaler, TableEncoder
 from sknn_basics.training.devices import as_array
 
-# What torch's exporter writes at least.
-LEAST_OPSET = 18
+# What torch's exporter writes at least, and the first version of torch whose exporter is asked.
+LEAST_OPSET, LEAST_TORCH = 18, (2, 9)
 
 OPTIONS_OF_CLASSIFIERS = {
     "zipmap": [True, False, "columns"],
@@ -70,7 +70,8 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
     Raises
     ------
     ImportError
-        If skl2onnx, onnx or onnxscript are not installed: the extra ``onnx`` brings them.
+        If skl2onnx or onnxscript are not installed, which the extra ``onnx`` brings, or torch is
+        older than 2.9.
     ValueError
         If the model cannot be converted, or torch cannot record a module of your own.
 
@@ -137,8 +138,10 @@ def register_converters():
     Raises
     ------
     ImportError
-        If it is not installed.
+        If it is not installed, or torch is older than 2.9.
     """
+    if tuple(map(int, torch.__version__.split(".")[:2])) < LEAST_TORCH:
+        raise ImportError(f"to_onnx needs torch 2.9 or newer, got {torch.__version__}.")
     import_optional("onnxscript", "onnx", "to_onnx")
     skl2onnx = import_optional("skl2onnx", "onnx", "to_onnx")
     for name in sknn_basics.__all__:
