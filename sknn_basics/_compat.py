@@ -189,5 +189,10 @@ def is_exporting() -> bool:
     return _is_exporting()
 
 
+def recorded_operator(operator):
+    """Give what stands for an operator of `torch.library.custom_op` in what torch records."""
+    return operator._opoverload
+
+
 # Before torch 2.7 there is no way to tell the two apart.
 _is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)

@@ -1,6 +1,7 @@
 """Data that several tests use: small, real, and read-only so that no test can change it."""
 
 import sys
+from functools import cache
 from urllib.error import URLError
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
 
 from sknn_basics.datasets import load_sunspots
+from sknn_basics.export import register_converters
 
 # It is read by mypy alone, and has errors on purpose.
 collect_ignore = ["user_code.py"]
@@ -38,6 +40,18 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in SLOW_FILES or "compiled" in item.name:
             item.add_marker(pytest.mark.slow)
+        if item.name.startswith("sknn_basics.export.") and (reason := why_no_onnx()):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@cache
+def why_no_onnx() -> str | None:
+    """Say what the examples of `sknn_basics.export` lack, if they lack anything."""
+    try:
+        register_converters()
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 def read_only(*arrays):

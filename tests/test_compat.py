@@ -295,6 +295,13 @@ def test_torch_tells_that_it_records(expects):
         assert not _compat.is_exporting()
 
 
+def test_torch_names_an_operator_that_it_records(expects):
+    from sknn_basics.export.recurrent import recurrent
+
+    with expects("torch", "torch.library.CustomOpDef._opoverload"):
+        assert str(_compat.recorded_operator(recurrent)) == "sknn_basics.recurrent.default"
+
+
 def test_torch_knows_its_convolutions(expects):
     with expects("torch", "_ConvNd, _ConvTransposeNd or _calculate_fan_in_and_fan_out"):
         layer = nn.ConvTranspose2d(2, 3, 5)
@@ -329,6 +336,7 @@ DOCUMENTED = {
         *("check_consistent_length", "check_is_fitted", "has_fit_parameter", "validate_data"),
     ),
     "torch": None,
+    "torch.export": ("Dim",),
     "torch.func": ("functional_call", "vmap"),
     "torch.nn": ("functional", "init", "utils"),
     "torch.optim": None,

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from sknn_basics.export.recurrent import use_operators, write_recurrent
+from sknn_basics._compat import recorded_operator
+from sknn_basics.export.recurrent import recurrent, use_operators, write_recurrent
 
 # Operators that onnxruntime does not have in double precision, on CPUs: these compute in single
 # precision, between casts.
@@ -64,7 +65,7 @@ def record(
                 dynamic_shapes=tuple(map(_as_dynamic, free_axes)),
                 opset_version=opset,
                 verbose=False,
-                custom_translation_table={torch.ops.sknn_basics.recurrent.default: write_recurrent},
+                custom_translation_table={recorded_operator(recurrent): write_recurrent},
                 **names,
             )
         except torch.onnx.errors.OnnxExporterError as error:

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
         and `skl2onnx` can convert: pipelines, column transformers, voting, stacking, calibration.
         Of a search it is the best estimator, of a GAN the generator, and of a `TextGenerator` a
         step, see the notes.
-    X : array-like, data frame or None, default=None
+    X : array-like of shape (n_samples, ...), data frame or None, default=None
         Some samples, of which only shapes and data types count: inputs of the file have them. An
         array is one input, ``'X'``; a data frame one for each column, named as it is. None is an
         array of float32 of the shape that the model was fitted to.
@@ -75,6 +76,10 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
     ValueError
         If the model cannot be converted, or torch cannot record a module of your own.
 
+    See Also
+    --------
+    register_converters : Let skl2onnx itself convert the estimators of this package.
+
     Notes
     -----
     Networks keep their data type, so that float64 remains float64; but convolutions, recurrent
@@ -90,10 +95,6 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
     n_tokens), and the states ``'next_layer1_hidden'``, which the next step is given. The
     vocabulary stands in the metadata of the file, as ``'tokens'``, a list in JSON.
 
-    See Also
-    --------
-    register_converters : Let skl2onnx itself convert the estimators of this package.
-
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -103,8 +104,8 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
     >>> from sknn_basics.export import to_onnx
     >>> X, y = load_iris(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0)).fit(X, y)
-    >>> file = to_onnx(model, X)  # doctest: +SKIP
-    >>> [output.name for output in file.graph.output]  # doctest: +SKIP
+    >>> file = to_onnx(model, X)
+    >>> [output.name for output in file.graph.output]
     ['label', 'probabilities']
     """
     skl2onnx = register_converters()
@@ -139,9 +140,20 @@ def register_converters():
     ------
     ImportError
         If it is not installed, or torch is older than 2.9.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sknn_basics import MLPClassifier
+    >>> from sknn_basics.export import register_converters
+    >>> X, y = load_iris(return_X_y=True)
+    >>> skl2onnx = register_converters()
+    >>> file = skl2onnx.to_onnx(MLPClassifier(random_state=0).fit(X, y), X, target_opset=18)
+    >>> [output.name for output in file.graph.output]
+    ['output_label', 'output_probability']
     """
-    if tuple(map(int, torch.__version__.split(".")[:2])) < LEAST_TORCH:
-        raise ImportError(f"to_onnx needs torch 2.9 or newer, got {torch.__version__}.")
+    if tuple(map(int, version("torch").split(".")[:2])) < LEAST_TORCH:
+        raise ImportError(f"to_onnx needs torch 2.9 or newer, got {version('torch')}.")
     import_optional("onnxscript", "onnx", "to_onnx")
     skl2onnx = import_optional("skl2onnx", "onnx", "to_onnx")
     for name in sknn_basics.__all__:

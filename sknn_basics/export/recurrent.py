@@ -62,7 +62,7 @@ def run(layer: RecurrentLayer, x: Tensor, suffix: str, state: State) -> tuple[Te
     # The second half is a bias of the hidden state's own.
     bias = torch.cat([bias, torch.zeros_like(bias)])
     start = [values.unsqueeze(0) for values in state]
-    output, *ends = torch.ops.sknn_basics.recurrent(
+    output, *ends = recurrent(
         layer.cell,
         layer.n_units,
         x.transpose(0, 1),
