@@ -17,12 +17,9 @@ from sknn_basics.estimators.recurrent import RecurrentEstimator
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.images import read_preprocessing
 from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.recurrent import in_layout_of_network
 from sknn_basics.preprocessing import FilterBank
 from sknn_basics.training.losses import OUTPUT_ACTIVATIONS
-
-# Where recurrent networks are given channels, by the number of dimensions of X, and where they
-# read them.
-MOVED_CHANNELS = {("channels_first", 3): (-1, -2), ("channels_last", 5): (-1, -3)}
 
 
 def copied(network: nn.Module) -> nn.Module:
@@ -57,8 +54,7 @@ class Answer(nn.Module):
     def read(self, x: Tensor) -> Tensor:
         """Bring samples to the data type and the layout of the network."""
         x = x.to(self.weights_dtype)
-        axes = MOVED_CHANNELS.get((self.format, x.dim()))
-        return x if axes is None else x.movedim(*axes)
+        return x if self.format is None else in_layout_of_network(x, self.format)
 
 
 class Probabilities(Answer):

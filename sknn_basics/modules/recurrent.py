@@ -366,6 +366,16 @@ class RecurrentNetwork(nn.Module):
             layer.initialise(scheme, generator)
 
 
+# Where sequences of a format and number of dimensions have their channels, and networks read them.
+MOVED_CHANNELS = {("channels_first", 3): (-1, -2), ("channels_last", 5): (-1, -3)}
+
+
+def in_layout_of_network(x: Tensor, data_format: str) -> Tensor:
+    """Bring a batch of sequences to the layout that networks read."""
+    axes = MOVED_CHANNELS.get((data_format, x.dim()))
+    return x if axes is None else x.movedim(*axes)
+
+
 def split_padding(x: Tensor) -> tuple[Tensor, Tensor | None]:
     """Replace padding by zeros, and tell the length of each sequence, or None if all are whole.
 
