@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_classifier, is_regressor
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
@@ -18,7 +18,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from test_activations import FAMILIES
 from test_common import ESTIMATORS
 from torch import nn
@@ -253,6 +259,15 @@ def test_recurrent_networks_read_any_number_of_steps(name, kind):
 
 
 @pytest.mark.parametrize("name", ["lstm", "both directions"])
+def test_several_targets_a_step_have_an_axis_of_their_own():
+    y = np.random.RandomState(0).randn(20, 7, 2)
+    model = RNNRegressor(hidden_layer_sizes=(4,), **SHORT).fit(sequences(), y)
+    file = to_onnx(model, sequences())
+    (output,) = runtime.InferenceSession(file.SerializeToString()).get_outputs()
+    assert len(output.shape) == 3
+    assert_allclose(run(file, sequences(4))[0], model.predict(sequences(4)), atol=1e-5)
+
+
 def test_padded_sequences_end_where_they_do_for_the_estimator(name):
     model, X = fit_recurrent(name), sequences()
     lengths = np.random.RandomState(0).randint(1, 8, 20)
@@ -464,6 +479,44 @@ def test_columns_and_votes_of_scikit_learn_hold_networks():
     assert_same(model, X_IRIS)
 
 
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        StandardScaler(),
+        RobustScaler(),
+        MinMaxScaler((-1, 1)),
+        FunctionTransformer(np.log1p, np.expm1),
+        FunctionTransformer(np.square, np.sqrt),
+    ],
+)
+def test_targets_are_brought_back_to_their_scale(transformer):
+    network = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(5,), **SHORT))
+    model = TransformedTargetRegressor(network, transformer=transformer, check_inverse=False)
+    assert_same(model.fit(X_DIABETES, Y_DIABETES), X_DIABETES)
+    with np.errstate(invalid="ignore"):
+        both = np.column_stack([Y_DIABETES, Y_DIABETES**2 / 100])
+        assert_same(model.fit(X_DIABETES, both), X_DIABETES)
+
+
+def test_targets_that_cannot_be_brought_back_are_refused():
+    network = MLPRegressor(hidden_layer_sizes=(5,), **SHORT)
+    model = TransformedTargetRegressor(network, transformer=PowerTransformer())
+    with pytest.raises(ValueError, match="PowerTransformer"):
+        to_onnx(model.fit(X_DIABETES, Y_DIABETES), X_DIABETES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dense", "recurrent"])
+def test_what_was_compiled_is_converted(name):
+    if name == "dense":
+        model, X = MLPClassifier((5,), compile=True, max_iter=1), X_IRIS
+        target = Y_IRIS
+    else:
+        model, X = RNNClassifier((5,), compile=True, max_iter=1), sequences()
+        target = np.arange(20) % 2
+    assert_same(model.fit(X, target), X)
+
+
 def test_a_data_frame_has_an_input_for_each_column():
     X = pd.DataFrame(X_IRIS, columns=["a", "b", "c", "d"])
     model = MLPClassifier((5,), **SHORT).fit(X, NAMES)
@@ -509,6 +562,8 @@ def test_what_cannot_be_converted_is_refused():
     forecaster = Forecaster(model, window=3).fit(X_IRIS[:, :1])
     with pytest.raises(ValueError, match="convert its `estimator_`"):
         to_onnx(forecaster)
+    with pytest.raises(ValueError, match=r"shape \(2,\), but MLPRegressor .* of shape \(4,\)"):
+        to_onnx(model, X_IRIS[:, :2])
     images = make_pipeline(PixelScaler(), ConvNetClassifier((4,), **SHORT)).fit(IMAGES, DIGITS)
     with pytest.raises(ValueError, match="give X"):
         to_onnx(images)

@@ -1,6 +1,7 @@
 """Converters of this package's estimators, as skl2onnx calls them."""
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def convert_network(scope, operator, container) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     model, write = operator.raw_operator, Writer(scope, container, container.target_opset)
-    if getattr(model, "stateful", False):
+    if getattr(model, "_structure_", {}).get("stateful"):
         raise ValueError(
             "A network with stateful=True goes on from batch to batch, which a file of ONNX "
             "cannot: it cannot be converted."
@@ -111,12 +112,26 @@ def read_inputs(write: Writer, operator, dtype: torch.dtype) -> tuple[str, torch
 
 
 def sample_shape(model, inputs) -> tuple[int, ...]:
-    """Find the shape of what stands for a sample: that of the inputs, where these tell it."""
-    given = list(inputs[0].type.shape)[1:]
+    """Find the shape of what stands for a sample: that of the inputs, where these tell it.
+
+    Raises
+    ------
+    ValueError
+        If the estimator was fitted to others.
+    """
+    fitted, given = list(fitted_shape(model)), list(inputs[0].type.shape)[1:]
+    if len(inputs) > 1:
+        return tuple(fitted)
     for axis in axes_of_steps(model, len(given) + 1):
-        given[axis - 1] = N_STEPS_RECORDED
-    is_known = given and all(isinstance(n, int) for n in given)
-    return tuple(given) if len(inputs) == 1 and is_known else fitted_shape(model)
+        given[axis - 1] = fitted[axis - 1] = N_STEPS_RECORDED
+    if not all(isinstance(n, int) for n in given):
+        return tuple(fitted)
+    if prod(given) != prod(fitted):
+        raise ValueError(
+            f"X has samples of shape {tuple(given)}, but {type(model).__name__} was fitted to "
+            f"samples of shape {tuple(fitted)}."
+        )
+    return tuple(given)
 
 
 def fitted_shape(model) -> tuple[int, ...]:
@@ -186,8 +201,8 @@ def shape_of_classifier(operator) -> None:
 
 def shape_of_regressor(operator) -> None:
     """Tell the type of predictions."""
-    steps = steps_of(operator.raw_operator)
-    operator.outputs[0].type = answer_type(operator)([None, *(steps or [None])])
+    n_axes = 1 + max(1, getattr(operator.raw_operator, "_target_axes_", 0))
+    operator.outputs[0].type = answer_type(operator)([None] * n_axes)
 
 
 def shape_of_transformer(operator) -> None:

@@ -178,7 +178,7 @@ class Writer:
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             place = {"domain": node.domain, "version": None if not node.domain else 1}
             ends = [[names.get(name, "") for name in side] for side in (node.input, node.output)]
-            ends[0] = [*self._filled(node.op_type, ends[0])]
+            ends[0] = self._filled(node.op_type, ends[0])
             if node.op_type in SINGLE:
                 ends = self._in_single(node, types, *ends)
             self.nodes(node.op_type, *ends, **place, **attributes)
@@ -187,14 +187,19 @@ class Writer:
         return [names[value.name] for value in graph.output]
 
     def _filled(self, kind: str, inputs: list[str]) -> list[str]:
-        """Give the inputs that a node may do without, as skl2onnx sorts no nodes that lack one."""
-        if kind in ("LSTM", "GRU", "RNN") and "" in inputs[:5]:
+        """Give the inputs that a node may do without: skl2onnx cannot sort nodes that lack one."""
+        from onnx import TensorProto
+
+        if "" not in inputs:
+            return inputs
+        if kind in ("LSTM", "GRU", "RNN"):
             shape = self.add("Shape", inputs[0])
             n_steps, n_samples, _ = self.split(shape, 3)
             lengths = self.add("Expand", n_steps, n_samples)
-            return [*inputs[:4], self.cast(lengths, 6), *inputs[5:]]
-        defaults = {"Resize": np.zeros(0, np.float32)}
-        return [given or self.constant(defaults[kind]) for given in inputs]
+            return [*inputs[:4], self.cast(lengths, TensorProto.INT32), *inputs[5:]]
+        if kind != "Resize":
+            raise ValueError(f"skl2onnx takes no {kind} without all of its inputs.")
+        return [given or self.constant(np.zeros(0, np.float32)) for given in inputs]
 
     def split(self, value: str, n: int) -> list[str]:
         """Split an array of so many values into arrays of one."""

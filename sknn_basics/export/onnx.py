@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -21,7 +22,7 @@ from sknn_basics.estimators.forecasting import Forecaster
 from sknn_basics.estimators.recurrent import RecurrentEstimator
 from sknn_basics.estimators.tabular import TabularEstimator
 from sknn_basics.estimators.text import TextGenerator
-from sknn_basics.export import converters, tables
+from sknn_basics.export import converters, tables, targets
 from sknn_basics.export.answers import METHODS, NextToken
 from sknn_basics.export.graphs import record
 from sknn_basics.preprocessing import FilterBank, PixelScaler, TableEncoder
@@ -50,9 +51,9 @@ def to_onnx(model, X=None, *, method: str | None = None, target_opset: int | Non
     ----------
     model : estimator, pipeline, search, Decoder
         Any fitted estimator of this package but `Forecaster`, or what of scikit-learn holds one
-        and `skl2onnx` can convert: pipelines, column transformers, voting, stacking, calibration.
-        Of a search it is the best estimator, of a GAN the generator, and of a `TextGenerator` a
-        step, see the notes.
+        and `skl2onnx` can convert: pipelines, column transformers, votes; and
+        `sklearn.compose.TransformedTargetRegressor` with a usual scaler. Of a search it is the best
+        estimator, of a GAN the generator, and of a `TextGenerator` a step, see the notes.
     X : array-like of shape (n_samples, ...), data frame or None, default=None
         Some samples, of which only shapes and data types count: inputs of the file have them. An
         array is one input, ``'X'``; a data frame one for each column, named as it is. None is an
@@ -168,6 +169,7 @@ def register_converters():
     _register(skl2onnx, TableEncoder, tables.convert_table)
     _register(skl2onnx, PixelScaler, converters.convert_pixels)
     _register(skl2onnx, FilterBank, converters.convert_filters)
+    _register(skl2onnx, TransformedTargetRegressor, targets.convert_targets)
     return skl2onnx
 
 
