@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Installed on its own, first: later installs then leave the tested build alone.
 TORCH := $(shell grep '^torch==' $(CONSTRAINTS))
 
-.PHONY: demo test quick test-minimum lint docstrings format bench gpu docs clean
+.PHONY: demo test quick test-minimum test-ecosystem ecosystem lint docstrings format bench gpu docs clean
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
@@ -33,6 +33,13 @@ quick: $(VENV)/test.stamp
 # The suite with the oldest versions that pyproject.toml allows, in an environment of its own.
 test-minimum:
 	$(MAKE) test VENV=.venv-minimum CONSTRAINTS=constraints-minimum.txt
+
+# What runs with Optuna, skrub, SHAP and others, in an environment of its own: see docs/ecosystem.rst.
+test-ecosystem:
+	$(MAKE) ecosystem VENV=.venv-ecosystem CONSTRAINTS=constraints-ecosystem.txt
+
+ecosystem: $(VENV)/ecosystem.stamp
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -rs tests/test_ecosystem.py tests/test_activations.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check
@@ -59,7 +66,7 @@ docs: $(VENV)/docs.stamp
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m sphinx -b html -W --keep-going $(DOCS_ARGS) docs docs/_build/html
 
 clean:
-	rm -rf .venv .venv-minimum docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis *_output
+	rm -rf .venv .venv-minimum .venv-ecosystem docs/_build docs/api docs/auto_examples build dist *.egg-info .pytest_cache .ruff_cache .hypothesis *_output
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -73,6 +80,7 @@ $(VENV)/demo.stamp: EXTRAS := plot,progress
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/bench.stamp: EXTRAS := bench
 $(VENV)/docs.stamp: EXTRAS := docs
+$(VENV)/ecosystem.stamp: EXTRAS := ecosystem
 $(VENV)/%.stamp: pyproject.toml $(CONSTRAINTS) $(BIN)/python
 	$(PIP) install $(TORCH)
 	$(PIP) install -c $(CONSTRAINTS) -e ".[$(EXTRAS)]"

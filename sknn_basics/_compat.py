@@ -202,3 +202,17 @@ def step_without_profiler(step):
 def is_compiled(module: nn.Module) -> bool:
     """Tell whether a module was compiled."""
     return module._compiled_call_impl is not None
+
+
+def is_exporting() -> bool:
+    """Tell whether torch records a network: nothing may depend on values, then."""
+    return _is_exporting()
+
+
+def recorded_operator(operator):
+    """Give what stands for an operator of `torch.library.custom_op` in what torch records."""
+    return operator._opoverload
+
+
+# Before torch 2.7 there is no way to tell the two apart.
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from urllib.error import URLError
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
 
 from sknn_basics.datasets import load_sunspots
+from sknn_basics.export import register_converters
 from sknn_basics.training.interrupts import LastInterrupt
 
 # It is read by mypy alone, and has errors on purpose.
@@ -64,6 +66,18 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def gpu_only():
     """Of tests marked cuda, those that say nothing on a CPU."""
+        if item.name.startswith("sknn_basics.export.") and (reason := why_no_onnx()):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@cache
+def why_no_onnx() -> str | None:
+    """Say what the examples of `sknn_basics.export` lack, if they lack anything."""
+    try:
+        register_converters()
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 def read_only(*arrays):

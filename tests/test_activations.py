@@ -331,7 +331,57 @@ def test_gradient_explainers_of_captum_run_on_the_network_of_each_family(fitted,
     assert found.isfinite().all()
 
 
-def test_the_gradient_explainer_of_shap_runs_on_a_convolutional_network(convnet):
+RECURRENT = ("RNNClassifier", "RNNRegressor", "RNNAutoencoder")
+
+
+def explained(model, X):
+    """Give a plain network with outputs of shape (n_samples, n_outputs), and some samples."""
+    module = model.to_torch()
+    if module(torch.tensor(np.asarray(X)[:1], dtype=torch.float32)).dim() > 2:
+        module = nn.Sequential(module, nn.Flatten())
+    return module, torch.tensor(np.asarray(X)[:6], dtype=torch.float32)
+
+
+def test_grad_cam_of_captum_runs_on_the_network_of_each_family(fitted):
+    captum = pytest.importorskip("captum.attr", reason="needs captum, of the extra 'explain'")
+    model, X = fitted
+    if isinstance(model, TextGenerator):
+        pytest.skip("reads tokens, which have no gradients")
+    module, inputs = explained(model, X)
+    kinds = nn.Conv2d if any(isinstance(m, nn.Conv2d) for m in module.modules()) else nn.Linear
+    layer = next(layer for layer in module.modules() if isinstance(layer, kinds))
+    found = captum.LayerGradCam(module, layer).attribute(inputs, target=0)
+    with torch.enable_grad():
+        outputs = []
+        hook = layer.register_forward_hook(lambda *args: outputs.append(args[-1]))
+        score = module(inputs)[:, 0].sum()
+        hook.remove()
+        (gradient,) = torch.autograd.grad(score, outputs[0])
+    places = tuple(range(2, gradient.dim()))
+    weights = gradient.mean(places, keepdim=True) if places else gradient
+    torch.testing.assert_close(found, (weights * outputs[0]).sum(1, keepdim=True))
+
+
+def test_deep_explanations_of_shap_sum_to_what_the_outputs_differ_by(fitted):
     shap = pytest.importorskip("shap", reason="needs shap")
-    inputs = torch.tensor(IMAGES[:4], dtype=torch.float32)
-    assert np.isfinite(shap.GradientExplainer(convnet.module_, inputs).shap_values(inputs)).all()
+    model, X = fitted
+    if isinstance(model, TextGenerator):
+        pytest.skip("reads tokens, which have no gradients")
+    if type(model).__name__ in RECURRENT:
+        pytest.skip("SHAP has no rule for what the gates of recurrent cells multiply")
+    module, inputs = explained(model, X)
+    shares = shap.DeepExplainer(module, inputs[2:]).shap_values(inputs[:2])
+    outputs = module(inputs).detach().numpy()
+    shares = shares.reshape(2, -1, outputs.shape[1]).sum(1)
+    np.testing.assert_allclose(shares, outputs[:2] - outputs[2:].mean(0), atol=1e-3)
+
+
+def test_the_gradient_explainer_of_shap_runs_on_the_network_of_each_family(fitted):
+    shap = pytest.importorskip("shap", reason="needs shap")
+    model, X = fitted
+    if isinstance(model, TextGenerator):
+        pytest.skip("reads tokens, which have no gradients")
+    module, inputs = explained(model, X)
+    shares = shap.GradientExplainer(module, inputs[2:]).shap_values(inputs[:2], rseed=0)
+    assert np.isfinite(shares).all()
+    assert np.shape(shares)[:-1] == inputs[:2].shape

@@ -284,6 +284,24 @@ def test_torch_tells_what_is_compiled(expects):
         assert _compat.is_compiled(module)
 
 
+def test_torch_tells_that_it_records(expects):
+    class Tells(nn.Module):
+        def forward(self, x):
+            return x + _compat.is_exporting()
+
+    with expects("torch", "torch.compiler.is_exporting"):
+        program = torch.export.export(Tells(), (torch.zeros(1),))
+        assert program.module()(torch.zeros(1)) == 1
+        assert not _compat.is_exporting()
+
+
+def test_torch_names_an_operator_that_it_records(expects):
+    from sknn_basics.export.recurrent import recurrent
+
+    with expects("torch", "torch.library.CustomOpDef._opoverload"):
+        assert str(_compat.recorded_operator(recurrent)) == "sknn_basics.recurrent.default"
+
+
 def test_torch_knows_its_convolutions(expects):
     with expects("torch", "_ConvNd, _ConvTransposeNd or _calculate_fan_in_and_fan_out"):
         layer = nn.ConvTranspose2d(2, 3, 5)
@@ -319,6 +337,7 @@ DOCUMENTED = {
         *("check_consistent_length", "check_is_fitted", "has_fit_parameter", "validate_data"),
     ),
     "torch": None,
+    "torch.export": ("Dim",),
     "torch.func": ("functional_call", "vmap"),
     "torch.nn": ("functional", "init", "utils"),
     "torch.nn.parallel": ("DistributedDataParallel",),

@@ -24,6 +24,7 @@ from sknn_basics import (
     MLPClassifier,
     MLPRegressor,
     RNNClassifier,
+    RNNRegressor,
     VariationalAutoencoder,
 )
 from sknn_basics.inspection import activations
@@ -176,6 +177,17 @@ def test_plain_module_of_an_autoencoder_reconstructs(family):
     assert_allclose(output.detach(), model.reconstruct(inputs), atol=1e-5)
 
 
+def test_plain_module_reads_what_its_estimator_does():
+    X_first = np.random.RandomState(0).randn(20, 5, 5)
+    model = RNNClassifier((5,), data_format="channels_first", **SHORT).fit(X_first, y[:20])
+    logits = model.to_torch()(torch.tensor(X_first, dtype=torch.float32))
+    assert_allclose(logits.softmax(1).detach(), model.predict_proba(X_first), atol=1e-5)
+    bytes_ = np.round(IMAGES * 255)
+    model = ConvAutoencoder(n_components=3, preprocessing="unit", **SHORT).fit(bytes_)
+    output = model.to_torch()(torch.tensor(bytes_, dtype=torch.float32))
+    assert_allclose(output.detach(), model.reconstruct(bytes_), rtol=1e-4, atol=1e-3)
+
+
 def test_plain_module_shares_nothing_with_the_model(backbone):
     expected = backbone.predict_proba(IMAGES)
     module = backbone.to_torch()
@@ -183,6 +195,14 @@ def test_plain_module_shares_nothing_with_the_model(backbone):
         for parameter in module.parameters():
             parameter.zero_()
     assert_array_equal(backbone.predict_proba(IMAGES), expected)
+
+
+def test_plain_module_begins_each_call_without_a_state():
+    model = RNNRegressor(hidden_layer_sizes=(4,), stateful=True, **SHORT).fit(IMAGES, y)
+    module, inputs = model.to_torch(), torch.tensor(IMAGES[:5], dtype=torch.float32)
+    assert_array_equal(module(inputs).detach(), module(inputs).detach())
+    expected = model.reset_states().predict(IMAGES[:5])
+    assert_allclose(module(inputs).detach()[:, 0], expected, rtol=1e-5)
 
 
 def test_captum_explains_a_plain_module(backbone):

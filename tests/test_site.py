@@ -35,6 +35,7 @@ PAGES = [
     "user_guide/pictures.html",
     "choosing.html",
     "migration.html",
+    "ecosystem.html",
     "speed.html",
     "accuracy.html",
     "changelog.html",

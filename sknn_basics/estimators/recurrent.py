@@ -1,6 +1,7 @@
 """Recurrent networks."""
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -58,7 +59,7 @@ from sknn_basics.estimators._base.types import (
 )
 from sknn_basics.modules.cells import CELLS, MERGE_MODES
 from sknn_basics.modules.initialisers import initialise
-from sknn_basics.modules.recurrent import RecurrentNetwork
+from sknn_basics.modules.recurrent import RecurrentNetwork, in_layout_of_network
 from sknn_basics.modules.summary import Layer
 from sknn_basics.training.devices import answers_in_kind, as_array, new_generator, openmp_pools
 from sknn_basics.training.losses import SequenceLoss
@@ -397,6 +398,10 @@ class RecurrentEstimator(NeuralPredictor):
         check_is_fitted(self)
         self.module_.reset_states()
         return self
+
+    def _describe_plain(self) -> dict:
+        read = partial(in_layout_of_network, data_format=self.data_format)
+        return {**super()._describe_plain(), "read": read}
 
     def _describe_layers(self) -> list[Layer]:
         with self.module_.kept_states():

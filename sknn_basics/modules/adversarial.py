@@ -76,7 +76,7 @@ class BatchVariety(nn.Module):
             variety = (x.var(0, unbiased=False) + 1e-8).sqrt().mean()
             if self.track_running_stats:
                 self.running_variety.lerp_(variety.detach(), NEW_SHARE)
-        return torch.cat([x, variety.expand(len(x), 1)], 1)
+        return torch.cat([x, variety.expand(x.shape[0], 1)], 1)
 
 
 class SpectralNorm(nn.Module):
@@ -175,7 +175,7 @@ class GivenDiscriminator(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         x = self.layout(x) if hasattr(self, "layout") else x
         logits = self.body(x if condition is None else append_condition(x, condition))
-        return logits.reshape(len(x), 1)
+        return logits.reshape(x.shape[0], 1)
 
 
 def append_condition(x: Tensor, condition: Tensor) -> Tensor:
@@ -231,7 +231,7 @@ class AdversarialNetwork(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         if condition is None and self.n_classes:
-            condition = x.new_full((len(x), self.n_classes), 1 / self.n_classes)
+            condition = x.new_full((x.shape[0], self.n_classes), 1 / self.n_classes)
         return self.discriminator(x, condition)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sknn_basics._compat import is_exporting
 from sknn_basics.modules.initialisers import draw_weight
 from sknn_basics.modules.layers import RandomLayer
 
@@ -158,7 +159,7 @@ class RecurrentLayer(RandomLayer):
         """
         if not self.bidirectional:
             output, ends = self.run(x, "", self.resume(x))
-            if self.stateful:
+            if self.stateful and not is_exporting():
                 self.remember(ends)
             return output if self.returns_sequence else last_step(output, lengths)
         forward, _ = self.run(x, "", self.resume(x))
@@ -238,8 +239,8 @@ class RecurrentLayer(RandomLayer):
     def resume(self, x: Tensor) -> State:
         """Give the states in which the samples begin; rows without one begin at zero."""
         n_states = len(self.kind.states)
-        if self.state is None:
-            return (x.new_zeros(len(x), self.n_units),) * n_states
+        if self.state is None or is_exporting():
+            return (x.new_zeros(x.shape[0], self.n_units),) * n_states
         n_new = max(0, len(x) - len(self.state[0]))
         start = x.new_zeros(n_new, self.n_units)
         return tuple(torch.cat([values[: len(x)], start]) for values in self.state)

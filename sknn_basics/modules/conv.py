@@ -7,6 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sknn_basics._compat import is_exporting
 from sknn_basics.modules._fast.single_filter import SingleFilter
 from sknn_basics.modules.branches import Branches
 from sknn_basics.modules.dense import DenseNetwork
@@ -34,7 +35,7 @@ class Conv2d(nn.Conv2d):
         pass
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_single_filter and x.device.type == "cpu":
+        if self.is_single_filter and x.device.type == "cpu" and not is_exporting():
             return SingleFilter.apply(x, self.weight, self.bias)
         return super().forward(x)
 

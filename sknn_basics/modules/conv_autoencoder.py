@@ -7,6 +7,7 @@ from math import prod
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sknn_basics._compat import is_exporting
 from sknn_basics.modules._fast.transposed import Transposed
 from sknn_basics.modules.autoencoder import NOISES, AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import MEMORY_FORMATS, ConvStack, Size
@@ -31,7 +32,7 @@ class TransposedConvolution:
 
     def forward(self, x: Tensor, rectifies: bool = False) -> Tensor:
         """Convolve images, and apply a rectifier where `rectifies` is true."""
-        if x.device.type == "cpu":
+        if x.device.type == "cpu" and not is_exporting():
             return Transposed.apply(x, self.weight, self.bias, self.settings, rectifies)
         output = self._conv_forward(x, self.weight, self.bias)
         return output.relu_() if rectifies else output

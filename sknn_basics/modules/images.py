@@ -56,9 +56,9 @@ class ImageInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.channel_axis == -1:
             # Strides of channels-last memory, which convolutions take as it is.
-            x = x.reshape(len(x), *self.shape).movedim(-1, 1)
+            x = x.reshape(x.shape[0], *self.shape).movedim(-1, 1)
         else:
-            x = x.reshape(len(x), *self.output_shape)
+            x = x.reshape(x.shape[0], *self.output_shape)
         return self.augmentation(x) if self.training and self.augmentation is not None else x
 
     def extra_repr(self) -> str:

@@ -9,6 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sknn_basics._compat import is_exporting
 from sknn_basics.modules.cells import MERGE_MODES, RecurrentLayer, State
 from sknn_basics.modules.conv import Conv2d, check_kernel, pad_evenly, slid_size
 from sknn_basics.modules.given import first_output, make_given, trace
@@ -293,8 +294,11 @@ class RecurrentNetwork(nn.Module):
             return self.embedding(x), None
         if not self.step_shape:
             x = x.unflatten(1, (-1, 1))
-        # A given module may read whole sequences only.
-        x, lengths = split_padding(x, is_asked=hasattr(self, "module"))
+        # A given module may read whole sequences only. Where padding cannot be looked for, and not
+        # be passed on either, it makes outputs NaN.
+        is_whole = is_exporting() and not getattr(self, "takes_lengths", True)
+        is_asked = hasattr(self, "module")
+        x, lengths = (x, None) if is_whole else split_padding(x, is_asked=is_asked)
         if hasattr(self, "input_noise"):
             x = self.input_noise(x)
         if hasattr(self, "frames"):
@@ -366,6 +370,16 @@ class RecurrentNetwork(nn.Module):
             layer.initialise(scheme, generator)
 
 
+# Where sequences of a format and number of dimensions have their channels, and networks read them.
+MOVED_CHANNELS = {("channels_first", 3): (-1, -2), ("channels_last", 5): (-1, -3)}
+
+
+def in_layout_of_network(x: Tensor, data_format: str) -> Tensor:
+    """Bring a batch of sequences to the layout that networks read."""
+    axes = MOVED_CHANNELS.get((data_format, x.dim()))
+    return x if axes is None else x.movedim(*axes)
+
+
 def split_padding(x: Tensor, is_asked: bool = False) -> tuple[Tensor, Tensor | None]:
     """Replace padding by zeros, and tell the length of each sequence, or None if all are whole.
 
@@ -377,7 +391,7 @@ def split_padding(x: Tensor, is_asked: bool = False) -> tuple[Tensor, Tensor | N
     x : Tensor of shape (n_samples, n_steps, ...)
         Sequences with NaN after their end.
     """
-    is_known = is_asked or x.device.type == "cpu"
+    is_known = (is_asked or x.device.type == "cpu") and not is_exporting()
     if is_known and not x[:, -1].flatten(1)[:, 0].isnan().any():
         return x, None
     lengths = x.flatten(2)[:, :, 0].isnan().logical_not().sum(1)

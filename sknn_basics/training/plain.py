@@ -21,6 +21,10 @@ class PlainNetwork(nn.Module):
     is_binary : bool, default=False
         Whether its one output is the logit of the second of two classes, and both shall have one:
         their difference is the same, and so is their softmax.
+    read : callable or None, default=None
+        What is applied to inputs first: brings them into the layout of the network, say.
+    write : callable or None, default=None
+        What is applied to the reconstructions of an autoencoder last.
     sample_shape : tuple of int or None, default=None
         The shape that an autoencoder's reconstruction of a sample gets; None is no autoencoder.
     """
@@ -31,20 +35,27 @@ class PlainNetwork(nn.Module):
         *,
         activate: Callable | None = None,
         is_binary: bool = False,
+        read: Callable | None = None,
+        write: Callable | None = None,
         sample_shape: tuple[int, ...] | None = None,
     ):
         super().__init__()
         self.network = deepcopy(network).to("cpu", torch.float32)
         self.activate, self.is_binary, self.sample_shape = activate, is_binary, sample_shape
+        self.read, self.write = read, write
         for layer in self.network.modules():
             # What looks into a network needs what each layer has put out.
             if getattr(layer, "inplace", False):
                 layer.inplace = False
             if isinstance(layer, RandomLayer):
                 layer.generator = None
+            # An explainer calls it again and again, each time for samples of their own.
+            if getattr(layer, "stateful", False):
+                layer.stateful, layer.state = False, None
         self.requires_grad_(True).eval()
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if self.read is None else self.read(x)
         if self.sample_shape is not None:
             output = self.network.decode(self.network.encode(x))
         else:
@@ -53,4 +64,6 @@ class PlainNetwork(nn.Module):
             output = torch.cat([-output / 2, output / 2], dim=-1)
         if self.activate is not None:
             output = self.activate(output)
-        return output if self.sample_shape is None else output.unflatten(1, self.sample_shape)
+        if self.sample_shape is not None:
+            output = output.unflatten(1, self.sample_shape)
+        return output if self.write is None else self.write(output)

@@ -476,7 +476,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         inputs, target, weight = self._check(X, y, sample_weight, known, incremental, classes)
         rng = check_random_state(self.random_state)
         recording = None
-        # One that pauses is whoever's who lets it go on.
+        if self._pause_ is not None and checkpoints_of(self.callbacks or []):
+            raise ValueError("TrainingCheckpoint cannot go on with a fit that pauses in a search.")
         if n_epochs and self.callbacks and self._pause_ is None:
             data = self._name_data(inputs, target, weight, validation)
             kind = {"continued": continued, "is_stream": incremental}

@@ -398,7 +398,12 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
     # Passes through a fitted network.
 
     def _describe_plain(self) -> dict:
-        return {**super()._describe_plain(), "sample_shape": tuple(self._sample_shape_)}
+        described = {**super()._describe_plain(), "sample_shape": tuple(self._sample_shape_)}
+        preprocess = read_preprocessing(self._structure_)
+        if preprocess is not None:
+            preprocess.to("cpu", torch.float32)
+            described |= {"read": preprocess, "write": preprocess.inverse}
+        return described
 
     @property
     def _n_features_out(self) -> int:
