@@ -19,6 +19,7 @@ from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
 from sknn_basics.displays.lengths import AgentCurveDisplay, GameLengthDisplay
 from sknn_basics.displays.matches import MatchMapDisplay
+from sknn_basics.displays.outliers import AnomalyMapDisplay, OutlierScoreDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
 from sknn_basics.displays.reconstructions import ReconstructionDisplay
@@ -31,6 +32,7 @@ from sknn_basics.displays.times import FitTimeDisplay
 __all__ = [
     "AdversarialDisplay",
     "AgentCurveDisplay",
+    "AnomalyMapDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",
     "ClassSamplesDisplay",
@@ -51,6 +53,7 @@ __all__ = [
     "LatentGridDisplay",
     "LatentScatterDisplay",
     "MatchMapDisplay",
+    "OutlierScoreDisplay",
     "PredictionGridDisplay",
     "QTableDisplay",
     "ReconstructionDisplay",
