@@ -1,6 +1,7 @@
 """Loaders of data sets, from this machine where they are there, and makers of artificial ones."""
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
+from sknn_basics.datasets.folders import load_images
 from sknn_basics.datasets.mnist import load_mnist
 from sknn_basics.datasets.series import load_sunspots, make_sum_of_sines
 from sknn_basics.datasets.shapes import SHAPE_NAMES, iter_shapes, make_shapes
@@ -9,6 +10,7 @@ __all__ = [
     "SHAPE_NAMES",
     "iter_shapes",
     "load_fashion_mnist",
+    "load_images",
     "load_mnist",
     "load_sunspots",
     "make_shapes",
