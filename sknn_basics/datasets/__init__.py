@@ -1,7 +1,7 @@
 """Loaders of data sets, from this machine where they are there, and makers of artificial ones."""
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
-from sknn_basics.datasets.folders import load_images
+from sknn_basics.datasets.folders import load_images, save_variants
 from sknn_basics.datasets.mnist import load_mnist
 from sknn_basics.datasets.series import load_sunspots, make_sum_of_sines
 from sknn_basics.datasets.shapes import SHAPE_NAMES, iter_shapes, make_shapes
@@ -15,4 +15,5 @@ __all__ = [
     "load_sunspots",
     "make_shapes",
     "make_sum_of_sines",
+    "save_variants",
 ]

@@ -157,7 +157,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         images, failures = self._read(check_sources(X))
         if failures:
-            raise join_failures(failures)
+            raise_failures(failures)
         return images
 
     def read(self, X) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +187,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         sources = check_sources(X)
         images, failures = self._read(sources)
         if len(failures) == len(sources):
-            raise join_failures(failures)
+            raise_failures(failures)
         is_read = np.ones(len(sources), dtype=bool)
         is_read[list(failures)] = False
         return images, is_read
@@ -242,17 +242,17 @@ class UnreadableImage(ValueError):
     """A file cannot be read as an image."""
 
 
-def join_failures(failures: dict[int, Exception]) -> Exception:
-    """Make one error of those of several files."""
+def raise_failures(failures: dict[int, Exception]) -> None:
+    """Raise one error for those of several files."""
     errors = list(failures.values())
     if len(errors) == 1:
-        return errors[0]
+        raise errors[0]
     is_missing = all(isinstance(error, FileNotFoundError) for error in errors)
     lines = [f"{len(errors)} images cannot be read:", *map(str, errors[:MOST_LISTED])]
     if len(errors) > MOST_LISTED:
         lines.append(f"and {len(errors) - MOST_LISTED} more.")
     lines.append("ImageReader.read leaves out such images, and tells which.")
-    return (FileNotFoundError if is_missing else ValueError)("\n".join(lines))
+    raise (FileNotFoundError if is_missing else ValueError)("\n".join(lines))
 
 
 def check_sources(X) -> list:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sknn_basics._compat import add_scaled, norms
 from sknn_basics.modules.summary import count_multiplications
+from sknn_basics.modules.variations import find_mixing
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
     ArrayDataset,
@@ -138,7 +139,7 @@ class Net(NeuralNet):
         self.autocast = autocast
         self.rates_of_steps_: list[float] = []
         self.rng = rng
-        self.stop_reason_ = None
+        self.stop_reason_, self.mixing_ = None, []
         self.valid_output_ = self.observed_ = None
         self.n_earlier_ = self.n_epochs_ = 0
 
@@ -261,8 +262,13 @@ class Net(NeuralNet):
 
     def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
+        # In a list, as what skorch would take for a part of the network is none.
+        self.mixing_ = find_mixing(self.module_)
         train_all = TRAINER.get() or Fit.train
-        train_all(Fit(self, self.around_steps(train, valid, epochs)))
+        try:
+            train_all(Fit(self, self.around_steps(train, valid, epochs)))
+        finally:
+            self.mixing_ = []
 
     def around_steps(
         self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int
@@ -411,7 +417,7 @@ class Net(NeuralNet):
             parameter.grad = None
         self.begin_step()
         output = self.compute(X)
-        loss, total_weight = self.mean_loss(output, y, weight)
+        loss, total_weight = self.training_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
         self.adjust_gradient(batch)
@@ -444,6 +450,19 @@ class Net(NeuralNet):
                 callback.on_grad_computed(
                     self, named_parameters=parameters, batch=batch[:2], training=True
                 )
+
+    def training_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
+        """Average the losses of a batch, by both targets of samples that were mixed."""
+        if not self.mixing_:
+            return self.mean_loss(output, y, weight)
+        others, shares = self.mixing_[0].drawn
+        weight = torch.ones_like(shares) if weight is None else weight
+        own, other = weight * shares, weight[others] * (1 - shares)
+        total = (own + other).sum()
+        total = torch.where(total > 0, total, 1.0)
+        losses = self.criterion_(output, y), self.criterion_(output, y[others])
+        own, other = ((part / total).to(losses[0].dtype) for part in (own, other))
+        return losses[0] @ own + losses[1] @ other, total
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""
