@@ -11,6 +11,7 @@ from sknn_basics.estimators.autoencoders.convolutional import (
 )
 from sknn_basics.estimators.autoencoders.decoder import Decoder
 from sknn_basics.estimators.autoencoders.dense import Autoencoder
+from sknn_basics.estimators.autoencoders.outliers import AutoencoderOutlierDetector
 from sknn_basics.estimators.autoencoders.recurrent import RNNAutoencoder
 from sknn_basics.estimators.autoencoders.variational import VariationalAutoencoder
 from sknn_basics.estimators.convolutional import ConvNetClassifier, ConvNetRegressor
@@ -24,6 +25,7 @@ from sknn_basics.training.collapse import ModeCollapseWarning
 __all__ = [
     "GAN",
     "Autoencoder",
+    "AutoencoderOutlierDetector",
     "ConvAutoencoder",
     "ConvGAN",
     "ConvNetClassifier",

@@ -61,13 +61,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="needs a GPU and -m cuda"))
         elif device == "cpu" and "gpu_only" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.skip(reason="counts what only a GPU does"))
+        if item.name.startswith("sknn_basics.export.") and (reason := why_no_onnx()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture
 def gpu_only():
     """Of tests marked cuda, those that say nothing on a CPU."""
-        if item.name.startswith("sknn_basics.export.") and (reason := why_no_onnx()):
-            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @cache

@@ -10,17 +10,26 @@ from sklearn.datasets import load_digits, load_sample_image
 from sklearn.model_selection import cross_val_predict
 from torch import nn
 
-from sknn_basics import ConvNetClassifier
+from sknn_basics import ConvNetClassifier, ConvNetRegressor
+from sknn_basics.datasets import load_images, save_variants
 from sknn_basics.modules import (
+    CutMix,
     FunctionAugmentation,
+    MixUp,
     RandomAffine,
+    RandomBlur,
+    RandomColor,
+    RandomCrop,
+    RandomErasing,
     RandomFlip,
     RandomRotation,
+    RandomScale,
     RandomShift,
+    RandomTimeShift,
     RandomZoom,
     as_augmentation,
 )
-from sknn_basics.modules.augmentation import affine_matrix
+from sknn_basics.modules.augmentation import affine_matrix, draw_variants
 from sknn_basics.modules.layers import GaussianNoise, seed_random_layers
 
 OURS = {
@@ -29,6 +38,11 @@ OURS = {
     "zoom": lambda: RandomZoom(0.2),
     "rotation": lambda: RandomRotation(20),
     "flip": lambda: RandomFlip(vertical=True),
+    "color": lambda: RandomColor(0.2, 0.2, 0.5),
+    "crop": lambda: RandomCrop(0.5),
+    "erasing": lambda: RandomErasing(0.5),
+    "blur": lambda: RandomBlur(2.0),
+    "scale": lambda: RandomScale(0.3),
     "sequence": lambda: nn.Sequential(RandomShift(0.2, fill=0), RandomFlip(), GaussianNoise(0.1)),
     "with generator": lambda: as_augmentation(add_own_noise),
     "with global state": lambda: as_augmentation(add_global_noise),
@@ -438,3 +452,232 @@ def test_preprocessing_to_a_usual_scale_is_not(preprocessing, labelled):
     pixels = np.round(255 * X / X.max()).astype(np.uint8)
     pixels = np.repeat(pixels[..., np.newaxis], 3, axis=-1)
     network(None).set_params(preprocessing=preprocessing).fit(pixels, y)
+
+
+# Colours, crops, erasing, blur, signals.
+
+
+def test_colours_change_by_the_drawn_factors(photos):
+    layer = RandomColor(0.5, 0.5, 1.0)
+    brighter, greyer, flatter = (
+        layer.apply_draw(photos, torch.tensor([factors] * 2, dtype=photos.dtype))
+        for factors in ([1.5, 1, 1], [1, 1, 0], [1, 0, 1])
+    )
+    torch.testing.assert_close(brighter, 1.5 * photos)
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=photos.dtype)[:, None, None]
+    grey = (photos * weights).sum(1, keepdim=True).expand_as(photos)
+    torch.testing.assert_close(greyer, grey)
+    means = photos.mean((1, 2, 3), keepdim=True).expand_as(photos)
+    torch.testing.assert_close(flatter, means)
+
+
+def test_colours_of_bytes_stay_bytes():
+    images = np.full((20, 8, 8, 3), 250, dtype=np.uint8)
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, x):
+            seen.append(x.max())
+            return x
+
+    augmentation = nn.Sequential(RandomColor(brightness=0.5), Watching())
+    network(augmentation).fit(images, np.arange(20) % 2)
+    assert 0.99 < max(seen) <= 1
+
+
+def test_a_crop_is_a_part_that_is_enlarged(photos):
+    layer = RandomCrop(0.5)
+    half = torch.tensor([[[0.5, 0, -0.5], [0, 0.5, 0.5]]] * 2, dtype=photos.dtype)
+    # The lower left quarter, in twice its size.
+    expected = nn.functional.interpolate(photos[..., 20:, :30], scale_factor=2, mode="bilinear")
+    cropped = layer.apply_draw(photos, half)
+    torch.testing.assert_close(cropped[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
+    drawn = seeded(layer).draw(photos.expand(500, 2, -1, -1, -1).flatten(0, 1))
+    reach = drawn[:, 0, 0] + drawn[:, :, 2].abs().amax(1)
+    assert drawn[:, 0, 0].min() >= 0.5
+    assert reach.max() <= 1 + 1e-9
+
+
+def test_erasing_hides_one_rectangle(photos):
+    erased = seeded(RandomErasing(0.5, fill=-1.0))(photos)
+    for image, before in zip(erased, photos):
+        hidden = (image == -1).all(0)
+        rows, columns = hidden.any(1).nonzero(), hidden.any(0).nonzero()
+        height, width = (len(places) for places in (rows, columns))
+        assert 0 < height <= 21
+        assert 0 < width <= 31
+        assert hidden.sum() == height * width
+        torch.testing.assert_close(image[:, ~hidden], before[:, ~hidden])
+
+
+def test_a_share_of_the_images_is_erased():
+    images = torch.ones(2000, 1, 6, 6)
+    is_erased = (seeded(RandomErasing(probability=0.25))(images) == 0).flatten(1).any(1)
+    assert 0.2 < is_erased.double().mean() < 0.3
+
+
+def test_blur_is_that_of_scipy(photos):
+    from scipy.ndimage import gaussian_filter
+
+    deviations = torch.tensor([[0.7], [2.0]], dtype=photos.dtype)
+    blurred = RandomBlur(2.0).apply_draw(photos, deviations)
+    expected = [
+        gaussian_filter(photo.numpy(), (0, std, std), mode="nearest", radius=6)
+        for photo, std in zip(photos, (0.7, 2.0))
+    ]
+    np.testing.assert_allclose(blurred, np.stack(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("circular", [False, True])
+def test_signals_are_shifted_in_time(circular):
+    signals = torch.arange(10.0).expand(3, 2, 10)
+    drawn = torch.tensor([-2, 0, 3]).view(3, 1, 1)
+    shifted = RandomTimeShift(0.3, circular).apply_draw(signals, drawn)
+    ends = ([0, 1], [7, 8, 9]) if circular else ([9, 9], [0, 0, 0])
+    assert shifted[0, 0].tolist() == [*range(2, 10), *ends[0]]
+    assert shifted[1, 1].tolist() == list(range(10))
+    assert shifted[2, 1].tolist() == [*ends[1], *range(7)]
+
+
+def test_strips_are_augmented_as_signals():
+    X = np.random.RandomState(0).normal(size=(40, 30))
+    augmentation = nn.Sequential(RandomTimeShift(0.1), RandomScale(0.2))
+    model = ConvNetClassifier((4,), (), max_iter=2, augmentation=augmentation, random_state=0)
+    model.set_params(image_shape=(30,))
+    first, again = (model.fit(X, np.arange(40) % 2).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    plain = model.set_params(augmentation=None).fit(X, np.arange(40) % 2)
+    assert (plain.predict_proba(X) != first).any()
+
+
+# Mixtures.
+
+
+@pytest.mark.parametrize("kind", [MixUp, CutMix])
+def test_mixtures_are_of_two_images_by_their_shares(kind, photos):
+    images = torch.zeros(60, 3, 20, 30, dtype=torch.float64)
+    images += torch.arange(60.0).view(-1, 1, 1, 1)
+    layer = seeded(kind(1.0))
+    mixed = layer(images)
+    others, shares = layer.drawn
+    means = mixed.mean((1, 2, 3))
+    expected = shares * torch.arange(60) + (1 - shares) * others
+    torch.testing.assert_close(means, expected.to(means))
+    assert len(set(others.tolist())) == 60
+    assert shares.min() < 0.4 < 0.8 < shares.max()
+    if kind is CutMix:
+        assert all(len(image.unique()) <= 2 for image in mixed)
+
+
+class WatchedMixUp(MixUp):
+    """Keep what was drawn last beyond the fit."""
+
+    last: list = []
+
+    def apply_draw(self, x, drawn):
+        mixed = super().apply_draw(x, drawn)
+        self.last[:] = [part.double().numpy() for part in self.drawn]
+        return mixed
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_of_a_mixture_is_that_of_both_targets(weighted, labelled):
+    X, y = labelled
+    weight = np.linspace(0.5, 2, len(X)) if weighted else np.ones(len(X))
+    model = network(WatchedMixUp(0.5)).set_params(batch_size=120, max_iter=1, alpha=0.0)
+    model.set_params(shuffle=False, dtype="float64")
+    before = network(None).set_params(dtype="float64").initialize(X, y)
+    model.fit(X, y, sample_weight=weight if weighted else None)
+    others, shares = WatchedMixUp.last
+    others = others.astype(int)
+    mixed = shares[:, None, None] * X + (1 - shares)[:, None, None] * X[others]
+    losses = -before.predict_log_proba(mixed)
+    own, other = weight * shares, weight[others] * (1 - shares)
+    rows = np.arange(120)
+    expected = (own * losses[rows, y] + other * losses[rows, y[others]]).sum() / (own + other).sum()
+    np.testing.assert_allclose(model.history_["train_loss"][0], expected, rtol=1e-6)
+
+
+def test_two_mixtures_are_refused(labelled):
+    with pytest.raises(ValueError, match="mixes samples twice"):
+        network(nn.Sequential(MixUp(), CutMix())).fit(*labelled)
+
+
+@pytest.mark.parametrize("kind", [MixUp, CutMix])
+def test_regressors_mix_targets_as_well(kind, labelled):
+    X, y = labelled
+    model = ConvNetRegressor(
+        filters=(4,), hidden_layer_sizes=(), max_iter=3, augmentation=kind(), random_state=0
+    )
+    first, again = (model.fit(X, y).predict(X) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    plain = model.set_params(augmentation=None).fit(X, y).predict(X)
+    assert np.abs(first - plain).max() > 1e-3
+
+
+# Predictions over variants.
+
+
+def test_predictions_are_averaged_over_flips(labelled):
+    X, y = labelled
+    X = X[..., :6]  # not square: a flip is along the right axis only
+
+    class Mirror(RandomFlip):
+        def draw(self, x):
+            return torch.ones(len(x), 2, dtype=torch.bool)
+
+    plain = network(Mirror()).fit(X, y)
+    varied = network(Mirror()).set_params(n_test_variants=1).fit(X, y)
+    expected = (plain.predict_proba(X) + plain.predict_proba(X[:, :, ::-1])) / 2
+    np.testing.assert_allclose(varied.predict_proba(X), expected, rtol=1e-5)
+    np.testing.assert_array_equal(varied.predict(X), expected.argmax(1))
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_variants_of_predictions_are_the_same_in_every_call_and_batch(name, labelled):
+    X, y = labelled
+    model = network(OURS[name]()).fit(X, y).set_params(n_test_variants=3)
+    probability = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X), probability)
+    loaded = pickle.loads(pickle.dumps(model)) if "with" not in name else model
+    np.testing.assert_array_equal(loaded.predict_proba(X), probability)
+    if "with" not in name and name != "module":
+        np.testing.assert_allclose(model.predict_proba(X[7:9]), probability[7:9], rtol=1e-4)
+    np.testing.assert_allclose(probability.sum(1), 1)
+
+
+def test_bytes_are_varied_as_bytes_in_predictions(labelled):
+    X, y = labelled
+    bytes_ = (255 * X).astype(np.uint8)
+    options = {"n_test_variants": 2, "preprocessing": "unit"}
+    model = network(RandomColor(0.5)).set_params(**options).fit(bytes_, y)
+    own = model.predict_proba(bytes_)
+    ranged = model.set_params(augmentation=RandomColor(0.5, value_range=(0, 255)))
+    np.testing.assert_array_equal(own, ranged.predict_proba(bytes_))
+
+
+def test_variants_need_an_augmentation(labelled):
+    with pytest.raises(ValueError, match="n_test_variants=2 needs an augmentation"):
+        network(None).set_params(n_test_variants=2).fit(*labelled)
+
+
+def test_saved_variants_are_those_that_a_network_sees(tmp_path, labelled):
+    X, y = labelled
+    options = {"n_variants": 2, "random_state": 0}
+    paths = save_variants(tmp_path / "a", RandomShift(0.2), X[:6], y[:6], **options)
+    again = save_variants(tmp_path / "b", RandomShift(0.2), X[:6], y[:6], **options)
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+    images, labels = load_images(tmp_path / "a", size=8, mode="L")
+    assert sorted(labels.tolist()) == sorted(2 * y[:6].astype(str).tolist())
+    first = images[labels == str(y[0])][0] / 255
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    expected = draw_variants(RandomShift(0.2), X[:1], 2, seed)[0, 0]
+    np.testing.assert_allclose(first, expected, atol=0.6 / 255)
+
+
+def test_saved_colours_stay_bytes(tmp_path):
+    images = np.full((2, 4, 4, 3), 200, dtype=np.uint8)
+    save_variants(tmp_path, RandomColor(brightness=0.1), images, ["a", "b"], random_state=0)
+    read, _ = load_images(tmp_path, size=4)
+    assert read.shape == (10, 4, 4, 3)
+    assert 180 <= read.min() < 200 < read.max() <= 220

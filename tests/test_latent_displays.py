@@ -6,12 +6,19 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from sknn_basics import Autoencoder, ConvAutoencoder, VariationalAutoencoder
+from sknn_basics import (
+    Autoencoder,
+    AutoencoderOutlierDetector,
+    ConvAutoencoder,
+    VariationalAutoencoder,
+)
 from sknn_basics.displays import (
+    AnomalyMapDisplay,
     InterpolationDisplay,
     LatentBarsDisplay,
     LatentGridDisplay,
     LatentScatterDisplay,
+    OutlierScoreDisplay,
     ReconstructionDisplay,
 )
 from sknn_basics.inspection import interpolate, latent_grid
@@ -322,3 +329,59 @@ def test_what_is_no_image_raises(digits):
         LatentGridDisplay.from_estimator(model)
     display = LatentGridDisplay.from_estimator(model, n_steps=2, image_shape=(2, 5))
     assert pixels(display.image_).shape == (4, 10)
+
+
+# Outliers.
+
+
+@pytest.fixture(scope="module")
+def detector(digits):
+    return AutoencoderOutlierDetector(contamination=0.05, random_state=0).fit(digits[0])
+
+
+def test_scores_are_counted_on_both_sides_of_the_threshold(digits, detector):
+    X, _ = digits
+    labels = np.where(detector.predict(X) == -1, "odd", "usual")
+    edges = [-1e9, detector.offset_, 1]
+    display = OutlierScoreDisplay.from_estimator(detector, X, labels, bins=edges)
+    assert {name: counts.tolist() for name, counts in display.counts_.items()} == {
+        "odd": [10, 0],
+        "usual": [0, 190],
+    }
+    assert display.line_.get_xdata()[0] == detector.offset_
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names == ["odd", "usual", f"threshold {detector.offset_:.3g}"]
+
+
+def test_scores_of_an_autoencoder_have_no_threshold(digits, scaled):
+    display = OutlierScoreDisplay.from_estimator(scaled, digits[0], bins=7)
+    assert display.line_ is None
+    assert display.counts_[None].sum() == 200
+
+
+def test_an_anomaly_map_is_brightest_where_an_image_was_damaged(digits, detector):
+    damaged = digits[0][:4].reshape(-1, 8, 8).copy()
+    masks = np.zeros(damaged.shape, dtype=np.uint8)
+    masks[:2, 3:6, :2] = 1
+    damaged[:2, 3:6, :2] = 40
+    rows = damaged.reshape(4, -1)
+    display = AnomalyMapDisplay.from_estimator(detector, rows, masks)
+    for picture, mask in zip(display.maps_[:2], masks):
+        assert mask[np.unravel_index(pixels(picture).argmax(), (8, 8))] == 1
+    assert [axes.get_title() for axes in display.axes_[:2]] == ["outlier"] * 2
+    assert [len(axes.collections) for axes in display.axes_] == [1, 1, 0, 0] * 2
+    assert len({picture.get_clim() for picture in display.maps_}) == 1
+
+
+def test_an_anomaly_map_is_of_grey_even_if_the_image_has_colours():
+    X = np.random.RandomState(0).uniform(size=(6, 8, 8, 3))
+    network = ConvAutoencoder((3,), 2, max_iter=1, random_state=0).fit(X)
+    display = AnomalyMapDisplay.from_estimator(network, X, n_images=2)
+    error = np.square(network.reconstruct(X[:2]) - X[:2]).mean(axis=-1)
+    np.testing.assert_allclose(display.errors, error, rtol=1e-6)
+    assert display.axes_[0].get_title() == ""
+
+
+def test_masks_have_the_size_of_images(digits, detector):
+    with pytest.raises(ValueError, match=r"masks must have shape \(2, 8, 8\).* got \(2, 4, 4\)"):
+        AnomalyMapDisplay.from_estimator(detector, digits[0], np.zeros((2, 4, 4)), n_images=2)

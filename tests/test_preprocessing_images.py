@@ -1,5 +1,6 @@
 """Transformers of images: pixels to numbers, files to images, images to match maps."""
 
+import io
 import pickle
 import struct
 import sys
@@ -18,6 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from sknn_basics.datasets import load_images
 from sknn_basics.preprocessing import ImageReader, PixelScaler
 
 
@@ -432,3 +434,139 @@ def test_a_missing_library_is_told_with_its_extra(files, monkeypatch):
 def test_images_have_no_feature_names_unless_they_are_rows(files):
     with pytest.raises(ValueError, match="set flatten=True"):
         ImageReader(8).fit(files[0]).get_feature_names_out()
+
+
+# Deep images, broken ones, and other sources than paths.
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_grey_images_of_sixteen_bits_are_read_as_they_are(suffix, dtype, tmp_path):
+    values = np.arange(0, 60_000, 2_500, dtype=np.uint16).reshape(4, 6)
+    Image.fromarray(values).save(tmp_path / f"scan.{suffix}")
+    for mode in ("L", "RGB"):
+        (read,) = ImageReader((4, 6), mode=mode, dtype=dtype).transform(
+            [tmp_path / f"scan.{suffix}"]
+        )
+        assert read.dtype == dtype
+        np.testing.assert_array_equal(read if mode == "L" else read[..., 2], values)
+
+
+def test_images_of_floats_are_read_as_they_are(tmp_path):
+    values = np.linspace(-3, 5, 24, dtype=np.float32).reshape(4, 6)
+    Image.fromarray(values).save(tmp_path / "heights.tiff")
+    reader = ImageReader((4, 6), mode="L", dtype="float32")
+    np.testing.assert_array_equal(reader.transform([tmp_path / "heights.tiff"])[0], values)
+    with pytest.raises(ValueError, match="set dtype='float32'"):
+        ImageReader((4, 6), dtype="uint16").transform([tmp_path / "heights.tiff"])
+
+
+def test_bytes_stay_what_they_are_in_a_wider_type(files):
+    paths, images = files
+    wide = ImageReader((6, 8), dtype="float32").transform(paths)
+    assert wide.dtype == np.float32
+    np.testing.assert_array_equal(wide, images)
+
+
+def test_all_that_cannot_be_read_is_listed(files):
+    paths, _ = files
+    write_text(paths[0])
+    Path.unlink(paths[2])
+    with pytest.raises(ValueError, match="2 images cannot be read") as error:
+        ImageReader(8).transform(paths)
+    for name in ("X[0]", "photo 0.png", "X[2]", "photo 2.png", "ImageReader.read"):
+        assert name in str(error.value)
+    assert "photo 1.png" not in str(error.value)
+
+
+def test_of_many_broken_files_some_are_listed_and_all_counted(tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(30)]
+    with pytest.raises(FileNotFoundError, match="30 images cannot be read") as error:
+        ImageReader(8).transform(paths)
+    assert str(error.value).count("no such file") == 20
+    assert "and 10 more" in str(error.value)
+
+
+def test_what_can_be_read_is_read_with_a_mask(files):
+    paths, images = files
+    write_half(paths[1])
+    read, is_read = ImageReader((6, 8)).read(paths)
+    assert is_read.tolist() == [True, False, True]
+    np.testing.assert_array_equal(read, images[[0, 2]])
+
+
+def test_where_nothing_can_be_read_reading_raises(tmp_path):
+    write_text(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="a.png"):
+        ImageReader(8).read([tmp_path / "a.png"])
+
+
+SOURCES = {
+    "bytes": lambda path: path.read_bytes(),
+    "files": lambda path: io.BytesIO(path.read_bytes()),
+    "images of Pillow": Image.open,
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_images_need_not_be_files_on_disk(kind, files):
+    paths, images = files
+    sources = [SOURCES[kind](path) for path in paths]
+    reader = ImageReader((6, 8))
+    for _ in range(2):  # which leaves files and images as they were
+        np.testing.assert_array_equal(reader.fit(sources).transform(sources), images)
+
+
+def test_broken_bytes_are_named_by_their_number():
+    with pytest.raises(ValueError, match=r"X\[0\] is 3 bytes, which is no image"):
+        ImageReader(8).transform([b"abc"])
+
+
+def test_one_image_is_no_list_of_images(files):
+    with Image.open(files[0][0]) as image, pytest.raises(ValueError, match="got the single"):
+        ImageReader(8).transform(image)
+
+
+@pytest.mark.parametrize("name", ["RGB", "L"])
+def test_images_are_cropped_on_both_sides_or_padded(name, tmp_path):
+    bars = np.repeat([10, 20, 30, 40, 50, 60, 70, 80], 4).reshape(8, 4).T.astype(np.uint8)
+    Image.fromarray(bars).save(tmp_path / "bars.png")
+    options = {"size": 4, "mode": name}
+    cropped, padded, black = (
+        ImageReader(**options, **own)
+        .transform([tmp_path / "bars.png"])[0]
+        .reshape(4, 4, -1)[..., 0]
+        for own in ({"resize": "crop"}, {"resize": "pad"}, {"resize": "pad", "background": "black"})
+    )
+    np.testing.assert_array_equal(cropped, bars[:, 2:6])
+    assert (padded[[0, 3]] == 255).all()
+    assert (black[[0, 3]] == 0).all()
+    np.testing.assert_array_equal(padded[1:3], black[1:3])
+    assert (np.diff(padded[1].astype(int)) > 0).all()
+
+
+def test_folders_are_classes(tmp_path):
+    rng = np.random.RandomState(0)
+    arrays = rng.randint(256, size=(4, 5, 7, 3)).astype(np.uint8)
+    names = ["cats/a.png", "cats/more/b.BMP", "dogs/c.tiff", "dogs/d.png"]
+    for name, array in zip(names, arrays):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(tmp_path / name)
+    for ignored in ("readme.txt", "cats/notes.txt", "dogs/.hidden.png"):
+        (tmp_path / ignored).write_text("no image")
+    X, y = load_images(tmp_path, size=(5, 7))
+    np.testing.assert_array_equal(X, arrays)
+    assert y.tolist() == ["cats", "cats", "dogs", "dogs"]
+    (tmp_path / "dogs/e.png").write_text("no image")
+    with pytest.raises(ValueError, match="e.png"):
+        load_images(tmp_path)
+    with pytest.warns(UserWarning, match="1 images cannot be read: .*e.png"):
+        X, y = load_images(tmp_path, size=(5, 7), skip_broken=True)
+    assert (len(X), y.tolist()) == (4, ["cats", "cats", "dogs", "dogs"])
+
+
+def test_a_folder_without_classes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must have a folder for each class"):
+        load_images(tmp_path)
+    with pytest.raises(NotADirectoryError, match="nowhere"):
+        load_images(tmp_path / "nowhere")

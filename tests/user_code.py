@@ -6,6 +6,7 @@ from torch import nn
 from sknn_basics import (
     GAN,
     Autoencoder,
+    AutoencoderOutlierDetector,
     ConvAutoencoder,
     ConvGAN,
     ConvNetClassifier,
@@ -33,6 +34,7 @@ Forecaster(MLPRegressor(), 12, horizon=3)
 TabularClassifier(8, categorical_features=["a"], max_iter="auto").fit(X, y)
 TextGenerator("word", embedding_size=None, vocabulary=["a", "b"])
 Autoencoder((8,), 2, noise="mask").fit_transform(X)
+AutoencoderOutlierDetector(Autoencoder(), contamination=0.1).fit(X).predict(X)
 GAN((8,), loss=(lambda logits, is_real: -logits, lambda logits: -logits)).fit(X, y).sample(2, y=0)
 ConvGAN((4, 8), grow=[4, 8], generator_normalization=("batch", None)).extract_generator().sample()
 
@@ -66,6 +68,7 @@ Forecaster(MLPRegressor(), windows=12)  # error: call-arg
 Forecaster(MLPRegressor(), window="12")  # error: arg-type
 Autoencoder(n_component=2)  # error: call-arg
 Autoencoder(max_iter="10")  # error: arg-type
+AutoencoderOutlierDetector(contamination=[0.1])  # error: arg-type
 VariationalAutoencoder(n_component=2)  # error: call-arg
 VariationalAutoencoder(max_iter="10")  # error: arg-type
 ConvAutoencoder(n_component=2)  # error: call-arg

@@ -20,6 +20,7 @@ from sknn_basics.displays.history import TrainingCurveDisplay
 from sknn_basics.displays.latents import LatentBarsDisplay, LatentScatterDisplay
 from sknn_basics.displays.lengths import AgentCurveDisplay, GameLengthDisplay
 from sknn_basics.displays.matches import MatchMapDisplay
+from sknn_basics.displays.outliers import AnomalyMapDisplay, OutlierScoreDisplay
 from sknn_basics.displays.predictions import PredictionGridDisplay
 from sknn_basics.displays.probabilities import TopProbabilitiesDisplay
 from sknn_basics.displays.reconstructions import ReconstructionDisplay
@@ -32,6 +33,7 @@ from sknn_basics.displays.times import FitTimeDisplay
 __all__ = [
     "AdversarialDisplay",
     "AgentCurveDisplay",
+    "AnomalyMapDisplay",
     "ArchitectureDisplay",
     "AugmentationDisplay",
     "BacktestDisplay",
@@ -53,6 +55,7 @@ __all__ = [
     "LatentGridDisplay",
     "LatentScatterDisplay",
     "MatchMapDisplay",
+    "OutlierScoreDisplay",
     "PredictionGridDisplay",
     "QTableDisplay",
     "ReconstructionDisplay",

@@ -44,9 +44,9 @@ from sknn_basics.estimators._base.types import (
     Source,
     WeightInit,
 )
-from sknn_basics.modules.augmentation import as_augmentation
+from sknn_basics.modules.augmentation import AlikeVariant, as_augmentation
 from sknn_basics.modules.conv import ConvNetwork
-from sknn_basics.modules.images import PIXEL_SCALES
+from sknn_basics.modules.images import PIXEL_SCALES, VARIATION
 from sknn_basics.modules.layers import ACTIVATIONS
 from sknn_basics.modules.signals import SIGNAL_NETWORKS
 
@@ -78,6 +78,7 @@ class ConvNetEstimator(NeuralEstimator):
         "data_format": [StrOptions({"auto", *CHANNEL_AXES})],
         "preprocessing": [StrOptions(set(PIXEL_SCALES)), callable, None],
         "augmentation": [callable, None],
+        "n_test_variants": [Interval(Integral, 0, None, closed="left")],
     }
 
     _stochastic_only = (
@@ -126,6 +127,28 @@ class ConvNetEstimator(NeuralEstimator):
         if self.augmentation is not None:
             self.module_.input.augmentation = as_augmentation(self.augmentation, self._reads_bytes_)
             self.module_.input.augmentation.requires_grad_(False)
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.n_test_variants and self.augmentation is None:
+            raise ValueError(
+                f"n_test_variants={self.n_test_variants} needs an augmentation that makes them."
+            )
+
+    def _activated_outputs(self, X) -> np.ndarray:
+        outputs = super()._activated_outputs(X)
+        if not self.n_test_variants:
+            return outputs
+        X = self._check_new(X)
+        reads_bytes = X.dtype == np.uint8
+        before = VARIATION.get()
+        try:
+            for seed in range(self.n_test_variants):
+                VARIATION.set(AlikeVariant(self.augmentation, reads_bytes, seed))
+                outputs = outputs + super()._activated_outputs(X)
+        finally:
+            VARIATION.set(before)
+        return outputs / (1 + self.n_test_variants)
 
     def _fit(self, *args, **kwargs) -> None:
         try:
@@ -234,6 +257,11 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
         they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
         lets functions that draw once a batch, as those of torchvision do, draw for each image.
+
+    n_test_variants : int, default=0
+        Number of variants of each image, by `augmentation`, over whose outputs predictions are
+        averaged, together with that of the image itself. All images vary alike, and in every
+        call the same. Scores in training are without.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
@@ -523,6 +551,7 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         data_format: str = "auto",
         preprocessing: OfImages = None,
         augmentation: OfImages = None,
+        n_test_variants: Int = 0,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",
@@ -674,6 +703,11 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
         they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
         lets functions that draw once a batch, as those of torchvision do, draw for each image.
+
+    n_test_variants : int, default=0
+        Number of variants of each image, by `augmentation`, over whose outputs predictions are
+        averaged, together with that of the image itself. All images vary alike, and in every
+        call the same. Scores in training are without.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
@@ -943,6 +977,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         data_format: str = "auto",
         preprocessing: OfImages = None,
         augmentation: OfImages = None,
+        n_test_variants: Int = 0,
         solver: Solver = "adam",
         alpha: Float = 0.0001,
         batch_size: Int | str = "auto",

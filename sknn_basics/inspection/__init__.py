@@ -6,6 +6,7 @@ from sknn_basics.inspection.adversaries import adversarial, universal_perturbati
 from sknn_basics.inspection.counterfactuals import counterfactual
 from sknn_basics.inspection.dreams import dream
 from sknn_basics.inspection.drifts import drift
+from sknn_basics.inspection.errors import reconstruction_error
 from sknn_basics.inspection.latents import blend, interpolate, latent_grid, latent_path, perturb
 from sknn_basics.inspection.maximizing import maximize
 from sknn_basics.inspection.saliency import saliency
@@ -32,6 +33,7 @@ __all__ = [
     "perturb",
     "reconstruct_content",
     "reconstruct_style",
+    "reconstruction_error",
     "saliency",
     "style_transfer",
     "total_variation",

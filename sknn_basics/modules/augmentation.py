@@ -413,6 +413,37 @@ def as_augmentation(augmentation, reads_bytes: bool = False) -> nn.Module:
     return layer
 
 
+class AlikeVariant(nn.Module):
+    """Vary all images by the same draws, in evaluation too: the same for every batch.
+
+    Parameters
+    ----------
+    augmentation : nn.Module or callable
+        See `as_augmentation`. What mixes images is left out.
+    reads_bytes : bool
+        Whether the images are bytes.
+    seed : int
+        Seed of the draws.
+    """
+
+    def __init__(self, augmentation, reads_bytes: bool, seed: int):
+        super().__init__()
+        augmentation = as_augmentation(augmentation, reads_bytes)
+        self.parts = augmentation if isinstance(augmentation, nn.Sequential) else [augmentation]
+        self.seed = seed
+
+    def forward(self, x: Tensor) -> Tensor:
+        generator = torch.Generator(x.device).manual_seed(self.seed)
+        for part in self.parts:
+            if getattr(part, "drawn", False) is None:
+                continue
+            part.generator = generator
+            drawn = part.draw(x[:1])
+            drawn = drawn.expand(len(x), *drawn.shape[1:]) if drawn.dim() else drawn
+            x = part.apply_draw(x, drawn)
+        return x
+
+
 def draw_variants(augmentation, image: np.ndarray, n_variants: int, seed: int) -> np.ndarray:
     """Vary one image several times, as a network in training would see it.
 

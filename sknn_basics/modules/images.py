@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from contextvars import ContextVar
 from copy import deepcopy
 
 import numpy as np
@@ -23,6 +24,10 @@ PIXEL_SCALES = {
         (1 / 58.395, 1 / 57.12, 1 / 57.375),
     ),
 }
+
+
+# What changes images in evaluation, in the thread that sets it.
+VARIATION: ContextVar[nn.Module | None] = ContextVar("VARIATION", default=None)
 
 
 class ImageInput(nn.Module):
@@ -59,7 +64,8 @@ class ImageInput(nn.Module):
             x = x.reshape(x.shape[0], *self.shape).movedim(-1, 1)
         else:
             x = x.reshape(x.shape[0], *self.output_shape)
-        return self.augmentation(x) if self.training and self.augmentation is not None else x
+        vary = self.augmentation if self.training else VARIATION.get()
+        return x if vary is None else vary(x)
 
     def extra_repr(self) -> str:
         return f"{self.shape} -> {self.output_shape}"

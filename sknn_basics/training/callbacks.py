@@ -259,6 +259,23 @@ class StopAfter(Callback):
             net.stop_reason_ = f"Another epoch would end after max_time={self.seconds:g} seconds."
 
 
+class StopAtEpoch(Callback):
+    """Stop after a number of epochs that is meant as a setting, of which nothing needs to warn.
+
+    Parameters
+    ----------
+    number : int
+        Number of the last epoch, counted from 1.
+    """
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) - net.n_earlier_ >= self.number:
+            net.stop_reason_ = f"That was the last of {self.number} epochs."
+
+
 class InverseScaling(Callback):
     """Divide the initial rate by a power of the number of samples seen.
 

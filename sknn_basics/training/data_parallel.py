@@ -161,6 +161,8 @@ def check_network(net: Net) -> None:
             f"A fit over several processes makes the steps of {Net.__name__}, not of "
             f"{type(net).__name__}: train this network in one process."
         )
+    if net.mixing_:
+        raise ValueError("Samples are mixed with others of their batch: train in one process.")
     if net.watches_batches() or net.criterion_.n_observed:
         what = "A callback" if net.watches_batches() else "A loss"
         raise ValueError(
@@ -183,6 +185,7 @@ class Replica:
     """
 
     def __init__(self, net: Net, batches: Batches):
+        net.replayed_ = None  # A recorded step would not wait for the others.
         self.net, self.n_processes, self.rank = net, dist.get_world_size(), dist.get_rank()
         self.module = DistributedDataParallel(net.module_)
         self.size = batches.batch_size

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sknn_basics._compat import add_scaled, is_compiled, norms
 from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.summary import count_multiplications
+from sknn_basics.modules.variations import find_mixing
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import (
     ArrayDataset,
@@ -166,7 +167,7 @@ class Net(NeuralNet):
         self.replayed_ = None
         self.rates_of_steps_: list[float] = []
         self.rng = rng
-        self.stop_reason_ = None
+        self.stop_reason_, self.mixing_ = None, []
         self.valid_output_ = self.observed_ = self.order_ = None
         self.n_earlier_ = self.n_epochs_ = 0
         self.is_paused_ = False
@@ -311,8 +312,13 @@ class Net(NeuralNet):
 
     def run_epochs(self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int) -> None:
         """Train until a callback stops it, for at most `epochs` epochs."""
+        # In a list, as what skorch would take for a part of the network is none.
+        self.mixing_ = find_mixing(self.module_)
         train_all = TRAINER.get() or Fit.train
-        train_all(Fit(self, self.around_steps(train, valid, epochs)))
+        try:
+            train_all(Fit(self, self.around_steps(train, valid, epochs)))
+        finally:
+            self.mixing_ = []
 
     def around_steps(
         self, train: ArrayDataset, valid: ArrayDataset | None, epochs: int
@@ -501,7 +507,7 @@ class Net(NeuralNet):
         for parameter in self.trainable_:
             parameter.grad = None
         output = self.compute(X)
-        loss, total_weight = self.mean_loss(output, y, weight)
+        loss, total_weight = self.training_loss(output, y, weight)
         loss.backward()
         penalty = self.decay(self.alpha / total_weight) if self.alpha else None
         self.clip_gradient()
@@ -533,6 +539,7 @@ class Net(NeuralNet):
             self.replays
             and has_graphs(self.device)
             and self.changes_tensors_only
+            and not self.mixing_
             and not (self.runs_foreign_code() or is_compiled(self.module_))
             and not any(map(is_foreign, [*self.module_.modules(), *self.criterion_.modules()]))
         )
@@ -562,6 +569,19 @@ class Net(NeuralNet):
                 callback.on_grad_computed(
                     self, named_parameters=parameters, batch=batch[:2], training=True
                 )
+
+    def training_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
+        """Average the losses of a batch, by both targets of samples that were mixed."""
+        if not self.mixing_:
+            return self.mean_loss(output, y, weight)
+        others, shares = self.mixing_[0].drawn
+        weight = torch.ones_like(shares) if weight is None else weight
+        own, other = weight * shares, weight[others] * (1 - shares)
+        total = (own + other).sum()
+        total = torch.where(total > 0, total, 1.0)
+        losses = self.criterion_(output, y), self.criterion_(output, y[others])
+        own, other = ((part / total).to(losses[0].dtype) for part in (own, other))
+        return losses[0] @ own + losses[1] @ other, total
 
     def mean_loss(self, output: Tensor, y: Tensor, weight: Tensor | None):
         """Average the losses of a batch; return also the batch's total weight."""

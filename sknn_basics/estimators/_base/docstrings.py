@@ -220,6 +220,10 @@ What changes each training batch of images, before `preprocessing`: see
 `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as they are
 otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and lets functions that
 draw once a batch, as those of torchvision do, draw for each image.""",
+    "n_test_variants": """int, default=0
+Number of variants of each image, by `augmentation`, over whose outputs predictions are averaged,
+together with that of the image itself. All images vary alike, and in every call the same. Scores in
+training are without.""",
 }
 
 RECURRENT_PARAMETERS = {
