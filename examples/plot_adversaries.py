@@ -7,6 +7,8 @@ A network reads digits well, and yet a change that is hardly seen makes a digit 
 Here are such changes, one that misleads the network about most digits at once, and a training that
 makes them larger.
 
+.. code-block:: shell
+
     python examples/plot_adversaries.py
 """
 

@@ -8,6 +8,8 @@ Augmentation is a parameter of the estimator and sees training batches only, so 
 on honest folds whether it helps. Here, with centred digits of one size, it does not; and flips,
 which make other signs of digits, do harm.
 
+.. code-block:: shell
+
     python examples/plot_augmentation.py
 """
 

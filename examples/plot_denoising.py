@@ -8,6 +8,8 @@ they were. Before a classifier that knows only whole images, it repairs what com
 damage, and how many latents to take, is found by a grid search over the whole pipeline, whose
 scores are those of damaged images.
 
+.. code-block:: shell
+
     python examples/plot_denoising.py
 """
 

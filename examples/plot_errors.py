@@ -6,6 +6,8 @@ What a network sees, and where it errs
 Accuracy is one number. These pictures show what is behind it: the images, the predictions, which
 classes are taken for each other, and how sure the network is of it.
 
+.. code-block:: shell
+
     python examples/plot_errors.py
 """
 

@@ -7,6 +7,8 @@ A convolutional network that is trained on 100 images of shapes sees variants of
 epoch: shifted, zoomed, turned. It learns more slowly, and generalises better than one that sees the
 same images again and again.
 
+.. code-block:: shell
+
     python examples/plot_few_images.py
 """
 

@@ -9,6 +9,8 @@ layer is to respond more strongly, and how the one photo looks in the style of t
 
 With a file of VGG16's published weights, the same functions show far more:
 
+.. code-block:: shell
+
     python examples/plot_filters_and_dreams.py
     SKNN_VGG16=vgg16.safetensors python examples/plot_filters_and_dreams.py
 """

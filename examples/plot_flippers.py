@@ -8,8 +8,10 @@ exactly three dots, all in one row or column. An agent that knows none of this l
 value for each of the 512 boards and 9 moves. What it learns depends on how the reward of the last
 move reaches the moves before.
 
-    python examples/plot_flippers.py                  # up to 20,000 games
-    SKNN_FULL=1 python examples/plot_flippers.py      # up to 60,000 games
+.. code-block:: shell
+
+    python examples/plot_flippers.py              # up to 20,000 games
+    SKNN_FULL=1 python examples/plot_flippers.py  # up to 60,000 games
 """
 
 import os

@@ -6,6 +6,8 @@ Networks that grow
 A GAN first learns digits of 2 x 2 pixels, then of 4 x 4, then of 8 x 8. Each time, both networks
 get layers for the new size, which are faded in, while the layers that they have go on learning.
 
+.. code-block:: shell
+
     python examples/plot_gan_growing.py
 """
 

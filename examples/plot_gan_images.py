@@ -6,6 +6,8 @@ New digits and clothes from random noise
 A convolutional GAN makes images of digits that nobody has written. A second one, which is told the
 class of each image, makes clothes of the class that it is asked for.
 
+.. code-block:: shell
+
     python examples/plot_gan_images.py
 """
 

@@ -7,6 +7,8 @@ A generator turns four random numbers into a point, and a discriminator tells su
 real ones, which lie around (5, 5). The points start near (0, 0), move too far, form long ellipses,
 and lie where the real ones do after some thirteen epochs.
 
+.. code-block:: shell
+
     python examples/plot_gan_points.py
 """
 

@@ -7,6 +7,8 @@ An autoencoder and a variational one squeeze handwritten digits into two numbers
 same with straight lines. The same functions look into all three: where the digits lie, what
 the plane decodes to, and what lies on the way from one digit to another.
 
+.. code-block:: shell
+
     python examples/plot_latent_space.py
 """
 

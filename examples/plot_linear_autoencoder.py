@@ -7,6 +7,8 @@ Without hidden layers and with a linear output, an autoencoder looks for the sam
 subspace of the least squared error. It finds the subspace, but not its axes, as nothing tells one
 basis from another.
 
+.. code-block:: shell
+
     python examples/plot_linear_autoencoder.py
 
 References

@@ -7,6 +7,8 @@ Videos of a ball that moves in one of eight directions, or stands still. No fram
 ball may be anywhere in each. Convolutions find it in every frame, and a recurrent layer over the
 frames finds out how it moves.
 
+.. code-block:: shell
+
     python examples/plot_moving_ball.py
 """
 

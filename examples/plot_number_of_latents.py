@@ -7,8 +7,10 @@ Twenty latents, ten, three or two: what is left of an image? A shallow autoencod
 between the pixels is the latents, is compared with a deep one and with PCA, on handwritten digits
 and on clothes.
 
-    python examples/plot_number_of_latents.py                  # 3,000 clothes
-    SKNN_FULL=1 python examples/plot_number_of_latents.py      # all 60,000
+.. code-block:: shell
+
+    python examples/plot_number_of_latents.py              # 3,000 clothes
+    SKNN_FULL=1 python examples/plot_number_of_latents.py  # all 60,000
 """
 
 import os

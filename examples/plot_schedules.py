@@ -6,6 +6,8 @@ Schedules of the learning rate
 A schedule gives the rate of each epoch, from the initial one. Here are those of the package, and
 what they make of one network's training on the digits.
 
+.. code-block:: shell
+
     python examples/plot_schedules.py
 """
 

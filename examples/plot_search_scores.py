@@ -6,6 +6,8 @@ Pictures of a search, in four ways
 A search tries combinations of parameters; its results are a table. Displays draw it as rows, as
 lines, or as a plane of two parameters, and the times of fits along one of them.
 
+.. code-block:: shell
+
     python examples/plot_search_scores.py
 """
 

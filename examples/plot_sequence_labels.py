@@ -7,6 +7,8 @@ A signal changes now and then between three regimes. Its values have the same di
 only their order differs, so that no single value tells the regime. Recurrent networks that label
 every step learn to tell, and one that reads in both directions knows the future too.
 
+.. code-block:: shell
+
     python examples/plot_sequence_labels.py
 """
 

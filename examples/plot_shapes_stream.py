@@ -7,6 +7,8 @@ Learn from a stream of images
 batch: no image is stored, and none is seen twice. A network that sees the same few images again
 and again, for as many steps, learns these by heart instead.
 
+.. code-block:: shell
+
     python examples/plot_shapes_stream.py
 """
 

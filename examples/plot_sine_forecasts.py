@@ -7,8 +7,10 @@ How far back must a network look, and how deep must it be? LSTMs of one, two and
 forecast a calm series, a busy one and one that jumps, from windows of 1 to 13 steps. A linear model
 of the same windows shows what is easy: a sum of sines is linear in a few of its past values.
 
-    python examples/plot_sine_forecasts.py                  # 400 samples
-    SKNN_FULL=1 python examples/plot_sine_forecasts.py      # 2,000 samples, more epochs
+.. code-block:: shell
+
+    python examples/plot_sine_forecasts.py              # 400 samples
+    SKNN_FULL=1 python examples/plot_sine_forecasts.py  # 2,000 samples, more epochs
 """
 
 import os

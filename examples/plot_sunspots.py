@@ -7,8 +7,10 @@ A forecaster turns any regressor into a model of a series. Here the number of pa
 at is searched for on folds in the order of time, for linear models, a dense network and a recurrent
 one, with its kind of cell. All are compared with the value of the year before.
 
-    python examples/plot_sunspots.py                  # three windows for the recurrent network
-    SKNN_FULL=1 python examples/plot_sunspots.py      # all windows
+.. code-block:: shell
+
+    python examples/plot_sunspots.py              # three windows for the recurrent network
+    SKNN_FULL=1 python examples/plot_sunspots.py  # all windows
 """
 
 import os

@@ -7,6 +7,8 @@ A survey of 6,366 marriages asks for ages, years, numbers of children, religion,
 occupations. Who has had an affair? `TabularClassifier` takes the table as it is, beside boosted
 trees, which take it as it is, too, and a linear model, which needs some preparation.
 
+.. code-block:: shell
+
     python examples/plot_tables.py
 """
 

@@ -8,8 +8,10 @@ to continue them. What it writes depends on the temperature: low ones repeat wha
 ones make up words. How much it has learnt is measured in bits a character, on texts that it has not
 read, beside what counts of five characters in a row tell.
 
-    python examples/plot_text.py                  # a part of the texts
-    SKNN_FULL=1 python examples/plot_text.py      # all texts and a larger network, for longer
+.. code-block:: shell
+
+    python examples/plot_text.py              # a part of the texts
+    SKNN_FULL=1 python examples/plot_text.py  # all texts and a larger network, for longer
 """
 
 import os

@@ -8,8 +8,10 @@ too. Where there are few images of digits, a network that starts from these laye
 of one that starts from nothing. Its new head is trained first, with the old layers frozen; then all
 layers learn at a smaller rate.
 
-    python examples/plot_transfer.py                  # a subset
-    SKNN_FULL=1 python examples/plot_transfer.py      # all clothes
+.. code-block:: shell
+
+    python examples/plot_transfer.py              # a subset
+    SKNN_FULL=1 python examples/plot_transfer.py  # all clothes
 """
 
 import os

@@ -6,6 +6,8 @@ Quickstart: from a first score to a saved model
 A neural network inside scikit-learn's own tools: a pipeline is cross-validated, tuned by
 a grid search, tested once, saved, and loaded again in another process.
 
+.. code-block:: shell
+
     python examples/quickstart.py
     python examples/quickstart.py --data fashion-mnist
 """

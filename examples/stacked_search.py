@@ -6,6 +6,8 @@ A whole search as one network
 Under joblib's backend "stacked", scikit-learn's unchanged tools train all their networks of one
 structure together. Here a grid search fits 60 of them, next to the same search one by one.
 
+.. code-block:: shell
+
     python examples/stacked_search.py
 """
 

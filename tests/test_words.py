@@ -1,0 +1,39 @@
+"""What pages and examples show is set as it was meant."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def load(path):
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_index_of_an_accented_letter_stands_beside_it():
+    mathml = load(ROOT / "docs" / "extensions" / "mathml.py").mathml
+    formula = re.sub(r"\s+", "", mathml(r"\hat v_t"))
+    assert "<msub><moveraccent" in formula
+    assert "</mover><mi>t</mi></msub>" in formula
+    assert "munderover" not in formula
+
+
+def test_the_bounds_of_a_sum_stand_below_and_above_it():
+    mathml = load(ROOT / "docs" / "extensions" / "mathml.py").mathml
+    assert mathml(r"\sum_{i=1}^n x_i").count("munderover") == 2
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_how_to_run_it_in_a_block_of_code(path):
+    head = path.read_text().split('"""')[1]
+    block = re.search(r"\.\. code-block:: shell\n\n((?:    .+\n)+)", head)
+    assert f"python examples/{path.name}" in block[1]
+    # Indented text outside of a block is a quotation, whose lines run together.
+    assert not re.search(r"^    ", head.replace(block[0], ""), re.MULTILINE)
