@@ -548,9 +548,16 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     def _predict_windows(self, series: np.ndarray) -> np.ndarray:
         """Predict what follows each window, an array of shape (n_windows, horizon, n_targets)."""
-        predicted = self.estimator_.predict(self.windows_.transform(self._scale(series)))
-        shape = -1, self.horizon, len(self.target_)
-        return self._unscale(np.asarray(predicted, dtype=np.float64).reshape(shape))
+        windows = self.windows_.transform(self._scale(series))
+        predicted = np.asarray(self.estimator_.predict(windows), dtype=np.float64)
+        shape = len(windows), self.horizon, len(self.target_)
+        if predicted.size != np.prod(shape):
+            raise ValueError(
+                f"estimator predicts {predicted.size // len(windows)} values per "
+                f"window, but horizon={self.horizon} and {len(self.target_)} target columns need "
+                f"{np.prod(shape[1:])}. Fit a forecaster for each of several quantiles."
+            )
+        return self._unscale(predicted.reshape(shape))
 
     # Forecasts.
 
