@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "example_order",
     "mathml",
     "missing_pictures",
     "reachable",

@@ -1,8 +1,8 @@
 """Parameters of well-known convolutional networks, for ``ConvNetClassifier(**architecture)``.
 
-Each is a mapping of parameters, or a function that makes one; `Regressor` takes them as well. Those
-of a mapping expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
-[0, 255]. What you add comes behind them: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
+Each is a mapping of parameters, or a function that returns one; `ConvNetRegressor` takes them, too.
+The mappings expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
+[0, 255]. Your own values come last: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
 
 `POOLED_AUTOENCODER`, `POOLED_DENOISER` and `STRIDED_DENOISER` are for `ConvAutoencoder` instead,
 and expect images in [0, 1]. `GAUSSIAN_GAN` is for `GAN`, and `POOLED_GAN` and `STRIDED_GAN` are

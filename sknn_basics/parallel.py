@@ -1,4 +1,4 @@
-"""Many fits of scikit-learn trained as one network: what users import of `stacking`."""
+"""Training the networks of many fits at once, under the joblib backend ``"stacked"``."""
 
 from sknn_basics.stacking.backend import stacked
 from sknn_basics.stacking.report import Report, Training

@@ -37,3 +37,21 @@ def test_an_example_says_how_to_run_it_in_a_block_of_code(path):
     assert f"python examples/{path.name}" in block[1]
     # Indented text outside of a block is a quotation, whose lines run together.
     assert not re.search(r"^    ", head.replace(block[0], ""), re.MULTILINE)
+
+
+def test_every_example_is_in_one_section_of_the_gallery():
+    order = load(ROOT / "docs" / "extensions" / "example_order.py").ORDER
+    assert sorted(order) == [path.name for path in EXAMPLES]
+
+
+def test_sections_of_the_gallery_stand_before_their_first_examples():
+    sections = load(ROOT / "docs" / "extensions" / "example_order.py")
+    block = (
+        '.. raw:: html\n\n    <div class="sphx-glr-thumbcontainer">\n\n:doc:`/auto_examples/{}`\n\n'
+    )
+    thumbnails = [block.format(name.removesuffix(".py")) for name in sections.ORDER]
+    page = f"Examples\n\n{sections.OPEN}{''.join(thumbnails)}{sections.CLOSE}"
+    found = sections.add_sections(page)
+    titles = [title for title, _ in re.findall(r"^(.+)\n(-+)$", found, re.MULTILINE)]
+    assert titles == list(sections.SECTIONS)
+    assert found.count(sections.OPEN) == found.count(sections.CLOSE) == len(titles)

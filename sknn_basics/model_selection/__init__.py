@@ -1,4 +1,4 @@
-"""Around searches of scikit-learn: rates to try, what is under way, and how long it will take."""
+"""Tools for searches: learning rates to try, and a progress bar."""
 
 from sknn_basics.model_selection.progress import SearchProgressBar
 from sknn_basics.model_selection.rates import suggest_rate

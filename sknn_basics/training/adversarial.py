@@ -1,4 +1,4 @@
-"""Training of two networks against each other."""
+"""Training of two networks against each other, and callbacks for it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,8 @@
-"""The decisions of a training: one small skorch callback each.
+"""Callbacks of the training: stopping, schedules, best weights, generated texts.
 
-They read and write the history, change the optimiser's rate, or set the net's `stop_reason_`;
-none looks into a batch, so that they serve one net as well as many that are trained together.
+Each decision of a training is one small skorch callback. Callbacks read and write the history, change
+the optimiser's learning rate, or set the net's `stop_reason_`. None looks into a batch, so that they
+serve a single net as well as many that are trained together.
 """
 
 import time

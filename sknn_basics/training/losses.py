@@ -1,4 +1,4 @@
-"""Losses: (output, target) -> one value a sample, summed over its outputs."""
+"""Losses: functions of (output, target) with one value per sample, summed over its outputs."""
 
 from collections.abc import Sequence
 from math import log, pi

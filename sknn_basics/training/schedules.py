@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate of an epoch, from the initial one."""
+"""Schedules: the learning rate of each epoch, computed from the initial one."""
 
 import math
 from dataclasses import dataclass
