@@ -224,7 +224,7 @@ _ROWS = [
         name="images-memory",
         title="fit a uint8 memory map of 60,000 images, strided network, 1 epoch: anonymous memory",
         detail="Beyond that of the same fit to 600 images, which needs the same network; "
-        "three batches have 2.4 MB. The allocator gives back at once what is freed, so that the "
+        "three batches have 2.4 MB. Freed memory is returned to the system at once, so that the "
         "peak is of what is in use.",
         measure=measure.growth_in_use,
         peers={
@@ -271,7 +271,7 @@ _ROWS = [
         name="text-memory",
         title="the same fit: anonymous memory",
         detail="Beyond that of fits to 1,000 windows, which need the same network: by "
-        "sknn_basics, and by the plain loop. The allocator gives back at once what is freed.",
+        "sknn_basics, and by the plain loop. Freed memory is returned to the system at once.",
         measure=measure.growth_in_use,
         peers={
             OURS: text.fit_text(),

@@ -116,7 +116,7 @@ DEEP_POOLED = MappingProxyType({**DEEP, "downsample": "max"})
 #: `DEEP_POOLED` with strides in place of pools.
 DEEP_STRIDED = MappingProxyType({**DEEP, "downsample": "stride"})
 
-#: Three channels of 7 x 7 as latents of 28 x 28 pixels.
+#: Three channels of 7 x 7 as latent variables of 28 x 28 pixels.
 POOLED_AUTOENCODER = MappingProxyType(
     {
         **AUTOENCODING,
@@ -127,7 +127,7 @@ POOLED_AUTOENCODER = MappingProxyType(
         "downsample": "max",
     }
 )
-#: Clean images of noisy ones; 32 channels as latents.
+#: Clean images of noisy ones; 32 channels as latent variables.
 POOLED_DENOISER = MappingProxyType({**DENOISING, "downsample": "max"})
 #: The same with strides and transposed convolutions in place of pools and repeated pixels.
 STRIDED_DENOISER = MappingProxyType({**DENOISING, "downsample": "stride"})

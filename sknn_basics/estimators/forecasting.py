@@ -50,8 +50,9 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
     learns what follows each of them. `predict` looks `horizon` steps ahead all along a series;
-    `forecast` goes on from its end, with predictions in place of what is not known yet. X is always
-    a series, in the order of time and without gaps; its target is in it, so that y is not needed.
+    `forecast` continues from its end, with predictions in place of what is not known yet. X is
+    always a series, in the order of time and without gaps; its target is in it, so that y is not
+    needed.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     step : int, default=1
         Number of rows from one window to the next in training.
     horizon : int, default=1
-        Number of next rows that are predicted at once. `predict` and `forecast` go on in blocks of
-        this size, and `score` is over all of these steps.
+        Number of next rows that are predicted at once. `predict` and `forecast` continue in blocks
+        of this size, and `score` is over all of these steps.
     target : int, str, array-like of int or str, or None, default=None
         Columns to predict, by position or by name. None takes all but the `exogenous` ones.
     exogenous : int, str, array-like of int or str, or None, default=None
@@ -86,7 +87,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         the test folds of `sklearn.model_selection.TimeSeriesSplit` do. Then its first predictions
         are made from the last rows of the training series; otherwise its first `window` rows
         have none. 'auto' compares the indices of pandas series; without an index that shows how it
-        goes on (see `forecast`), the answer is no. True raises where the index shows a gap.
+        continues (see `forecast`), it does not follow. True raises an error if the index has a gap.
 
     Attributes
     ----------
@@ -338,8 +339,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         n_steps : int, default=1
             Number of rows to forecast.
         history : array-like of shape (n_samples,) or (n_samples, n_features), default=None
-            The series to go on from, of at least `window` rows; None goes on from the end of the
-            training series.
+            The series to continue from, of at least `window` rows; None continues from the end of
+            the training series.
         exogenous : array-like of shape (n_rows,) or (n_rows, n_exogenous), default=None
             Next values of the exogenous columns: in their order, or with their names in a pandas
             DataFrame. `n_rows` is at least `n_steps` rounded up to a multiple of `horizon`.
@@ -348,7 +349,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         -------
         forecast : ndarray of shape (n_steps,) or (n_steps, n_targets)
             The forecast. Where the series is one of pandas, it is a Series or a DataFrame whose
-            index goes on: dates that have or show a frequency, periods, and evenly spaced
+            index continues: dates that have or show a frequency, periods, and evenly spaced
             numbers do so by themselves. Otherwise it is the index of `exogenous`, or counts
             ``steps_ahead`` from 1.
 
@@ -356,7 +357,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If `history` is too short, a needed future value is missing, `exogenous` does not begin
-            where the series ends or has an index that does not go on row by row, or the forecast
+            where the series ends or has an index that does not continue row by row, or the forecast
             diverges.
         """
         check_is_fitted(self)
@@ -574,7 +575,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return rows[self.window :, self.target_]
 
     def _check_history(self, history):
-        """Check a series to go on from; return its last rows, and its timeline if it has one."""
+        """Check a series to continue from; return its last rows, and its timeline if it has one."""
         series = self._check(history)
         if len(series) < self.window:
             raise ValueError(

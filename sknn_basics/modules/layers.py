@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Of latents. Those of a trained encoder's samples lie below 0, the log-variance of their prior.
+# Of latent variables. Those of a trained encoder's samples lie below 0, the log-variance of their
+# prior.
 LARGEST_LOG_VARIANCE = 20.0
 
 

@@ -15,7 +15,7 @@ from sknn_basics._compat import Interval, StrOptions, fit_context
 from sknn_basics._optional import import_optional
 from sknn_basics.estimators._base.checks import as_size
 
-# Modes of Pillow that hold more than eight bits a channel.
+# Modes of Pillow that hold more than eight bits per channel.
 DEEP_MODES = ("I", "F")
 
 
@@ -31,7 +31,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     size : int or tuple (height, width), default=224
         Size of the images in pixels; an int for squares. Proportions are not kept.
     mode : {'RGB', 'L'}, default='RGB'
-        Whether images are of three colours or grey. Of animations, the first picture is read.
+        Whether images are of three colours or grey. Of animations, the first image is read.
     background : str, tuple of three int or None, default='white'
         What is seen through transparent pixels: a colour that Pillow knows by name or as
         '#rrggbb', or its red, green and blue from 0 to 255. None refuses images with
@@ -119,7 +119,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If there is no file of that name.
         ValueError
             If X does not hold paths, or a file cannot be read as an image, has more than eight
-            bits a channel, or has transparent pixels where `background` is None.
+            bits per channel, or has transparent pixels where `background` is None.
         OSError
             If the disk of `folder` is full.
         ImportError
@@ -228,7 +228,7 @@ def read_image(
         with pil.open(path) as image:
             if is_deep(image):
                 raise ValueError(
-                    f"it has mode {image.mode!r}, with more than eight bits a channel; "
+                    f"it has mode {image.mode!r}, with more than eight bits per channel; "
                     "scale it to bytes yourself"
                 )
             return _as_pixels(image, size, mode, background, pil.Resampling.BILINEAR)
@@ -240,7 +240,7 @@ def read_image(
 
 
 def is_deep(image) -> bool:
-    """Tell whether an opened image has more than eight bits a channel in its file."""
+    """Tell whether an opened image has more than eight bits per channel in its file."""
     # Pillow would read colours of 16 bits as if they had eight: only how it unpacks them tells.
     return image.mode.startswith(DEEP_MODES) or any(
         ";16" in str(tile[-1]) for tile in getattr(image, "tile", ())

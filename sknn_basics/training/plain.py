@@ -37,7 +37,7 @@ class PlainNetwork(nn.Module):
         self.network = deepcopy(network).to("cpu", torch.float32)
         self.activate, self.is_binary, self.sample_shape = activate, is_binary, sample_shape
         for layer in self.network.modules():
-            # What looks into a network needs what each layer has put out.
+            # What looks into a network needs the outputs of each layer.
             if getattr(layer, "inplace", False):
                 layer.inplace = False
             if isinstance(layer, RandomLayer):

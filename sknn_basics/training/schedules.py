@@ -53,7 +53,7 @@ class StepDecay(Schedule):
     factor : float, default=0.5
         What the rate is multiplied with at each step.
     every : int, default=10
-        Number of epochs a step.
+        Number of epochs per step.
     by_step : bool, default=False
         Whether it counts steps (batches) and not epochs.
 

@@ -70,7 +70,7 @@ class Vocabulary:
     tokens : sequence of str
         The tokens, whose places are their numbers.
     unknown_token : str or None
-        The one of them that stands for all others; None raises where there are others.
+        The one of them that stands for all others; with None, others raise an error.
     """
 
     def __init__(self, level: str, tokens: Sequence[str], unknown_token: str | None):
@@ -119,7 +119,7 @@ class Vocabulary:
 def learn_tokens(
     texts: Sequence[str], level: str, max_tokens: int | None, unknown_token: str | None
 ) -> list[str]:
-    """Find the tokens of texts, in alphabetical order; behind them `unknown_token`.
+    """Find the tokens of texts, in alphabetical order; after them `unknown_token`.
 
     Parameters
     ----------
