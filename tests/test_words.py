@@ -55,3 +55,37 @@ def test_sections_of_the_gallery_stand_before_their_first_examples():
     titles = [title for title, _ in re.findall(r"^(.+)\n(-+)$", found, re.MULTILINE)]
     assert titles == list(sections.SECTIONS)
     assert found.count(sections.OPEN) == found.count(sections.CLOSE) == len(titles)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("# Two samples a batch.", "samples a batch"),
+        ('"""A misspelt parameter raises."""', "raises"),
+        ("x = 1  # what the network has\n# learnt", "learnt"),
+        ("'the latents of X'", "latents"),
+    ],
+)
+def test_words_that_are_not_the_fields_are_found_in_texts(tmp_path, monkeypatch, text, word):
+    words = load(ROOT / "docs" / "check_words.py")
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    (tmp_path / "code.py").write_text(f"{text}\n")
+    (found,) = words.check(tmp_path / "code.py")
+    line = text.count("\n") + 1
+    assert found.startswith(f"code.py:{line}: {word!r}")
+
+
+def test_words_of_code_are_left_alone(tmp_path, monkeypatch):
+    words = load(ROOT / "docs" / "check_words.py")
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    code = 'latents = pictures["learnt"]\ntext = f"{latents} of ``latents``"\n'
+    (tmp_path / "code.py").write_text(code)
+    assert list(words.check(tmp_path / "code.py")) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "user_guide").glob("*.rst")), ids=str)
+def test_all_code_of_the_guide_is_run(path):
+    # Doctests and the blocks of the migration page are run; other literal blocks are not.
+    text = path.read_text()
+    assert not re.search(r"::\n\n +(>>> |import |from |\w+\()", re.sub(r"^ *\.\. .*", "", text))
+    assert ".. code-block:: python" not in text
