@@ -5,7 +5,7 @@ Deep Q: a network in place of a table
 
 A table learns every board by itself. A network reads the nine tiles, and what it learns of one
 board serves others that are like it. It learns from moves that it has recorded, towards targets of
-a copy of itself that stays behind.
+a copy of itself that is updated from time to time.
 
 .. code-block:: shell
 

@@ -1,7 +1,7 @@
 """
-================================================
-What filters see, dreams, and pictures in style
-================================================
+==========================
+Filters, dreams and styles
+==========================
 
 A convolutional network is trained to tell patches of two photos apart. Then it is looked into: to
 which patterns its filters respond, where they find them in a photo, what the photo becomes if a

@@ -1,7 +1,7 @@
 """
-==================================
-Two networks that play for a plane
-==================================
+=========================================
+Two networks that play against each other
+=========================================
 
 A generator turns four random numbers into a point, and a discriminator tells such points from
 real ones, which lie around (5, 5). The points start near (0, 0), move too far, form long ellipses,
@@ -25,9 +25,8 @@ from sknn_basics.training.adversarial import RecordSamples
 # %%
 # The game
 # --------
-# The callback keeps what the generator makes of the same latents after every third epoch, and what
-# the discriminator is confident of over the plane: blue stands for real, red for
-# made.
+# The callback keeps what the generator makes of the same latent variables after every third epoch,
+# and what the discriminator is confident of over the plane: blue stands for real, red for made.
 
 
 def play(X):

@@ -1,7 +1,7 @@
 """
-======================================
-What a recurrent network keeps in mind
-======================================
+=================================
+The states of a recurrent network
+=================================
 
 A recurrent network reads a series step by step, and carries a state from one to the next. Here are
 its layers, its training, and every unit's state along a window of a series.

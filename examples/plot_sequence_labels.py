@@ -1,7 +1,7 @@
 """
-============================
-A label for every step
-============================
+====================================
+A label for every step of a sequence
+====================================
 
 A signal changes now and then between three regimes. Its values have the same distribution in each:
 only their order differs, so that no single value tells the regime. Recurrent networks that label

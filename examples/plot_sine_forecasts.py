@@ -78,8 +78,8 @@ for kind in KINDS:
         print(f"{kind:<10} {window:>6}", *row)
 
 # %%
-# The picture
-# -----------
+# Errors by window and depth
+# --------------------------
 # Above, the forecasts of the deepest network from the longest window, where it is wrong and where
 # not; below, all errors. A line is exact for sums of sines, once the window holds two values a
 # wave, but it cannot know where the series jumps.

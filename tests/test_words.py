@@ -30,6 +30,20 @@ def test_the_bounds_of_a_sum_stand_below_and_above_it():
     assert mathml(r"\sum_{i=1}^n x_i").count("munderover") == 2
 
 
+PAGES = sorted((ROOT / "docs").rglob("*.rst"))
+FORMULA = r":math:`([^`]+)`|^ *\.\. math::\n\n((?: +.+\n)+)"
+
+
+def test_all_formulas_of_the_pages_can_be_set():
+    mathml = load(ROOT / "docs" / "extensions" / "mathml.py").mathml
+    pages = [path for path in PAGES if not {"_build", "api", "auto_examples"} & {*path.parts}]
+    found = [re.findall(FORMULA, path.read_text(), re.MULTILINE) for path in pages]
+    formulas = [inline or block for page in found for inline, block in page]
+    assert len(formulas) > 50
+    for formula in formulas:
+        assert mathml(formula).startswith("<math")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_says_how_to_run_it_in_a_block_of_code(path):
     head = path.read_text().split('"""')[1]

@@ -1,5 +1,7 @@
 """Formulas as MathML, which browsers show without a script and without a network."""
 
+import html
+import re
 from xml.etree import ElementTree
 
 from docutils.nodes import SkipNode
@@ -13,7 +15,10 @@ ElementTree.register_namespace("", NAMESPACE)
 
 def mathml(formula: str, as_block: bool = False) -> str:
     """Set a formula, with the index of an accented letter beside the letter and not below it."""
-    root = ElementTree.fromstring(tex2mathml(formula, as_block=as_block))
+    text = tex2mathml(formula, as_block=as_block)
+    # XML knows five entities by name, HTML many more.
+    text = re.sub(r"&(?!(lt|gt|amp|quot|apos);)\w+;", lambda name: html.unescape(name[0]), text)
+    root = ElementTree.fromstring(text)
     for part in root.iter(f"{{{NAMESPACE}}}munderover"):
         letter, index, accent = part
         if letter.tag == LETTER:
