@@ -112,6 +112,8 @@ listed here are private, and may change in every version.
 PAGE = """\
 {title}
 
+Module ``{room}``
+
 .. automodule:: {room}
    :no-members:
 
@@ -165,13 +167,9 @@ def tables(room: ModuleType, mark: str, *options: str) -> str:
 def index_section(room: ModuleType) -> str:
     """Make a section of the index: a title, what the room is for, and its tables."""
     name = room.__name__
-    title = underlined(title_of(name), "-")
-    summary = f"{summarise(room)} See :doc:`{name}`."
+    title = underlined(TITLES.get(name, name), "-")
+    summary = f":doc:`{name} <{name}>`: {summarise(room)}"
     return f"{title}\n\n.. currentmodule:: {name}\n\n{summary}\n\n{tables(room, '~')}"
-
-
-def title_of(room: str) -> str:
-    return f"{TITLES[room]}: ``{room}``" if room in TITLES else f"``{room}``"
 
 
 def summarise(room: ModuleType) -> str:
@@ -184,7 +182,7 @@ def write_api_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     rooms = find_rooms()
     for room in rooms:
-        title = underlined(title_of(room.__name__))
+        title = underlined(TITLES.get(room.__name__, room.__name__))
         text = PAGE.format(
             title=title, room=room.__name__, tables=tables(room, "-", ":toctree: generated")
         )
