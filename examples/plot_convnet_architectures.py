@@ -19,6 +19,7 @@ import time
 import warnings
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.exceptions import ConvergenceWarning
 
 from sknn_basics import ConvNetClassifier, architectures
@@ -78,8 +79,9 @@ ax.set(
     title=f"{n_epochs} epochs on {n_train:,} images of Fashion-MNIST",
 )
 ax.margins(0.15)
+ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 ax.yaxis.set_major_formatter("{x:g}")
-ax.yaxis.set_minor_formatter("{x:g}")
+ax.yaxis.set_minor_formatter(NullFormatter())
 for n_parameters in (10_000, 100_000):
     ax.scatter([], [], s=n_parameters / 400, color="grey", alpha=0.6, label=f"{n_parameters:,}")
 ax.legend(title="Parameters", labelspacing=1.5, borderpad=1)
