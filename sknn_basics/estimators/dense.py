@@ -139,7 +139,8 @@ class MLPClassifier(DenseEstimator, NeuralClassifier):
     """Multi-layer perceptron classifier.
 
     It has every parameter, default and attribute of `sklearn.neural_network.MLPClassifier` with
-    the same meaning, and more after them.
+    the same meaning. The parameters after `max_fun` are added here, and so are some values of
+    those before.
 
     Parameters
     ----------
@@ -513,7 +514,8 @@ class MLPRegressor(DenseEstimator, NeuralRegressor):
     """Multi-layer perceptron regressor.
 
     It has every parameter, default and attribute of `sklearn.neural_network.MLPRegressor` with
-    the same meaning, and more after them.
+    the same meaning. The parameters after `max_fun` are added here, and so are some values of
+    those before.
 
     Parameters
     ----------
