@@ -45,6 +45,8 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python sknn_basics/estimators/_base/docstrings.py --check
+	$(BIN)/codespell
+	$(BIN)/python docs/check_words.py
 
 docstrings: $(BIN)/python
 	$(BIN)/python sknn_basics/estimators/_base/docstrings.py
@@ -73,7 +75,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/lint.stamp: $(CONSTRAINTS) $(BIN)/python
-	$(PIP) install -c $(CONSTRAINTS) ruff
+	$(PIP) install -c $(CONSTRAINTS) codespell ruff
 	touch $@
 
 $(VENV)/demo.stamp: EXTRAS := plot,progress

@@ -21,7 +21,7 @@ def predict_row(name: str, n_rows: int, dtype: str, least: float, measurement) -
         name=name,
         title=f"`predict_proba`, 784-784-10, {n_rows:,} row{'s' * (n_rows > 1)} of {dtype}",
         detail=f"Both networks were fitted to {dtype} rows and read the same {dtype} array; "
-        "scikit-learn's computes in that type, ours in float32.",
+        "scikit-learn's computes in that type, that of sknn_basics in float32.",
         measure=measurement,
         peers={
             OURS: peers.predict_fashion(our_class, n_rows, dtype),
@@ -48,17 +48,17 @@ def image_row(label: str, name: str) -> Row:
     return Row(
         name=f"images-{name.lower()}",
         title=f"fit {label}, 10,000 images of 28 x 28, batch 256, 2 epochs, Adam",
-        detail=f"`architectures.{name}`. The bare loop has the same layers, in channels-last "
-        "memory, slices tensors by a random permutation, steps torch's fused Adam and restores the "
+        detail=f"`architectures.{name}`. The plain loop has the same layers, in channels-last "
+        "memory, slices tensors by a random permutation, uses torch's fused Adam and restores the "
         "largest norms; Keras runs on torch.",
         measure=measure.warm_runs,
         peers={
             OURS: images.fit_images(name),
-            "bare torch loop": images.fit_images_bare(name),
+            "plain PyTorch loop": images.fit_images_bare(name),
             "Keras": images.fit_images_keras(name),
         },
         requirements={
-            "bare torch loop": ratio_of_at_least(0.95),
+            "plain PyTorch loop": ratio_of_at_least(0.95),
             "Keras": ratio_of_at_least(1.3),
         },
     )
@@ -69,16 +69,16 @@ def sequence_row(batch_size: int, n_epochs: int) -> Row:
         name=f"sequences-batch-{batch_size}",
         title=f"fit LSTM 9-6-3, 1,987 windows of 13 steps, batch {batch_size}, "
         f"{n_epochs} epoch{'s' * (n_epochs > 1)}, Adam",
-        detail="All get float32. The bare loop stacks torch's LSTM layers, slices tensors by a "
-        "random permutation and steps torch's fused Adam; Keras runs on torch.",
+        detail="All get float32. The plain loop stacks torch's LSTM layers, slices tensors by a "
+        "random permutation and uses torch's fused Adam; Keras runs on torch.",
         measure=measure.warm_runs,
         peers={
             OURS: sequences.fit_windows(batch_size, n_epochs),
-            "bare torch loop": sequences.fit_windows_bare(batch_size, n_epochs),
+            "plain PyTorch loop": sequences.fit_windows_bare(batch_size, n_epochs),
             "Keras": sequences.fit_windows_keras(batch_size, n_epochs),
         },
         requirements={
-            "bare torch loop": ratio_of_at_least(0.9),
+            "plain PyTorch loop": ratio_of_at_least(0.9),
             "Keras": ratio_of_at_least(4),
         },
     )
@@ -88,11 +88,11 @@ def gan_row(name: str, title: str, network: str, ours, bare) -> Row:
     return Row(
         name=name,
         title=title,
-        detail=f"{network} The bare loop makes the same steps with torch's layers, its fused Adam "
+        detail=f"{network} The plain loop makes the same steps with torch's layers, its fused Adam "
         "and slices of a random permutation, but records neither losses nor confidences.",
         measure=measure.warm_runs,
-        peers={OURS: ours, "bare torch loop": bare},
-        requirements={"bare torch loop": ratio_of_at_least(0.91)},
+        peers={OURS: ours, "plain PyTorch loop": bare},
+        requirements={"plain PyTorch loop": ratio_of_at_least(0.91)},
     )
 
 
@@ -120,23 +120,23 @@ _ROWS = [
     Row(
         name="fashion",
         title="fit 20,000 x 784, 784-784-10, batch 256, 2 epochs, Adam",
-        detail="All get float32 in [0, 1]. The bare loop slices tensors by a random permutation, "
-        "steps torch's fused Adam, and keeps no loss, penalty or history.",
+        detail="All get float32 in [0, 1]. The plain loop slices tensors by a random permutation, "
+        "uses torch's fused Adam, and keeps no loss, penalty or history.",
         measure=measure.warm_runs,
         peers={
             OURS: peers.fit_fashion(our_class),
             "scikit-learn": peers.fit_fashion(sklearn_class),
-            "bare torch loop": peers.fit_fashion_bare,
+            "plain PyTorch loop": peers.fit_fashion_bare,
         },
         requirements={
             "scikit-learn": ratio_of_at_least(2),
-            "bare torch loop": ratio_of_at_least(0.97),
+            "plain PyTorch loop": ratio_of_at_least(0.97),
         },
     ),
     Row(
         name="search",
         title="grid search: 12 candidates x 5 folds, digits, 64-100-10, 10 epochs",
-        detail="Without refit. Ours runs under "
+        detail="Without refit. sknn_basics runs under "
         '`joblib.parallel_config(backend="stacked", n_processes=2)`, the others with `n_jobs=2`. '
         "skorch's penalty is Adam's `weight_decay`.",
         measure=measure.warm_runs,
@@ -188,7 +188,7 @@ _ROWS = [
     Row(
         name="search-pipeline",
         title="the same search with a `MinMaxScaler` in a `Pipeline`",
-        detail="Compared also with our own search without the scaler.",
+        detail="Compared also with the search of sknn_basics without the scaler.",
         measure=measure.warm_runs,
         peers={
             OURS: peers.search_digits(
@@ -197,17 +197,17 @@ _ROWS = [
             "scikit-learn": peers.search_digits(
                 peers.mlp_digits(sklearn_class), peers.in_two_processes, scaled=True
             ),
-            "ours without": OUR_SEARCH,
+            "sknn_basics, without": OUR_SEARCH,
         },
         requirements={
             "scikit-learn": ratio_of_at_least(2),
-            "ours without": ratio_of_at_least(0.9),
+            "sknn_basics, without": ratio_of_at_least(0.9),
         },
     ),
     Row(
         name="cross-validation",
         title="10-fold `cross_val_score`, 20,000 x 784, 784-784-10, batch 256, 2 epochs",
-        detail='Our estimator, under `backend="stacked"` in one process, and with `n_jobs=2`.',
+        detail='sknn_basics under `backend="stacked"` in one process, and with `n_jobs=2`.',
         measure=measure.warm_runs,
         peers={
             OURS: peers.cross_validate_fashion(peers.as_one_network),
@@ -218,7 +218,8 @@ _ROWS = [
     Row(
         name="bagging",
         title="`BaggingClassifier` of 100 networks, digits, 64-32-10, batch 200, 10 epochs",
-        detail='Ours under `backend="stacked", n_processes=2`, scikit-learn\'s with `n_jobs=2`.',
+        detail='sknn_basics under `backend="stacked", n_processes=2`, scikit-learn with '
+        "`n_jobs=2`.",
         measure=measure.warm_runs,
         peers={
             OURS: peers.bag_digits(our_class, peers.as_two_networks),
@@ -231,30 +232,30 @@ _ROWS = [
     Row(
         name="images-augmented",
         title="the strided network, with random shifts, rotations and flips",
-        detail="Against our own fit without.",
+        detail="Compared with the same fit without them.",
         measure=measure.warm_runs,
         peers={
             OURS: images.fit_images("STRIDED", augmented=True),
-            "ours without": images.fit_images("STRIDED"),
+            "sknn_basics, without": images.fit_images("STRIDED"),
         },
-        requirements={"ours without": ratio_of_at_least(1 / 1.5)},
+        requirements={"sknn_basics, without": ratio_of_at_least(1 / 1.5)},
     ),
     Row(
         name="images-predict",
         title="`predict_proba` of the strided network, 10,000 images",
-        detail="The bare loop predicts in batches of 256.",
+        detail="The plain loop predicts in batches of 256.",
         measure=measure.warm_runs,
         peers={
             OURS: images.predict_images("STRIDED"),
-            "bare torch loop": images.predict_images_bare("STRIDED"),
+            "plain PyTorch loop": images.predict_images_bare("STRIDED"),
         },
-        requirements={"bare torch loop": ratio_of_at_least(1)},
+        requirements={"plain PyTorch loop": ratio_of_at_least(1)},
     ),
     Row(
         name="images-memory",
         title="fit a uint8 memory map of 60,000 images, strided network, 1 epoch: anonymous memory",
         detail="Beyond that of the same fit to 600 images, which needs the same network; "
-        "three batches have 2.4 MB. The allocator gives back at once what is freed, so that the "
+        "three batches have 2.4 MB. Freed memory is returned to the system at once, so that the "
         "peak is of what is in use.",
         measure=measure.growth_in_use,
         peers={
@@ -290,27 +291,27 @@ _ROWS = [
     Row(
         name="text",
         title="fit a text generator of two LSTM 128 to 100,000 windows of 40 characters, 1 epoch",
-        detail="Every step is a target, batches of 100. The bare loop slices windows of numbers "
-        "by a random permutation, has `nn.LSTM` read one-hot vectors, and steps torch's fused "
+        detail="Every step is a target, batches of 100. The plain loop slices windows of numbers "
+        "by a random permutation, has `nn.LSTM` read one-hot vectors, and uses torch's fused "
         "Adam.",
         measure=measure.warm_runs,
-        peers={OURS: text.fit_text(), "bare torch loop": text.fit_text_bare()},
-        requirements={"bare torch loop": ratio_of_at_least(0.9)},
+        peers={OURS: text.fit_text(), "plain PyTorch loop": text.fit_text_bare()},
+        requirements={"plain PyTorch loop": ratio_of_at_least(0.9)},
     ),
     Row(
         name="text-memory",
         title="the same fit: anonymous memory",
-        detail="Beyond that of fits to 1,000 windows, which need the same network: ours, and the "
-        "bare loop. The allocator gives back at once what is freed.",
+        detail="Beyond that of fits to 1,000 windows, which need the same network: by "
+        "sknn_basics, and by the plain loop. Freed memory is returned to the system at once.",
         measure=measure.growth_in_use,
         peers={
             OURS: text.fit_text(),
             f"{OURS}, 1,000 windows": text.fit_text(1000),
-            "bare torch loop, 1,000 windows": text.fit_text_bare(1000),
+            "plain PyTorch loop, 1,000 windows": text.fit_text_bare(1000),
         },
         requirements={
             f"{OURS}, 1,000 windows": excess_of_at_most(100, "MB"),
-            "bare torch loop, 1,000 windows": excess_of_at_most(100, "MB"),
+            "plain PyTorch loop, 1,000 windows": excess_of_at_most(100, "MB"),
         },
         unit="MB",
         single_sample=True,
@@ -318,7 +319,7 @@ _ROWS = [
     Row(
         name="text-generate",
         title="write 1,000 characters by a network of two LSTM 128, window of 400",
-        detail="Against the same with a window of 40: the state is carried, so that the time a "
+        detail="Compared with a window of 40: the state is carried on, so that the time per "
         "character does not grow with the window.",
         measure=measure.warm_runs,
         peers={OURS: text.generate_text(400), f"{OURS}, window 40": text.generate_text(40)},
@@ -327,7 +328,7 @@ _ROWS = [
     Row(
         name="agents-table",
         title="Q-learning with a table, 3,000 games of Flippers (some 27,000 moves)",
-        detail="`python -m benchmarks.agents` prints moves a second. The bare loop has an array "
+        detail="`python -m benchmarks.agents` prints moves per second. The plain loop has an array "
         "as table and draws from a NumPy generator.",
         measure=measure.warm_runs,
         peers={OURS: agents.play_table(3000), "bare NumPy loop": agents.play_table_bare(3000)},
@@ -335,17 +336,17 @@ _ROWS = [
     ),
     Row(
         name="agents-deep",
-        title="deep Q-learning, 3,000 moves of CartPole, 4-64-64-2, batch 64, a step a move, Adam",
-        detail="The bare loop is double deep Q-learning in one function, with arrays as memory and "
-        "torch's fused Adam; stable-baselines3's `DQN` is not double.",
+        title="deep Q-learning, 3,000 moves of CartPole, 4-64-64-2, batch 64, Adam",
+        detail="The plain loop is double deep Q-learning in one function, with arrays as memory "
+        "and torch's fused Adam; stable-baselines3's `DQN` is not double.",
         measure=measure.warm_runs,
         peers={
             OURS: agents.fit_cart_pole,
-            "bare torch loop": agents.fit_cart_pole_bare,
+            "plain PyTorch loop": agents.fit_cart_pole_bare,
             "stable-baselines3": agents.fit_cart_pole_sb3,
         },
         requirements={
-            "bare torch loop": ratio_of_at_least(1 / 1.2),
+            "plain PyTorch loop": ratio_of_at_least(1 / 1.2),
             "stable-baselines3": ratio_of_at_least(1),
         },
     ),

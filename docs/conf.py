@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "example_order",
     "mathml",
     "missing_pictures",
     "reachable",
@@ -50,7 +51,7 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
-html_title = "sknn_basics"
+html_title = f"sknn_basics {version}"
 html_static_path = ["static"]
 html_favicon = "static/icon.svg"
 html_context = {"default_mode": "auto"}
@@ -58,17 +59,22 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 html_theme_options = {
-    "logo": {"text": "sknn_basics"},
+    "logo": {"text": f"sknn_basics {version}"},
+    "icon_links": [
+        {
+            "name": "Source code",
+            "url": "https://github.com/sknn-basics/sknn_basics",
+            "icon": "fa-brands fa-github",
+        }
+    ],
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 5,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-PAGES_WITHOUT_SIDEBAR = (
-    *("index", "migration", "choosing", "changelog", "architecture", "maintaining"),
-    *("speed", "accuracy", "forecasting", "text", "autoencoders"),
-)
+# Beside wide code and wide tables, the list of neighbouring pages takes too much room.
+PAGES_WITHOUT_SIDEBAR = ("index", "install", "changelog", "migration", "auto_examples/**")
 html_sidebars = {page: [] for page in PAGES_WITHOUT_SIDEBAR}
 
 sphinx_gallery_conf = {

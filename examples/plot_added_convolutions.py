@@ -7,6 +7,8 @@ A network need not be a row of layers. Here a dense layer makes an image of a ta
 convolutions of different kernels read that image side by side, and their results are added before
 the output layer. `module` takes such a network; the estimator adds the output layer, and trains it.
 
+.. code-block:: shell
+
     python examples/plot_added_convolutions.py
 """
 

@@ -1,11 +1,13 @@
 """
-=========================================
-Small changes that mislead, and a defence
-=========================================
+===================================
+Adversarial examples, and a defence
+===================================
 
 A network reads digits well, and yet a change that is hardly seen makes a digit another one for it.
 Here are such changes, one that misleads the network about most digits at once, and a training that
 makes them larger.
+
+.. code-block:: shell
 
     python examples/plot_adversaries.py
 """

@@ -3,10 +3,12 @@
 Augmentation, searched inside cross-validation
 ==============================================
 
-Varying images at random makes more of few of them, if the variants are such as may come.
-Augmentation is a parameter of the estimator and sees training batches only, so a search finds out
-on honest folds whether it helps. Here, with centred digits of one size, it does not; and flips,
-which make other signs of digits, do harm.
+Random variants of images help if there are few images, and if the variants could occur in real
+data. Augmentation is a parameter of the estimator and changes training batches only, so that a
+search shows on unchanged images whether it helps. Here, with centred digits of equal size, it does
+not; and flips, which turn digits into other signs, do harm.
+
+.. code-block:: shell
 
     python examples/plot_augmentation.py
 """
@@ -39,10 +41,10 @@ X, X_test, y, y_test = train_test_split(
 print(f"{len(X)} images to train on, {len(X_test)} to test on")
 
 # %%
-# What augmentation makes of one of them
-# --------------------------------------
-# The first picture is the image itself. Digits must not be mirrored: a flip makes other signs of
-# them, and the search below shows what that costs.
+# Variants of an image
+# --------------------
+# The first tile is the image itself. Digits must not be mirrored: a flip turns them into other
+# signs, and the search below shows what that costs.
 
 vary = RandomAffine(shift=0.1, zoom=0.1, rotation=12)
 AugmentationDisplay.from_augmentation(vary, X[0], n_variants=11, random_state=0)
@@ -50,7 +52,7 @@ AugmentationDisplay.from_augmentation(vary, X[0], n_variants=11, random_state=0)
 # %%
 # The search
 # ----------
-# Every candidate is cross-validated three times over, each time on other folds.
+# Every candidate is cross-validated three times, each time on other folds.
 
 CANDIDATES = {
     "none": None,
@@ -73,7 +75,8 @@ for name, mean, deviation in zip(CANDIDATES, scores.mean(axis=0), scores.std(axi
     print(f"{name:<22} {mean:.3f} ± {deviation:.3f}")
 
 # %%
-# The scores of all folds, and of the best network on the test images.
+# The scores of all folds, and of the best network on the test images. The differences between no
+# augmentation, shifts and rotations lie within the spread of the folds.
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ax.boxplot(scores, orientation="horizontal", tick_labels=list(CANDIDATES))

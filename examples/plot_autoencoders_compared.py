@@ -1,14 +1,16 @@
 """
-===============================================
-Dense, convolutional, variational: four probes
-===============================================
+==========================
+Four autoencoders compared
+==========================
 
-Four autoencoders of ten latents each learn the same clothes. Then the same is asked of all of
-them: to reconstruct, to go from one article to another, to bear noise on the latents, and to make
-new clothes from random ones.
+Four autoencoders of ten latent variables each are trained on the same images of clothes. All of
+them are then tested in the same ways: reconstruction, interpolation between two articles, noise on
+the latent variables, and new clothes from random latent variables.
 
-    python examples/plot_autoencoders_compared.py                  # 4,000 images
-    SKNN_FULL=1 python examples/plot_autoencoders_compared.py      # all 60,000
+.. code-block:: shell
+
+    python examples/plot_autoencoders_compared.py              # 4,000 images
+    SKNN_FULL=1 python examples/plot_autoencoders_compared.py  # all 60,000
 """
 
 import os
@@ -88,11 +90,11 @@ for name, model in MODELS.items():
     seconds[name] = time.perf_counter() - before
 
 # %%
-# The probes
-# ----------
-# Noise has half the standard deviation of all latents. New clothes are decoded from draws of
-# the unit normal for the variational autoencoders, whose latents are held to it; for the others,
-# from draws of a normal distribution with the mean and covariance of the training latents.
+# The tests
+# ---------
+# Noise has half the standard deviation of all latent variables. New clothes are decoded from draws
+# of the standard normal distribution for the variational autoencoders; for the others, from draws
+# of a normal distribution with the mean and covariance of the training latent variables.
 
 
 def draw_clothes(model, n_samples):
@@ -111,10 +113,10 @@ def halfway(model, n_pairs):
 
 
 # %%
-# For the errors there is an original. For what is new there is none: how far is its nearest
-# training image? A real test image tells what is usual, and an average of two what is not. A small
-# distance is not all, as blurred images are near to many: how strongly neighbouring pixels differ
-# says how sharp they are.
+# Reconstructions are compared with their originals. New images have none; they are compared with
+# their nearest training image. The distances of real test images and of averages of two images show
+# what is small and what is large. Blurred images are near to many others: the mean difference of
+# neighbouring pixels tells how sharp they are.
 
 neighbors = NearestNeighbors(n_neighbors=1).fit(X_train)
 
@@ -149,14 +151,14 @@ averages = (X_test[:200] + X_test[-200:]) / 2
 print(f"Averages of two: {distance_to_real(averages):.4f} to real")
 
 # %%
-# Of these small networks after few epochs, the dense ones reconstruct best, the variational one as
-# well as the other. Where latents are disturbed, the variational ones lose least. The dense one of
-# them draws what is nearest to real clothes, and least sharp; what the convolutional one draws is
-# sharp, and far from real ones.
+# After these few epochs, the dense networks reconstruct best, the variational one as well as the
+# other. With noise on the latent variables, the variational ones lose least. The samples of the
+# dense variational network are nearest to real clothes, and least sharp; those of the convolutional
+# one are sharp, but far from real ones.
 #
 # Reconstruction
 # --------------
-# The kind of each article and its brightness are kept; prints and straps are lost by all.
+# The class of each article and its brightness are kept; prints and straps are lost by all networks.
 
 
 def plot_rows(rows, title):
@@ -180,8 +182,8 @@ plot_rows({"Original": X_shown, **rows}, "Reconstructions of test images")
 # %%
 # Interpolation
 # -------------
-# Ten steps on a straight line between the latents of two articles. The first row is what a mean of
-# pixels makes of it. The dense networks fade one article out and the other in, almost as the mean
+# Ten steps on a straight line between the latent variables of two articles. The first row is the
+# mean of the pixels. The dense networks fade one article out and the other in, almost as the mean
 # of pixels does; the convolutional ones change the outline.
 
 pair = X_shown[[0]], X_shown[[7]]
@@ -190,23 +192,23 @@ rows = {name: interpolate(model, *pair, n_steps=10)[0] for name, model in MODELS
 plot_rows({"Pixels": (1 - shares) * pair[0] + shares * pair[1], **rows}, "From one to another")
 
 # %%
-# Noise on the latents
-# --------------------
-# The same draws of noise, in proportion to the latents. They spoil the coat for both networks
-# whose latents have no distribution, and shoes for the dense one. The variational networks keep
-# most articles what they were.
+# Noise on the latent variables
+# -----------------------------
+# The same draws of noise, in proportion to the latent variables. Both networks that are not
+# variational lose the coat, and the dense one also the shoes. The variational networks keep the
+# class of most articles.
 
 rows = {name: add_noise(model, X_shown) for name, model in MODELS.items()}
-plot_rows({"Original": X_shown, **rows}, "Decoded after noise on the latents")
+plot_rows({"Original": X_shown, **rows}, "Decoded after noise on the latent variables")
 
 # %%
 # New clothes
 # -----------
 # The dense variational network draws shirts, trousers and shoes, some of them faint. The
-# convolutional one draws shoes, and shapes that nobody would wear. Most of what the two networks
-# without a distribution make is of that sort.
+# convolutional one draws shoes, and shapes that nobody would wear. So are most samples of the
+# two networks that are not variational.
 
 rows = {name: draw_clothes(model, 10) for name, model in MODELS.items()}
-plot_rows(rows, "Decoded random latents")
+plot_rows(rows, "Decoded random latent variables")
 
 print(f"This took {time.perf_counter() - start:.0f} s.")

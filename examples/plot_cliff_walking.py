@@ -6,6 +6,8 @@ A walk along a cliff: where SARSA's lead is real
 The shortest way leads along a cliff. Q-learning learns that way, and falls off whenever it explores
 there; SARSA, which counts its own exploring moves, learns to keep away from the edge.
 
+.. code-block:: shell
+
     python examples/plot_cliff_walking.py
 """
 

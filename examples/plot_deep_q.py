@@ -5,10 +5,12 @@ Deep Q: a network in place of a table
 
 A table learns every board by itself. A network reads the nine tiles, and what it learns of one
 board serves others that are like it. It learns from moves that it has recorded, towards targets of
-a copy of itself that stays behind.
+a copy of itself that is updated from time to time.
 
-    python examples/plot_deep_q.py                  # Flippers, and a first attempt at the pole
-    SKNN_FULL=1 python examples/plot_deep_q.py      # the pole for 50,000 moves
+.. code-block:: shell
+
+    python examples/plot_deep_q.py              # Flippers, and a first attempt at the pole
+    SKNN_FULL=1 python examples/plot_deep_q.py  # the pole for 50,000 moves
 """
 
 import os

@@ -1,12 +1,14 @@
 """
-=======================================
-Half of the pixels are lost: a denoiser
-=======================================
+======================================
+Denoising: half of the pixels are lost
+======================================
 
-A denoising autoencoder is given images that it has damaged itself, and learns to give back what
-they were. Before a classifier that knows only whole images, it repairs what comes in. How much to
-damage, and how many latents to take, is found by a grid search over the whole pipeline, whose
-scores are those of damaged images.
+A denoising autoencoder damages its training images, and learns to reconstruct the originals. In
+front of a classifier that was trained on whole images, it repairs damaged ones. A grid search over
+the whole pipeline, scored on damaged images, finds how much to damage and how many latent variables
+to use.
+
+.. code-block:: shell
 
     python examples/plot_denoising.py
 """
@@ -35,8 +37,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is m
 # %%
 # The images
 # ----------
-# All that is learnt is learnt from whole digits. Those to classify have lost half of their
-# pixels.
+# All models are trained on whole digits. The digits to classify have lost half of their pixels.
 
 
 def lose_pixels(X, random_state):
@@ -51,8 +52,8 @@ X_damaged = lose_pixels(X_test, random_state=0)
 # The search
 # ----------
 # The autoencoder damages its images anew in every epoch; with a ``noise_amount`` of 0, it is a
-# plain one. The classifier is given the latents. A scorer of one's own damages what the folds are
-# tested on. Under the backend "stacked", networks of one structure are trained together.
+# plain one. The classifier reads the latent variables. A scorer damages the test images of the
+# folds. Under the backend "stacked", networks of the same architecture are trained together.
 
 
 def score_damaged(model, X, y):
@@ -94,13 +95,12 @@ print(f"Best: {search.best_params_}")
 # %%
 # The test
 # --------
-# The same encoders are put before two classifiers. There is another way to prepare for damage
-# without any denoiser, which is to train the classifier itself on twenty damaged copies of
-# every image.
+# The same encoders are used with two classifiers. For comparison, the classifiers are also trained
+# without an encoder on twenty damaged copies of every image.
 #
-# Neither PCA nor the plain autoencoder is of use against the damage. The denoising one helps both
+# Neither PCA nor the plain autoencoder helps against the damage. The denoising one helps both
 # classifiers, at the price of some errors on whole images. For nearest neighbours it is the
-# best; logistic regression gains still more from the damaged copies.
+# best way; logistic regression gains more from the damaged copies.
 
 denoiser = search.best_estimator_["encode"]
 plain = clone(denoiser).set_params(noise_amount=0.0).fit(X_train)
@@ -151,10 +151,10 @@ errors = {
 print("\nSquared error of a pixel: " + ", ".join(f"{k} {v:.3f}" for k, v in errors.items()))
 
 # %%
-# The pictures
-# ------------
-# The plain autoencoder gives back the gaps, a little blurred. The denoising one fills them, and
-# what it fills in is now and then another digit than the one that was given.
+# Reconstructions
+# ---------------
+# The plain autoencoder reconstructs the gaps, a little blurred. The denoising one fills them, now
+# and then with another digit than the given one.
 
 ROWS = {
     "Whole": X_test,
@@ -171,14 +171,14 @@ for (name, images), row in zip(ROWS.items(), axes):
 plt.show()
 
 # %%
-# The denoiser profits from many latents, and from damage of a quarter or a half. Without any, it
-# is worse than the pixels alone.
+# The denoiser is best with many latent variables, and with damage of a quarter or a half. Without
+# damage in training, it is worse than the pixels alone.
 
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 results.plot(ax=ax, marker="o", xticks=results.index)
 ax.axhline(alone, color="black", linestyle=":", label="Pixels, no autoencoder")
-ax.set(ylabel="Accuracy on damaged images", title="Nearest neighbours of latents, three folds")
-ax.legend(title="Latents")
+ax.set(ylabel="Accuracy on damaged images", title="Nearest neighbours of the latent variables")
+ax.legend(title="Latent variables")
 plt.show()
 
 print(f"This took {time.perf_counter() - start:.0f} s.")

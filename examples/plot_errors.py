@@ -1,10 +1,12 @@
 """
-======================================
-What a network sees, and where it errs
-======================================
+==========================
+Which digits are confused?
+==========================
 
-Accuracy is one number. These pictures show what is behind it: the images, the predictions, which
+Accuracy is one number. These plots show what it consists of: the images, the predictions, which
 classes are taken for each other, and how sure the network is of it.
+
+.. code-block:: shell
 
     python examples/plot_errors.py
 """
@@ -30,7 +32,8 @@ start = time.perf_counter()
 # %%
 # The images
 # ----------
-# A row a class. Displays read rows of 64 pixels as images of 8 x 8; ``image_shape`` says otherwise.
+# One row per class. Displays read rows of 64 pixels as images of 8 x 8, unless ``image_shape`` is
+# set.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -42,7 +45,7 @@ plt.show()
 # %%
 # The predictions
 # ---------------
-# A network that has learnt from 300 images. Where it errs, the true label is in parentheses.
+# The network was trained on 300 images. If a prediction is wrong, the true label is in parentheses.
 
 network = MLPClassifier((32,), max_iter=1000, batch_size=32, random_state=0)
 network.fit(X_train, y_train)
@@ -51,23 +54,24 @@ PredictionGridDisplay.from_estimator(network, X_test, y_test, n_images=40, n_col
 plt.show()
 
 # %%
-# What is taken for what
-# ----------------------
-# The confusion matrix without its diagonal, which would outshine the rest.
+# Which digits are confused
+# -------------------------
+# The confusion matrix without its diagonal, which would dominate the colours.
 
 ErrorCountDisplay.from_estimator(network, X_test, y_test)
 plt.show()
 
 # %%
-# Behind each number are images. This gallery has the one of them that the network was most sure of.
+# The gallery shows one image for each kind of error: the one with the highest predicted
+# probability.
 
 ErrorGalleryDisplay.from_estimator(network, X_test, y_test)
 plt.show()
 
 # %%
-# How sure it is
-# --------------
-# The surest error of all. The bar of the true class is green.
+# How sure the network is
+# -----------------------
+# The error with the highest probability of all. The bar of the true class is green.
 
 probability = network.predict_proba(X_test)
 is_wrong = network.predict(X_test) != y_test

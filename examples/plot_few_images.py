@@ -1,11 +1,13 @@
 """
-=====================================
-Few images, and many variants of them
-=====================================
+============================
+Few images, and augmentation
+============================
 
-A convolutional network that is trained on 100 images of shapes sees variants of them in every
-epoch: shifted, zoomed, turned. It learns more slowly, and generalises better than one that sees the
-same images again and again.
+A convolutional network is trained on 100 images of shapes. With augmentation, it sees random
+variants of them in every epoch: shifted, zoomed and rotated. It learns more slowly, and generalises
+better than a network that is trained on the same images in every epoch.
+
+.. code-block:: shell
 
     python examples/plot_few_images.py
 """
@@ -28,7 +30,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # 60 epochs are meant
 # %%
 # The data
 # --------
-# Five shapes, drawn with jitter: 100 images to learn from, 500 others to see what was learnt.
+# Five shapes, drawn with jitter: 100 images to learn from, 500 others to test.
 
 X, y = make_shapes(600, size=32, jitter=0.2, random_state=0)
 X_train, X_test, y_train, y_test = X[:100], X[100:], y[:100], y[100:]
@@ -36,8 +38,8 @@ X_train, X_test, y_train, y_test = X[:100], X[100:], y[:100], y[100:]
 # %%
 # The variants
 # ------------
-# Each image is changed by a draw of its own, within these bounds. The first tile is the image
-# itself. The display shows what the network will be given, before any training.
+# Each image is changed at random within these bounds. The first tile is the image itself. The
+# display shows the inputs of the network before any training.
 
 augmentation = RandomAffine(shift=0.1, zoom=0.1, rotation=10)
 AugmentationDisplay.from_augmentation(augmentation, X_train[1], n_columns=8, random_state=0)
@@ -46,8 +48,8 @@ plt.show()
 # %%
 # The comparison
 # --------------
-# Both ways, three networks from different initial weights. They are validated on the same images
-# after every epoch, which are never varied.
+# Three networks with different initial weights are trained with augmentation, and three without.
+# After every epoch, they are validated on the same test images, which are not augmented.
 
 
 def train(augmentation, seed):
@@ -63,15 +65,15 @@ def train(augmentation, seed):
     return network.fit(X_train, y_train, X_val=X_test, y_val=y_test)
 
 
-ways = {"images as they are": None, "variants of them": augmentation}
+ways = {"without augmentation": None, "with augmentation": augmentation}
 networks = {name: [train(way, seed) for seed in range(3)] for name, way in ways.items()}
 for name, trained in networks.items():
     scores = [network.score(X_test, y_test) for network in trained]
     print(f"{name}: test accuracy {np.mean(scores):.3f} ± {np.std(scores):.3f}")
 
 # %%
-# The training loss of variants stays higher, as no image comes twice. What counts is the accuracy
-# on images that no network has seen.
+# With augmentation, the training loss stays higher, because no image occurs twice. What matters is
+# the accuracy on images that no network has seen.
 
 figure, (loss_ax, score_ax) = plt.subplots(ncols=2, figsize=(9, 3.5), layout="constrained")
 for color, (name, trained) in zip(("C0", "C1"), networks.items()):

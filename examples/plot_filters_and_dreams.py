@@ -1,13 +1,15 @@
 """
-================================================
-What filters see, dreams, and pictures in style
-================================================
+==========================
+Filters, dreams and styles
+==========================
 
 A convolutional network is trained to tell patches of two photos apart. Then it is looked into: to
 which patterns its filters respond, where they find them in a photo, what the photo becomes if a
 layer is to respond more strongly, and how the one photo looks in the style of the other.
 
 With a file of VGG16's published weights, the same functions show far more:
+
+.. code-block:: shell
 
     python examples/plot_filters_and_dreams.py
     SKNN_VGG16=vgg16.safetensors python examples/plot_filters_and_dreams.py

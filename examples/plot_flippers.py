@@ -1,15 +1,17 @@
 """
-========================================
+=======================================
 Flippers: from L-learning to Q-learning
-========================================
+=======================================
 
 A board of nine tiles, each with a dot on one side. A move flips one; the game is won when there are
 exactly three dots, all in one row or column. An agent that knows none of this learns a table: a
 value for each of the 512 boards and 9 moves. What it learns depends on how the reward of the last
 move reaches the moves before.
 
-    python examples/plot_flippers.py                  # up to 20,000 games
-    SKNN_FULL=1 python examples/plot_flippers.py      # up to 60,000 games
+.. code-block:: shell
+
+    python examples/plot_flippers.py              # up to 20,000 games
+    SKNN_FULL=1 python examples/plot_flippers.py  # up to 60,000 games
 """
 
 import os
@@ -93,12 +95,13 @@ display.ax_.legend()
 plt.show()
 
 # %%
-# SARSA has no lead over Q-learning here that other seeds would confirm. Where it has one is shown
-# by :ref:`the walk along a cliff <sphx_glr_auto_examples_plot_cliff_walking.py>`.
+# SARSA is not better than Q-learning here: other seeds do not confirm the difference. It is better
+# on :ref:`the walk along a cliff <sphx_glr_auto_examples_plot_cliff_walking.py>`.
 #
 # How long games are
 # ------------------
-# L-learning beside the two, with random flips. Games of more than 20 moves are counted as 20.
+# L-learning compared with the two, with random flips. Games of more than 20 moves are counted as
+# 20.
 
 compared = {"L-learning": l_learning}
 compared |= {name: agents[f"{name}, alpha=0.3"] for name in ("Q-learning", "SARSA")}

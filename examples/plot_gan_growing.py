@@ -1,10 +1,12 @@
 """
-==================
-Networks that grow
-==================
+================
+A GAN that grows
+================
 
 A GAN first learns digits of 2 x 2 pixels, then of 4 x 4, then of 8 x 8. Each time, both networks
-get layers for the new size, which are faded in, while the layers that they have go on learning.
+get layers for the new size, which are faded in, while the layers that they have continue learning.
+
+.. code-block:: shell
 
     python examples/plot_gan_growing.py
 """
@@ -23,7 +25,7 @@ from sknn_basics.training.adversarial import RecordSamples
 # The networks
 # ------------
 # One number of filters for each size, that of the largest first. The callback keeps samples of the
-# same latents; they are shown as large as the images will be.
+# same latent variables; they are shown as large as the images will be.
 
 
 def make_model():

@@ -1,10 +1,12 @@
 """
-========================================
-New digits and clothes from random noise
-========================================
+====================================
+Digits and clothes from random noise
+====================================
 
 A convolutional GAN makes images of digits that nobody has written. A second one, which is told the
 class of each image, makes clothes of the class that it is asked for.
+
+.. code-block:: shell
 
     python examples/plot_gan_images.py
 """
@@ -28,7 +30,8 @@ from sknn_basics.training.adversarial import RecordSamples
 # %%
 # Digits
 # ------
-# The same ten latents after every fifth epoch: each becomes a digit, and may become another one.
+# The same ten latent variables after every fifth epoch: each becomes a digit, and may become
+# another one.
 
 
 def make_digits():

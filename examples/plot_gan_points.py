@@ -1,11 +1,13 @@
 """
-==================================
-Two networks that play for a plane
-==================================
+=========================================
+Two networks that play against each other
+=========================================
 
 A generator turns four random numbers into a point, and a discriminator tells such points from
 real ones, which lie around (5, 5). The points start near (0, 0), move too far, form long ellipses,
 and lie where the real ones do after some thirteen epochs.
+
+.. code-block:: shell
 
     python examples/plot_gan_points.py
 """
@@ -23,9 +25,8 @@ from sknn_basics.training.adversarial import RecordSamples
 # %%
 # The game
 # --------
-# The callback keeps what the generator makes of the same latents after every third epoch, and what
-# the discriminator is confident of over the plane: blue stands for real, red for
-# made.
+# The callback keeps what the generator makes of the same latent variables after every third epoch,
+# and what the discriminator is confident of over the plane: blue stands for real, red for made.
 
 
 def play(X):

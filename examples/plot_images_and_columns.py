@@ -8,6 +8,8 @@ on record as pixels, and of its lower half only how much ink there is in each co
 two branches reads the pixels by convolutions and the columns by a dense layer, and is better than
 a network that has one of them alone.
 
+.. code-block:: shell
+
     python examples/plot_images_and_columns.py
 """
 

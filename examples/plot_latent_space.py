@@ -1,11 +1,13 @@
 """
-==========================================
-The plane of two latents, and PCA's beside
-==========================================
+=======================================
+Two latent variables, compared with PCA
+=======================================
 
-An autoencoder and a variational one squeeze handwritten digits into two numbers each. PCA does the
-same with straight lines. The same functions look into all three: where the digits lie, what
-the plane decodes to, and what lies on the way from one digit to another.
+An autoencoder and a variational one compress handwritten digits to two numbers each, and PCA does
+so linearly. The same functions explore all three: where the digits lie, what points of the plane
+decode to, and an interpolation between two digits.
+
+.. code-block:: shell
 
     python examples/plot_latent_space.py
 """
@@ -27,8 +29,8 @@ from sknn_basics.inspection import interpolate, latent_grid
 # %%
 # The models
 # ----------
-# All three are transformers. The autoencoders find out by themselves that pixels in [0, 1] call
-# for a logistic output.
+# All three are transformers. For pixels in [0, 1], the autoencoders choose a logistic output by
+# themselves.
 
 NETWORK = {
     "hidden_layer_sizes": (128, 64),
@@ -49,10 +51,10 @@ def reconstruction_error(model, X):
 
 
 # %%
-# The pictures
-# ------------
-# A column a model: the digits in its plane, and what the middle of the plane decodes to, from
-# the 5th to the 95th percentile of each latent.
+# The planes
+# ----------
+# One column per model: the digits in its plane, and what the middle of the plane decodes to, from
+# the 5th to the 95th percentile of each latent variable.
 
 
 def plot_planes(models, X, y, path):
@@ -60,14 +62,14 @@ def plot_planes(models, X, y, path):
     for (name, model), (plane, grid) in zip(models.items(), axes.T):
         Z = model.transform(X)
         points = plane.scatter(*Z.T, c=y, cmap="tab10", vmin=-0.5, vmax=9.5, s=6)
-        plane.set(title=name, xlabel="First latent", ylabel="Second latent")
+        plane.set(title=name, xlabel="First latent variable", ylabel="Second latent variable")
         low, high = np.percentile(Z, [5, 95], axis=0)
         decoded = latent_grid(model, 10, low=low, high=high).reshape(10, 10, 8, 8)
         framed = np.pad(decoded, ((0, 0), (0, 0), (1, 1), (1, 1)))
         picture = framed.transpose(0, 2, 1, 3).reshape(100, 100)
         extent = [low[0], high[0], low[1], high[1]]
         grid.imshow(picture, cmap="gray_r", vmin=0, vmax=1, extent=extent, aspect="auto")
-        grid.set(xlabel="First latent", ylabel="Second latent")
+        grid.set(xlabel="First latent variable", ylabel="Second latent variable")
     figure.colorbar(points, ax=axes[0], ticks=range(10), label="Digit")
     figure.savefig(path)
 
@@ -81,7 +83,7 @@ def plot_ways(models, X, y, path):
             ax.imshow(image, cmap="gray_r", vmin=0, vmax=1)
             ax.set(xticks=[], yticks=[])
         row[0].set_title(name, loc="left", fontsize="medium")
-    figure.suptitle("From a zero to a six, on a straight line between their latents")
+    figure.suptitle("From a zero to a six, on a straight line between their latent variables")
     figure.savefig(path)
 
 
@@ -99,7 +101,7 @@ def main(folder):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X_train)
         error = reconstruction_error(model, X_test)
-        print(f"{name}: squared error of a test pixel {error:.4f}")
+        print(f"{name}: squared error per test pixel {error:.4f}")
 
     folder.mkdir(parents=True, exist_ok=True)
     plot_planes(MODELS, X_test, y_test, folder / "planes.png")

@@ -1,11 +1,12 @@
 """
-====================================
-A linear autoencoder, and PCA beside
-====================================
+=======================================
+A linear autoencoder, compared with PCA
+=======================================
 
-Without hidden layers and with a linear output, an autoencoder looks for the same as PCA: the
-subspace of the least squared error. It finds the subspace, but not its axes, as nothing tells one
-basis from another.
+Without hidden layers and with a linear output, an autoencoder minimises the same error as PCA. It
+finds the same subspace, but not the same axes: all bases of the subspace have the same error.
+
+.. code-block:: shell
 
     python examples/plot_linear_autoencoder.py
 
@@ -39,9 +40,9 @@ pca = PCA(N_COMPONENTS, random_state=0).fit(X_train)
 # %%
 # Two ways to train
 # -----------------
-# A linear output and squared errors, as of any numbers, in place of probabilities; no penalty of
-# the weights, which would shrink them. The rows that the decoder adds up for each latent span its
-# subspace; they are what it makes of the unit vectors, less what it makes of zero.
+# The output is linear and the loss is the squared error; there is no penalty, which would shrink
+# the weights. The subspace is spanned by what the decoder returns for the unit vectors, minus what
+# it returns for zero.
 
 LINEAR = {
     "hidden_layer_sizes": (),
@@ -84,8 +85,8 @@ for name, (lengths, options) in SOLVERS.items():
         print(f"largest angle {angle:9.5f}°, error {excess:+.5%} of PCA's")
 
 # %%
-# The error is near PCA's long before the subspaces are the same: directions in which images vary
-# little cost little where they are missed. Adam, which steps on batches, is left behind by L-BFGS.
+# The error is near PCA's long before the subspaces are equal: missing a direction in which images
+# vary little costs little. L-BFGS needs fewer iterations than Adam, whose steps use batches.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
 for name, (lengths, _) in SOLVERS.items():
@@ -103,14 +104,14 @@ plt.show()
 # %%
 # The same images, other axes
 # ---------------------------
-# The longest of the fits above. Its reconstructions of test images are PCA's, but for a few
-# hundredths of black at most; its axes are not.
+# In the longest of the fits above, reconstructions of test images differ from PCA's by a few
+# hundredths of black at most. The axes differ.
 
 model = models["lbfgs"]
 back, back_of_pca = model.reconstruct(X_test), pca.inverse_transform(pca.transform(X_test))
 angles = np.degrees(subspace_angles(decoded_axes(model).T, pca.components_.T))
 print("\nAngles between the subspaces, in degrees:", *(f"{angle:.5f}" for angle in angles[::-1]))
-print(f"Squared error of a test pixel: {np.square(X_test - back).mean():.6f}, ", end="")
+print(f"Squared error per test pixel: {np.square(X_test - back).mean():.6f}, ", end="")
 print(f"PCA {error_of_pca(X_test):.6f}")
 differences = np.abs(back - back_of_pca)
 print(f"Reconstructed pixels differ by {differences.mean():.2g} on average, ", end="")
@@ -122,7 +123,7 @@ print("Largest cosine between an axis and one of PCA's, of each axis:", end=" ")
 print(*(f"{value:.2f}" for value in np.abs(axes_of_model @ pca.components_.T).max(axis=1)))
 
 # %%
-# The singular vectors of all reconstructions turn its axes into PCA's, but for their signs.
+# The singular vectors of all reconstructions are PCA's axes, up to their signs.
 
 centered = model.reconstruct(X_train) - X_train.mean(axis=0)
 _, _, turned = np.linalg.svd(centered, full_matrices=False)
@@ -137,11 +138,11 @@ for (name, components), row in zip(ROWS.items(), axes):
         ax.imshow(component.reshape(8, 8), cmap="RdBu_r", vmin=-0.4, vmax=0.4)
         ax.set(xticks=[], yticks=[])
     row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-figure.suptitle("The axes of the latents")
+figure.suptitle("The axes of the latent variables")
 plt.show()
 
 # %%
-# What both give back, which nobody can tell apart.
+# The reconstructions of both look the same.
 
 firsts = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
 ROWS = {"Original": X_test, "PCA": back_of_pca, "Autoencoder": back}
@@ -151,7 +152,7 @@ for (name, images), row in zip(ROWS.items(), axes):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
     row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-figure.suptitle(f"From {N_COMPONENTS} latents")
+figure.suptitle(f"From {N_COMPONENTS} latent variables")
 plt.show()
 
 print(f"This took {time.perf_counter() - start:.0f} s.")

@@ -1,11 +1,13 @@
 """
-====================================
-Which way does the ball move?
-====================================
+===========================================
+Video frames: which way does the ball move?
+===========================================
 
 Videos of a ball that moves in one of eight directions, or stands still. No frame tells which: the
 ball may be anywhere in each. Convolutions find it in every frame, and a recurrent layer over the
 frames finds out how it moves.
+
+.. code-block:: shell
 
     python examples/plot_moving_ball.py
 """

@@ -1,14 +1,16 @@
 """
-================================
-How many numbers hold an image?
-================================
+============================================
+How many latent variables describe an image?
+============================================
 
-Twenty latents, ten, three or two: what is left of an image? A shallow autoencoder, whose only layer
-between the pixels is the latents, is compared with a deep one and with PCA, on handwritten digits
-and on clothes.
+With twenty latent variables, ten, three or two, what is left of an image? A shallow autoencoder,
+without hidden layers, is compared with a deep one and with PCA, on handwritten digits and on
+clothes.
 
-    python examples/plot_number_of_latents.py                  # 3,000 clothes
-    SKNN_FULL=1 python examples/plot_number_of_latents.py      # all 60,000
+.. code-block:: shell
+
+    python examples/plot_number_of_latents.py              # 3,000 clothes
+    SKNN_FULL=1 python examples/plot_number_of_latents.py  # all 60,000
 """
 
 import os
@@ -64,10 +66,10 @@ for name, ((X_train, X_test, *_), *_) in DATA.items():
 # shallow network is almost linear: only its output is logistic, as pixels are in [0, 1], and it
 # minimises their cross-entropy.
 #
-# The deep network saves most where latents are few: from two or three, its error is smaller by a
-# third than PCA's. The shallow one is no better than PCA there. With twenty, the three are close
-# to each other, and of the digits PCA restores more than the deep network, whose training images
-# are few.
+# The deep network is best if there are few latent variables: with two or three, its error is a
+# third smaller than PCA's. The shallow one is no better than PCA. With twenty, the three are close
+# to each other, and on the digits PCA reconstructs better than the deep network, which has few
+# training images.
 
 
 def make_models(n_components, hidden_layer_sizes, max_iter):
@@ -105,11 +107,11 @@ print("\nSquared error of a pixel of test images")
 print(table.rename_axis(["", "Latents"]).round(4).to_string())
 
 # %%
-# The pictures
-# ------------
-# From two or three latents, PCA and the shallow network mix kinds: there are trousers in the
-# T-shirt, and a sandal is a grey cloud. The deep network returns one definite thing, which is
-# not always the right one: its five from three latents looks like an eight.
+# Reconstructions
+# ---------------
+# With two or three latent variables, PCA and the shallow network mix classes: there are trousers in
+# the T-shirt, and a sandal is a grey cloud. The deep network returns a definite object, but not
+# always the right one: its five from three latent variables looks like an eight.
 
 
 def plot_reconstructions(name):
@@ -123,7 +125,7 @@ def plot_reconstructions(name):
             ax.imshow(image.reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
             ax.set(xticks=[], yticks=[])
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.suptitle(f"{name}, from so many latents")
+    figure.suptitle(f"{name}, by the number of latent variables")
     plt.show()
 
 
@@ -135,7 +137,7 @@ for name in DATA:
 figure, axes = plt.subplots(1, len(DATA), figsize=(4.5 * len(DATA), 3.5), layout="constrained")
 for ax, name in zip(np.ravel(axes), DATA):
     table.loc[name].plot(ax=ax, marker="o", logx=True, ylim=(0, None))
-    ax.set(xlabel="Latents", ylabel="Squared error of a pixel", title=name)
+    ax.set(xlabel="Latent variables", ylabel="Squared error per pixel", title=name)
     ax.set_xticks(SIZES, SIZES)
     ax.minorticks_off()
 plt.show()

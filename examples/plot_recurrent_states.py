@@ -1,10 +1,12 @@
 """
-======================================
-What a recurrent network keeps in mind
-======================================
+=================================
+The states of a recurrent network
+=================================
 
 A recurrent network reads a series step by step, and carries a state from one to the next. Here are
 its layers, its training, and every unit's state along a window of a series.
+
+.. code-block:: shell
 
     python examples/plot_recurrent_states.py
 """

@@ -1,10 +1,12 @@
 """
-==================================
-Pictures of a search, in four ways
-==================================
+===============================
+Plots of a search, in four ways
+===============================
 
-A search tries combinations of parameters; its results are a table. Displays draw it as rows, as
-lines, or as a plane of two parameters, and the times of fits along one of them.
+A search tries combinations of parameters, and its results are a table. Displays plot the scores as
+rows, as lines or as a heat map of two parameters, and the times of fits along one of them.
+
+.. code-block:: shell
 
     python examples/plot_search_scores.py
 """
@@ -43,7 +45,7 @@ with joblib.parallel_config(backend="stacked"):
 # %%
 # Every candidate, the best one first
 # -----------------------------------
-# Error bars are standard deviations over folds: many candidates are as good as the best.
+# Error bars are standard deviations over the folds: many candidates are as good as the best one.
 
 SearchScoresDisplay.from_search(search)
 plt.show()
@@ -51,14 +53,15 @@ plt.show()
 # %%
 # Along one parameter
 # -------------------
-# A line for each value of the other one. Numbers that span much get a logarithmic axis.
+# One line for each value of the other parameter. Numbers of a wide range get a logarithmic axis.
 
 SearchScoresDisplay.from_search(search, kind="lines", x="learning_rate_init")
 plt.show()
 
 # %%
-# In the plane of two
-# -------------------
+# In the plane of two parameters
+# ------------------------------
+# Left, the area of a marker shows the score; right, the colour.
 
 figure, axes = plt.subplots(ncols=2, figsize=(11, 3.5), layout="constrained")
 for ax, kind in zip(axes, ("sizes", "heat_map")):
@@ -68,8 +71,8 @@ plt.show()
 # %%
 # Times
 # -----
-# Larger batches make fewer steps. Fits are measured one by one here: those that are stacked share
-# their time.
+# Larger batches need fewer steps per epoch. Fits run one by one here: the times of fits that are
+# trained together could not be told apart.
 
 grid = {
     "mlpclassifier__batch_size": [8, 32, 128],

@@ -1,11 +1,13 @@
 """
-============================
-A label for every step
-============================
+====================================
+A label for every step of a sequence
+====================================
 
 A signal changes now and then between three regimes. Its values have the same distribution in each:
 only their order differs, so that no single value tells the regime. Recurrent networks that label
 every step learn to tell, and one that reads in both directions knows the future too.
+
+.. code-block:: shell
 
     python examples/plot_sequence_labels.py
 """

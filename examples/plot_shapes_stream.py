@@ -1,11 +1,13 @@
 """
-==============================
-Learn from a stream of images
-==============================
+================================
+Learning from a stream of images
+================================
 
 `iter_shapes` draws images of five shapes without end, and ``partial_fit`` learns from them batch by
-batch: no image is stored, and none is seen twice. A network that sees the same few images again
-and again, for as many steps, learns these by heart instead.
+batch: no image is stored, and none is seen twice. A network that is trained on the same few images
+for as many steps memorises them instead.
+
+.. code-block:: shell
 
     python examples/plot_shapes_stream.py
 """
@@ -37,7 +39,8 @@ for row, (label, name) in enumerate(zip(range(5), SHAPE_NAMES)):
 # %%
 # A stream, and few images many times
 # -----------------------------------
-# Each call of ``partial_fit`` makes a step with its 32 images. The test images belong to neither.
+# Each call of ``partial_fit`` takes one step with its 32 images. The test images occur in no
+# stream.
 
 N_STEPS, EVERY = 300, 20
 X_test, y_test = make_shapes(1000, size=32, random_state=1)
@@ -69,14 +72,14 @@ streams = {
 curves = {title: learn(batches, title) for title, batches in streams.items()}
 
 # %%
-# The picture
-# -----------
+# Accuracy by the number of images
+# --------------------------------
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 steps = np.arange(EVERY, N_STEPS + 1, EVERY)
 for title, scores in curves.items():
     ax.plot(32 * steps, scores, marker="o", markersize=3, label=title)
-ax.set(xlabel="Images seen", ylabel="Accuracy on 1,000 others", title="What a stream is worth")
+ax.set(xlabel="Images seen", ylabel="Accuracy on 1,000 others", title="A stream and few images")
 ax.legend()
 print(f"This took {time.perf_counter() - start:.0f} s.")
 plt.show()

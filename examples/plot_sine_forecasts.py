@@ -7,8 +7,10 @@ How far back must a network look, and how deep must it be? LSTMs of one, two and
 forecast a calm series, a busy one and one that jumps, from windows of 1 to 13 steps. A linear model
 of the same windows shows what is easy: a sum of sines is linear in a few of its past values.
 
-    python examples/plot_sine_forecasts.py                  # 400 samples
-    SKNN_FULL=1 python examples/plot_sine_forecasts.py      # 2,000 samples, more epochs
+.. code-block:: shell
+
+    python examples/plot_sine_forecasts.py              # 400 samples
+    SKNN_FULL=1 python examples/plot_sine_forecasts.py  # 2,000 samples, more epochs
 """
 
 import os
@@ -76,8 +78,8 @@ for kind in KINDS:
         print(f"{kind:<10} {window:>6}", *row)
 
 # %%
-# The picture
-# -----------
+# Errors by window and depth
+# --------------------------
 # Above, the forecasts of the deepest network from the longest window, where it is wrong and where
 # not; below, all errors. A line is exact for sums of sines, once the window holds two values a
 # wave, but it cannot know where the series jumps.

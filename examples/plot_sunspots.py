@@ -1,14 +1,16 @@
 """
-========================================
-Forecast the sunspots of three centuries
-========================================
+====================
+Forecasting sunspots
+====================
 
 A forecaster turns any regressor into a model of a series. Here the number of past years it looks
 at is searched for on folds in the order of time, for linear models, a dense network and a recurrent
 one, with its kind of cell. All are compared with the value of the year before.
 
-    python examples/plot_sunspots.py                  # three windows for the recurrent network
-    SKNN_FULL=1 python examples/plot_sunspots.py      # all windows
+.. code-block:: shell
+
+    python examples/plot_sunspots.py              # three windows for the recurrent network
+    SKNN_FULL=1 python examples/plot_sunspots.py  # all windows
 """
 
 import os
@@ -33,7 +35,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # the numbers of epochs are
 # %%
 # The series
 # ----------
-# One value a year. The last 60 years are for the test alone; no choice below sees them.
+# One value per year. The last 60 years are used for the test only; no choice below depends on them.
 
 sunspots = load_sunspots(as_frame=True)
 train, test = sunspots.loc[:1948], sunspots.loc[1949:]
@@ -42,10 +44,10 @@ print(f"{len(train)} years to train on, {len(test)} to test on")
 # %%
 # The search
 # ----------
-# A fold is trained on years before those it is tested on. The index tells that these follow at
-# once, so their first predictions are made from the end of the training years, and all candidates
-# are compared on the same years, however long their windows. The series is scaled by the
-# training years of each fold, at least 124.
+# A fold is trained on years before those it is tested on. From the index, the forecaster knows that
+# the test fold directly follows, so that its first predictions are made from the end of the
+# training years, and all candidates are compared on the same years, whatever their windows. The
+# series is scaled by the training years of each fold, at least 124.
 
 WINDOWS = [2, 4, 6, 9, 12, 18]
 FEWER = WINDOWS if os.environ.get("SKNN_FULL") == "1" else [6, 9, 12]
@@ -78,8 +80,8 @@ searches = {name: search_window(*candidate) for name, candidate in candidates.it
 # %%
 # The test, one year ahead
 # ------------------------
-# Every test year is predicted from the years before it. A model has to be better than the value
-# of the year before, which costs nothing.
+# Every test year is predicted from the years before it. A model should be better than the value
+# of the year before.
 
 predictions = {"Year before": sunspots.shift(1).loc[test.index]}
 for name, search in searches.items():
@@ -91,8 +93,8 @@ print("\nRoot mean squared error of the test years, one year ahead")
 print(pd.Series(errors).round(2).to_string())
 
 # %%
-# How much of it is luck? The recurrent network, from other initial weights, and least squares with
-# the same window:
+# To see how much depends on chance, here is the recurrent network with other initial weights, and
+# least squares with the same window:
 
 best = searches["Recurrent network"].best_estimator_
 others = [clone(best).set_params(estimator__random_state=seed).fit(train) for seed in range(1, 5)]
@@ -105,7 +107,7 @@ print(f"Least squares of {best.window} years: {error:.2f}")
 # %%
 # The test, all years ahead
 # -------------------------
-# Now nothing after 1948 is known: predictions take the place of the years that are missing.
+# Now nothing after 1948 is known: predictions take the place of unknown years.
 
 forecasts = {name: search.best_estimator_.forecast(len(test)) for name, search in searches.items()}
 free_errors = {name: root_mean_squared_error(test, values) for name, values in forecasts.items()}
@@ -114,11 +116,12 @@ print("\nRoot mean squared error of the test years, from 1948 on")
 print(pd.Series(free_errors).round(2).to_string())
 
 # %%
-# The picture
-# -----------
-# The folds prefer the networks, the recurrent one most. One year ahead, the test years do not:
-# after 1948 come peaks that are higher than any before, which no network has seen. All years ahead,
-# the cycles of the linear models fade, and those of the networks go on.
+# The forecasts
+# -------------
+# In the folds, the networks are better, the recurrent one most. In the test years, one year ahead,
+# they are not: after 1948, there are peaks that are higher than any before, which no network has
+# seen. If all years are forecast at once, the cycles of the linear models fade, and those of the
+# networks continue.
 
 COLORS = {
     "Year before": "C0",
@@ -134,21 +137,24 @@ def plot_search(ax):
         results = pd.DataFrame(search.cv_results_)
         best = results.groupby("param_window")["mean_test_score"].max()
         ax.plot(best.index, best, marker="o", color=COLORS[name])
-    ax.set(xlabel="Window (years)", ylabel="R² of the folds", title="The search")
+    ax.set(
+        xlabel="Window (years)",
+        ylabel="R² of the folds",
+        title="The search (three windows for the recurrent network)",
+    )
 
 
 def plot_series(ax, series, title):
     ax.plot(test, color="black", linewidth=3, alpha=0.25, label="Observed")
     for name, values in series.items():
-        style = "--" if name == "Ridge" else "-"
+        style = ":" if name == "Ridge" else "-"  # almost equal to least squares
         ax.plot(values, style, color=COLORS[name], label=name, linewidth=1.2)
     ax.set(xlabel="Year", ylabel="Sunspots", title=title)
 
 
 figure, axes = plt.subplot_mosaic(
-    [["search", "ahead"], ["search", "free"]],
-    figsize=(11, 6),
-    width_ratios=[1, 2],
+    [["ahead", "ahead"], ["free", "free"], ["search", "."]],
+    figsize=(9, 8),
     layout="constrained",
 )
 plot_search(axes["search"])

@@ -4,8 +4,10 @@ A table of numbers and categories
 =================================
 
 A survey of 6,366 marriages asks for ages, years, numbers of children, religion, education and
-occupations. Who has had an affair? `TabularClassifier` takes the table as it is, beside boosted
-trees, which take it as it is, too, and a linear model, which needs some preparation.
+occupations. Who has had an affair? `TabularClassifier` reads the table without preparation. It is
+compared with boosted trees, which do so, too, and with a linear model, which needs preparation.
+
+.. code-block:: shell
 
     python examples/plot_tables.py
 """

@@ -1,15 +1,17 @@
 """
-==============================
-Write like Python's own manual
-==============================
+===========================================
+A text generator that reads Python's manual
+===========================================
 
-A recurrent network reads the help texts of Python's keywords character by character, and learns
-to continue them. What it writes depends on the temperature: low ones repeat what is likely, high
-ones make up words. How much it has learnt is measured in bits a character, on texts that it has not
-read, beside what counts of five characters in a row tell.
+A recurrent network reads the help texts of Python's keywords character by character, and learns to
+continue them. What it writes depends on the temperature: low ones repeat what is likely, high ones
+invent words. Its quality is measured in bits per character, on texts that it has not read, and
+compared with counts of successive characters.
 
-    python examples/plot_text.py                  # a part of the texts
-    SKNN_FULL=1 python examples/plot_text.py      # all texts and a larger network, for longer
+.. code-block:: shell
+
+    python examples/plot_text.py              # a part of the texts
+    SKNN_FULL=1 python examples/plot_text.py  # all texts and a larger network, for longer
 """
 
 import os
@@ -44,8 +46,8 @@ print(
 )
 
 # %%
-# What counts tell
-# ----------------
+# Counts as a baseline
+# --------------------
 # A network has to be better than counts of how often each character followed four others, with one
 # added to every count. Guessing takes the logarithm of the number of characters.
 
@@ -97,8 +99,8 @@ for temperature in (0.5, 1.0, 1.5):
 # %%
 # Every character, or the last one
 # --------------------------------
-# A window of 40 characters has 40 that are followed by another one. A network that is taught the
-# one behind the last of them alone learns less from an epoch that costs as much.
+# A window of 40 characters has 40 that are followed by another one. A network whose only
+# target is the one after the window learns less from an epoch that takes as long.
 
 last = TextGenerator(**options, target="last").fit(train, X_val=test)
 networks = {"every character of a window": model, "the last character alone": last}
@@ -109,8 +111,8 @@ for name, value in bits.items():
 print("Better than 5 characters in a row:", -model.score(test) < bits["5 characters in a row"])
 
 # %%
-# The picture
-# -----------
+# Bits per character by epoch
+# ---------------------------
 
 figure, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
 for (name, network), color in zip(networks.items(), ("C0", "C1")):
@@ -122,7 +124,7 @@ for n, style in ((3, "-."), (5, ":")):
     value = bits[f"{n} characters in a row"]
     ax.axhline(value, color="grey", linestyle=style, label=f"counts of {n} characters in a row")
 ax.plot([], [], "--", color="black", label="while reading")
-ax.set(xlabel="Epoch", ylabel="Bits a character", title="Help texts that were not read")
+ax.set(xlabel="Epoch", ylabel="Bits per character", title="Help texts that were not read")
 ax.set_xticks(epochs)
 ax.legend()
 print(f"This took {time.perf_counter() - start:.0f} s.")

@@ -1,10 +1,13 @@
 """
-===============================
-A whole search as one network
-===============================
+============================
+Train a whole search at once
+============================
 
-Under joblib's backend "stacked", scikit-learn's unchanged tools train all their networks of one
-structure together. Here a grid search fits 60 of them, next to the same search one by one.
+Under the joblib backend ``"stacked"``, scikit-learn's searches train all networks of the same
+architecture at once. Here, a grid search of 60 networks is run in both ways: one fit after the
+other, and all of them together.
+
+.. code-block:: shell
 
     python examples/stacked_search.py
 """
@@ -29,8 +32,8 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # ten epochs are meant
 # %%
 # The search
 # ----------
-# Candidates may differ in rates, penalties, dropout, schedules or early stopping, and folds in
-# their samples. Those that differ in their layers form stacks of their own.
+# Candidates may differ in learning rates, penalties, dropout, schedules and early stopping, and
+# folds in their samples. Different architectures are batched separately.
 
 X, y = load_digits(return_X_y=True)
 pipeline = make_pipeline(MinMaxScaler(), MLPClassifier(max_iter=10, random_state=0))
@@ -44,6 +47,7 @@ search = GridSearchCV(pipeline, grid, cv=5, refit=False)
 # One by one, and together
 # ------------------------
 # ``joblib.parallel_config(backend="stacked")`` does the same as ``stacked()``, without a report.
+# The scores of both searches are equal up to rounding.
 
 start_alone = time.perf_counter()
 alone = search.fit(X, y).cv_results_
@@ -61,10 +65,11 @@ difference = np.abs(together["mean_test_score"] - alone["mean_test_score"]).max(
 print(f"\nLargest difference of a candidate's score: {difference:g}")
 print(f"Best candidate: {search.best_params_} with accuracy {search.best_score_:.3f}")
 
-figure, ax = plt.subplots(figsize=(6, 2), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
 ax.bar_label(ax.barh(list(seconds), list(seconds.values())), fmt="%.1f s", padding=3)
 ax.margins(x=0.15)
-ax.set(xlabel="Time of 60 fits [s]")
+factor = seconds["one by one"] / seconds["together"]
+ax.set(xlabel="Time of 60 fits [s]", title=f"Together, the search is {factor:.1f} times as fast")
 plt.show()
 
 print(f"This took {time.perf_counter() - start:.0f} s.")

@@ -1,4 +1,4 @@
-"""Neural estimators for scikit-learn, on PyTorch and skorch."""
+"""Neural networks as scikit-learn estimators, trained with PyTorch and skorch."""
 
 __version__ = "0.1.0"
 

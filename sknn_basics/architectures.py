@@ -1,8 +1,8 @@
 """Parameters of well-known convolutional networks, for ``ConvNetClassifier(**architecture)``.
 
-Each is a mapping of parameters, or a function that makes one; `Regressor` takes them as well. Those
-of a mapping expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
-[0, 255]. What you add comes behind them: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
+Each is a mapping of parameters, or a function that returns one; `ConvNetRegressor` takes them, too.
+The mappings expect images scaled to [-1, 1], as ``preprocessing='symmetric'`` does with pixels in
+[0, 255]. Your own values come last: ``ConvNetClassifier(**{**STRIDED, "max_iter": 5})``.
 
 `POOLED_AUTOENCODER`, `POOLED_DENOISER` and `STRIDED_DENOISER` are for `ConvAutoencoder` instead,
 and expect images in [0, 1]. `GAUSSIAN_GAN` is for `GAN`, and `POOLED_GAN` and `STRIDED_GAN` are
@@ -138,7 +138,7 @@ RESNET_1D = MappingProxyType({**SIGNALS, "features": "resnet_1d"})
 #: Signals of shape (length, n_channels): three convolutions, and their means over time.
 FCN = MappingProxyType({**SIGNALS, "features": "fully_convolutional"})
 
-#: Three channels of 7 x 7 as latents of 28 x 28 pixels.
+#: Three channels of 7 x 7 as latent variables of 28 x 28 pixels.
 POOLED_AUTOENCODER = MappingProxyType(
     {
         **AUTOENCODING,
@@ -149,7 +149,7 @@ POOLED_AUTOENCODER = MappingProxyType(
         "downsample": "max",
     }
 )
-#: Clean images of noisy ones; 32 channels as latents.
+#: Clean images of noisy ones; 32 channels as latent variables.
 POOLED_DENOISER = MappingProxyType({**DENOISING, "downsample": "max"})
 #: The same with strides and transposed convolutions in place of pools and repeated pixels.
 STRIDED_DENOISER = MappingProxyType({**DENOISING, "downsample": "stride"})

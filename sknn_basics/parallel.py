@@ -1,4 +1,4 @@
-"""Many fits trained as one network, and one fit by many processes."""
+"""Training the networks of many fits at once, and one fit by many processes."""
 
 from sknn_basics.stacking.backend import stacked
 from sknn_basics.stacking.report import Report, Training

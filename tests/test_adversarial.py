@@ -382,11 +382,11 @@ def test_classes_that_were_not_fitted_to_are_refused(fitted, small):
         (
             {"latent": lambda n, k, g: np.zeros((n, 1))},
             np.eye(4),
-            "latent must make finite latents of shape",
+            "latent must make finite latent variables of shape",
         ),
-        ({"latent": lambda n, k, g: np.full((n, k), np.nan)}, np.eye(4), "finite latents"),
-        ({"generator": nn.Linear(4, 3)}, np.eye(4), "generator must map 4 latents to 4 values"),
-        ({"generator": nn.Linear(5, 4)}, np.eye(4), "generator must map 4 latents to 4 values"),
+        ({"latent": lambda n, k, g: np.full((n, k), np.nan)}, np.eye(4), "finite latent variables"),
+        ({"generator": nn.Linear(4, 3)}, np.eye(4), "generator must map 4 latent variables to 4 "),
+        ({"generator": nn.Linear(5, 4)}, np.eye(4), "generator must map 4 latent variables to 4 "),
         ({"discriminator": nn.Linear(4, 2)}, np.eye(4), "discriminator must map samples"),
         ({"discriminator": nn.Linear(3, 1)}, np.eye(4), "discriminator must map samples"),
         (

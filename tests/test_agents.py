@@ -661,7 +661,7 @@ def test_a_fit_that_fails_leaves_the_agent_from_before(agent):
 def test_other_spaces_are_refused_and_the_agent_stays(agent):
     agent = clone(agent).set_params(random_state=0).fit(Flippers())
     before = learnt(agent)
-    with pytest.raises(ValueError, match="goes on with"):
+    with pytest.raises(ValueError, match="continues with"):
         agent.partial_fit(Walk())
     np.testing.assert_array_equal(learnt(agent), before)
 

@@ -168,9 +168,19 @@ def test_the_api_has_a_page_for_each_room_with_all_its_names(room, tmp_path):
     api_pages.write_api_pages(tmp_path)
     (public,) = (r for r in api_pages.find_rooms() if r.__name__ == room)
     names = {name for name in public.__all__ if not inspect.ismodule(getattr(public, name))}
-    entries = (tmp_path / f"{room}.rst").read_text().split(":nosignatures:")[1].split()
-    assert sorted(entries) == sorted(names)
-    assert room in (tmp_path / "index.rst").read_text().split()
+    page, index = ((tmp_path / f"{name}.rst").read_text() for name in (room, "index"))
+    assert sorted(re.findall(r"^   (\w+)$", page, re.MULTILINE)) == sorted(names)
+    assert room in index.split()
+    assert names <= set(index.split())
+
+
+def test_titles_and_groups_of_the_api_name_what_is_public():
+    rooms = {room.__name__: room for room in api_pages.find_rooms()}
+    assert set(api_pages.TITLES) <= set(rooms)
+    for room, groups in api_pages.GROUPS.items():
+        listed = [name for names in groups.values() for name in names]
+        assert len(listed) == len(set(listed))
+        assert set(listed) <= set(api_pages.public_names(rooms[room]))
 
 
 @pytest.mark.parametrize("page", PAGES)

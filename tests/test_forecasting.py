@@ -684,3 +684,13 @@ def test_weights_are_routed_to_the_estimator(sunspots):
         pd.testing.assert_series_equal(
             asking.fit(sunspots, sample_weight=weight).forecast(3), expected
         )
+
+
+def test_several_quantiles_at_once_are_refused(sunspots):
+    quantiles = MLPRegressor(loss="quantile", quantile=[0.1, 0.9], max_iter=1)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        forecaster = Forecaster(quantiles, window=3).fit(sunspots)
+    with pytest.raises(ValueError, match="estimator predicts 2 values per window.*need 1"):
+        forecaster.forecast(2)
+    with pytest.raises(ValueError, match="Fit a forecaster for each"):
+        forecaster.predict(sunspots)

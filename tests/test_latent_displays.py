@@ -232,7 +232,9 @@ def test_labels_of_another_number_raise(digits, pca):
     X, y = digits
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples"):
         LatentScatterDisplay.from_estimator(pca, X, y[1:])
-    with pytest.raises(ValueError, match="components must be 2 different integers of 4 latents"):
+    with pytest.raises(
+        ValueError, match="components must be 2 different integers of 4 latent variables"
+    ):
         LatentScatterDisplay.from_estimator(pca, X, y, components=(0, 4))
 
 

@@ -121,9 +121,9 @@ def test_path_passes_through_its_points(model):
         (lambda m, X: interpolate(m, X[:2], X[:3]), "inconsistent"),
         (lambda m, X: interpolate(m, X, X, n_steps=1), "n_steps"),
         (lambda m, X: perturb(m, X, -1), "amount"),
-        (lambda m, X: perturb(m, X, 1, components=2), "of 2 latents"),
-        (lambda m, X: perturb(m, X, 1, components=[0.5]), "of 2 latents"),
-        (lambda m, X: latent_grid(m, components=(0, 0)), "2 different integers of 2 latents"),
+        (lambda m, X: perturb(m, X, 1, components=2), "of 2 latent variables"),
+        (lambda m, X: perturb(m, X, 1, components=[0.5]), "of 2 latent variables"),
+        (lambda m, X: latent_grid(m, components=(0, 0)), "2 different integers of 2"),
         (lambda m, X: latent_grid(m, components=(0, 1, 2)), "2 different integers"),
         (lambda m, X: latent_grid(m, center=[0, np.nan]), "center"),
         (lambda m, X: latent_path(m, [[0, 0]]), "points"),
@@ -187,12 +187,12 @@ def test_decoder_samples_the_distribution_of_the_latents(images):
 
 def test_sampling_latents_of_unknown_distribution_raises(images):
     decoder = Autoencoder((20,), 2, max_iter=1, random_state=0).fit(images).extract_decoder()
-    with pytest.raises(ValueError, match="give extract_decoder the X"):
+    with pytest.raises(ValueError, match="pass X to extract_decoder"):
         decoder.sample()
 
 
 def test_decoder_checks_latents(autoencoder):
-    with pytest.raises(ValueError, match="Z must have 2 columns, one a latent, got 3"):
+    with pytest.raises(ValueError, match="Z must have 2 columns, one per latent variable, got 3"):
         autoencoder.extract_decoder().inverse_transform(np.zeros((2, 3)))
 
 

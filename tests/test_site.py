@@ -30,14 +30,23 @@ PAGES = [
     "api/index.html",
     "api/generated/sknn_basics.MLPClassifier.html",
     "api/generated/sknn_basics.displays.TrainingCurveDisplay.html",
+    "user_guide/index.html",
     "user_guide/dense_networks.html",
+    "user_guide/training.html",
+    "user_guide/stacked_training.html",
+    "user_guide/forecasting.html",
     "user_guide/autoencoders.html",
     "user_guide/pictures.html",
+    "install.html",
     "choosing.html",
     "migration.html",
     "ecosystem.html",
+    "troubleshooting.html",
+    "measurements.html",
     "speed.html",
-    "accuracy.html",
+    "tables.html",
+    "development.html",
+    "contributing.html",
     "changelog.html",
 ]
 WIDTHS = {"desk": 1280, "telephone": 390}
@@ -132,10 +141,33 @@ def test_a_page_runs_without_errors_of_its_own(browse, page):
     assert [error for error in errors if "ERR_BLOCKED_BY_CLIENT" not in error] == []
 
 
+# Where the questions of newcomers are answered, from the start page on.
+ANSWERS = {
+    "install it for a GPU": "install.html#gpu",
+    "choose the sizes": "user_guide/dense_networks.html#choosing-sizes",
+    "stop early": "user_guide/training.html#early-stopping",
+    "train on a GPU": "user_guide/saving.html#gpu-to-cpu",
+    "use columns of categories": "user_guide/data.html#categorical-columns",
+    "see the progress": "user_guide/progress.html#notebook-progress",
+    "make a search fast": "user_guide/stacked_training.html#stacked-or-n-jobs",
+    "use a pretrained network": "user_guide/convolutional_networks.html#pretrained-networks",
+    "forecast several steps": "user_guide/forecasting.html#several-steps",
+    "decide between sknn_basics": "choosing.html#other-libraries",
+}
+
+
+@pytest.mark.parametrize(("question", "page"), ANSWERS.items())
+def test_the_start_page_leads_to_the_answer_of_a_question(browse, address, question, page):
+    driver = browse("index.html")
+    driver.find_element("partial link text", question).click()
+    assert driver.current_url == f"{address}/{page}"
+    assert driver.find_elements("css selector", f"[id='{page.split('#')[1]}']")
+
+
 def test_links_lead_from_the_start_to_an_example_and_to_the_api(browse):
     driver = browse("index.html")
-    driver.find_element("link text", "Gallery").click()
-    assert driver.find_element("tag name", "h1").text.startswith("Gallery")
+    driver.find_element("link text", "Examples").click()
+    assert driver.find_element("tag name", "h1").text.startswith("Examples")
     driver.find_element("partial link text", "Quickstart").click()
     assert driver.find_element("tag name", "h1").text.startswith("Quickstart")
     driver.find_element("css selector", "article a.sphx-glr-backref-module-sknn_basics").click()

@@ -246,7 +246,7 @@ def test_default_does_not_collapse_on_standardised_values(diabetes):
 def test_latents_that_carry_nothing_are_named_with_the_remedy(digits):
     X, _ = digits
     model = small(n_components=4, noise_variance=1.0, max_iter=60)
-    message = "4 of 4 latents carry nothing .*numbers 0, 1, 2, 3;.* Lower noise_variance=1"
+    message = "4 of 4 latent variables carry no .*numbers 0, 1, 2, 3;.* Lower noise_variance=1"
     with pytest.warns(UserWarning, match=message):
         model.fit(X)
     assert (model.kl_ < 0.01).all()
@@ -269,7 +269,7 @@ def test_collapse_is_told_of_networks_of_a_stack(digits):
     search = GridSearchCV(model, {"noise_variance": [1.0, "auto"]}, cv=2, refit=False)
     with (
         joblib.parallel_config(backend="stacked"),
-        pytest.warns(UserWarning, match="carry nothing"),
+        pytest.warns(UserWarning, match="carry no information"),
     ):
         search.fit(X)
     assert search.cv_results_["rank_test_score"].tolist() == [2, 1]

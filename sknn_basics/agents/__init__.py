@@ -1,7 +1,7 @@
-"""Agents that learn to act in environments.
+"""Agents that learn to act in environments: reinforcement learning.
 
-They are plain objects with parameters, as scikit-learn's estimators are, but fit an environment
-instead of X and y.
+They have parameters, as scikit-learn's estimators have, but are fitted to an environment instead of
+X and y.
 """
 
 from sknn_basics.agents.deep import DeepQAgent

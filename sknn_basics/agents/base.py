@@ -86,7 +86,7 @@ class Learner(ABC):
 
     @abstractmethod
     def store(self, agent: "Agent") -> None:
-        """Write what is learnt into the agent."""
+        """Write what is learned into the agent."""
 
 
 class Agent(CallbackSupportMixin, BaseEstimator, ABC):
@@ -117,11 +117,11 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _begin(self, env, rng: np.random.RandomState) -> None:
-        """Start with nothing learnt."""
+        """Start with nothing learned."""
 
     @abstractmethod
     def _go_on(self, env) -> None:
-        """Check that the environment is like that of before, and prepare to go on."""
+        """Check that the environment is like that of before, and prepare to continue."""
 
     @abstractmethod
     def _make_learner(self, draw: Callable[[], float], seed: int) -> Learner:
@@ -212,7 +212,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
         return self
 
     def _play(self, env, learner: Learner, seeds, progress: Progress) -> None:
-        """Play games until all is done or a callback stops, and keep what was learnt."""
+        """Play games until all is done or a callback stops, and keep what was learned."""
         rows = []
         for number, seed in enumerate(seeds, 1):
             learner.begin_game()
@@ -236,7 +236,7 @@ class Agent(CallbackSupportMixin, BaseEstimator, ABC):
         self._store(learner, rows)
 
     def _store(self, learner: Learner, rows: list[tuple]) -> None:
-        """Become the agent that has learnt from the games so far."""
+        """Become the agent that has learned from the games so far."""
         learner.store(self)
         n_new = self.n_episodes_ - len(self.history_["return"])
         new = np.reshape(rows[len(rows) - n_new :], (-1, 3)).T

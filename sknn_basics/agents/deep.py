@@ -295,7 +295,7 @@ class DeepQAgent(Agent):
         Functions that are called after each game with the agent and a dict of what `history_`
         records; if one returns True, learning stops.
     warm_start : bool, default=False
-        Whether `fit` goes on with the network of the last one.
+        Whether `fit` continues with the network of the last one.
 
     Attributes
     ----------
@@ -313,7 +313,7 @@ class DeepQAgent(Agent):
 
     Notes
     -----
-    A pickled agent has all that it needs to go on learning, the recorded moves among it.
+    A pickled agent has all that it needs to continue learning, the recorded moves among it.
 
     References
     ----------
@@ -436,7 +436,7 @@ class DeepQAgent(Agent):
         if number_of_actions(env) != self.n_actions_ or inputs != self._inputs:
             raise ValueError(
                 f"env has the spaces {env.observation_space} and {env.action_space}, but the agent "
-                "goes on with a network for others."
+                "continues with a network for others."
             )
         # A fit that fails leaves the one from before.
         self.network_ = deepcopy(self.network_)

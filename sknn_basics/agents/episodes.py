@@ -144,7 +144,7 @@ def play_episode(
         seen, reward, terminated, truncated, info = step(action)
         n_steps += 1
         mask = info.get("action_mask") if info else None
-        # What a cut game would go on with: its future counts, though nobody plays it.
+        # What a cut game would continue with: its future counts, though nobody plays it.
         following = None if terminated else choose(seen, mask)
         observations.append(seen)
         actions.append(action)

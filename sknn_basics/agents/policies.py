@@ -187,7 +187,7 @@ def mellow_rate(values: list[float], temperature: float) -> float:
         weights = softmax([rate * value for value in values], 1.0)
         return sum(weight * value for weight, value in zip(weights, values)) - wanted
 
-    if excess(0.0) >= 0:  # to rounding, at a very high temperature
+    if excess(0.0) >= 0:  # up to rounding, at a very high temperature
         return 0.0
     high = 1.0
     while excess(high) < 0:

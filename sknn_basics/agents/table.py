@@ -223,7 +223,7 @@ class QLearningAgent(Agent):
         in one table of the best action of another (double Q-learning). 'game' is L-learning: after
         a game, the last reward is the target of all moves played, and `gamma` does not matter.
     replay : {'sequences', 'transitions'}, default=None
-        What is learnt again: after each game a recorded one, move by move with its actions and
+        What is learned again: after each game a recorded one, move by move with its actions and
         rewards; or after each move a recorded one; None learns nothing again.
     replay_size : int, default=100
         Number of last games, or moves, that are recorded.
@@ -239,7 +239,7 @@ class QLearningAgent(Agent):
         Functions that are called after each game with the agent and a dict of what `history_`
         records; if one returns True, learning stops.
     warm_start : bool, default=False
-        Whether `fit` goes on with the table of the last one.
+        Whether `fit` continues with the table of the last one.
 
     Attributes
     ----------
@@ -358,7 +358,7 @@ class QLearningAgent(Agent):
         shape = number_of_states(env), number_of_actions(env)
         if shape != self.q_table_.shape:
             raise ValueError(
-                f"env has {shape[0]} observations and {shape[1]} actions, but the agent goes on "
+                f"env has {shape[0]} observations and {shape[1]} actions, but the agent continues "
                 f"with a table of shape {self.q_table_.shape}."
             )
         self._copy_tables()

@@ -17,8 +17,8 @@ from sknn_basics.training.saving import replace_when_complete
 class Checkpoint:
     """A callback that saves an agent while it learns.
 
-    The file is a pickle of the agent, whose ``partial_fit`` goes on. It is replaced only when a new
-    one is complete.
+    The file is a pickle of the agent, whose ``partial_fit`` continues. It is replaced only when a
+    new one is complete.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Checkpoint:
 
 
 class FormerSelf:
-    """An opponent that plays as an agent has learnt so far, and explores as it does.
+    """An opponent that plays as an agent has learned so far, and explores as it does.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Loaders of data sets, from this machine where they are there, and makers of artificial ones."""
+"""Loaders of image and time-series data sets, and generators of artificial data."""
 
 from sknn_basics.datasets.fashion_mnist import load_fashion_mnist
 from sknn_basics.datasets.folders import load_images, save_variants

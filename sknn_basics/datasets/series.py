@@ -67,7 +67,7 @@ def make_sum_of_sines(
         Angle from one step to the next, in radians.
 
     skip : int, default=0
-        Number of steps before the first one, such that ``make_sum_of_sines(n, skip=k)`` goes on
+        Number of steps before the first one, such that ``make_sum_of_sines(n, skip=k)`` continues
         where ``make_sum_of_sines(k)`` ends.
 
     Returns

@@ -116,7 +116,7 @@ def iter_shapes(
     Parameters
     ----------
     batch_size : int, default=32
-        Number of images a batch.
+        Number of images per batch.
     size : int, default=64
         Height and width of the images, in pixels; at least 16.
     jitter : float in [0, 0.3], default=0.1

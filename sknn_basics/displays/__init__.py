@@ -1,7 +1,8 @@
-"""Pictures by matplotlib, which is imported only when one is drawn.
+"""Displays: plots of trainings, searches, predictions and networks with matplotlib.
 
-They follow scikit-learn's convention: a class method ``from_...`` computes and draws, `plot` draws
-again, and what was drawn is in ``ax_`` or ``axes_`` and in ``figure_``.
+They follow scikit-learn's convention: a class method ``from_...`` computes and plots, `plot` plots
+again, and the result is in ``ax_`` or ``axes_`` and in ``figure_``. matplotlib is imported only
+when something is plotted.
 """
 
 from sknn_basics.displays.adversarial import GeneratedSamplesDisplay, SampleHistoryDisplay

@@ -69,24 +69,24 @@ def draw_tiles(ax, images: np.ndarray, places, captions=None, colors=None) -> tu
 
     Returns
     -------
-    pictures : list of matplotlib AxesImage
+    artists : list of matplotlib AxesImage
         The tiles.
     texts : list of matplotlib Text
         The captions.
     """
     grid = TileGrid(images, has_captions=captions is not None)
-    pictures, texts = [], []
+    artists, texts = [], []
     for i, tile in enumerate(as_brightness(images, brightness_range(images))):
         left, top = grid.corner(*places[i])
         extent = (left, left + 1, top + grid.height, top)
-        pictures.append(ax.imshow(tile, extent=extent, **GREY))
+        artists.append(ax.imshow(tile, extent=extent, **GREY))
         if captions is not None:
             color = "black" if colors is None else colors[i]
             place = (left + 0.5, top - 0.04)
             texts.append(ax.text(*place, captions[i], ha="center", va="bottom", color=color))
     n_rows, n_columns = np.max(places, axis=0) + 1
     ax.set(**grid.limits(n_rows, n_columns), xticks=[], yticks=[], aspect="equal", frame_on=False)
-    return pictures, texts
+    return artists, texts
 
 
 class TileGrid:
@@ -114,7 +114,7 @@ class TileGrid:
         return {"xlim": (-0.1, n_columns * 1.1), "ylim": (bottom + 0.1, -self.above)}
 
     def label(self, ax, rows, columns) -> None:
-        """Write labels beside the rows and above the columns of a grid without captions."""
+        """Write labels next to the rows and above the columns of a grid without captions."""
         middles = [column * 1.1 + 0.5 for column in range(len(columns))]
         ax.set_xticks(middles, columns)
         ax.set_yticks([self.corner(row, 0)[1] + self.height / 2 for row in range(len(rows))], rows)

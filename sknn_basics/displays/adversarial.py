@@ -1,4 +1,4 @@
-"""Samples that GANs make: beside real ones, and epoch by epoch."""
+"""Samples that GANs make: next to real ones, and epoch by epoch."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from sknn_basics.displays._axes import TileGrid, choose_ax, choose_axes, draw_ti
 from sknn_basics.displays.augmentation import check_count
 from sknn_basics.displays.images import as_images
 
-# Points of data that are drawn behind made ones.
+# Points of data that are drawn after made ones.
 N_POINTS = 500
 
 
 class GeneratedSamplesDisplay:
-    """Real samples beside those that a model makes: images in rows, or points of a plane.
+    """Real samples next to those that a model makes: images in rows, or points of a plane.
 
     Use `from_estimator` to make one.
 
@@ -69,7 +69,7 @@ class GeneratedSamplesDisplay:
         data_format: str = "auto",
         ax=None,
     ) -> "GeneratedSamplesDisplay":
-        """Make samples, and draw them beside as many real ones.
+        """Make samples, and draw them next to as many real ones.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class GeneratedSamplesDisplay:
 
 
 class SampleHistoryDisplay:
-    """What a GAN makes of the same latents, epoch by epoch.
+    """What a GAN makes of the same latent variables, epoch by epoch.
 
     Images are drawn in a row for each epoch. Points of a plane are drawn in a panel for each, in
     front of real ones and of what the discriminator is confident of.
@@ -167,7 +167,7 @@ class SampleHistoryDisplay:
     epochs : sequence of int
         The epochs.
     real : ndarray of shape (n_points, 2), default=None
-        Real points to draw behind.
+        Real points to draw after.
     confidences : sequence of ndarray of shape (n_rows, n_columns), default=None
         Confidence of the discriminator over a grid, for each epoch.
     extent : tuple of float, default=None
@@ -186,7 +186,7 @@ class SampleHistoryDisplay:
 
     See Also
     --------
-    GeneratedSamplesDisplay : Samples beside real ones.
+    GeneratedSamplesDisplay : Samples next to real ones.
 
     Examples
     --------
@@ -226,7 +226,7 @@ class SampleHistoryDisplay:
         callback : RecordSamples
             What has recorded it.
         X : array-like of shape (n_samples, 2), default=None
-            Real points to draw behind those of a plane.
+            Real points to draw after those of a plane.
         image_shape : tuple of int, default=None
             Shape of an image that is made as a row of pixels; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'

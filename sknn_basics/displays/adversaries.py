@@ -27,7 +27,7 @@ class AdversarialDisplay:
     figure_ : matplotlib Figure
         What holds the axes.
     images_ : list of matplotlib AxesImage
-        The three pictures.
+        The three images.
 
     See Also
     --------
@@ -96,7 +96,7 @@ class AdversarialDisplay:
         ).plot(ax)
 
     def plot(self, ax=None) -> "AdversarialDisplay":
-        """Draw the three pictures.
+        """Draw the three images.
 
         Parameters
         ----------

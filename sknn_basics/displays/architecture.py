@@ -26,7 +26,7 @@ class ArchitectureDisplay:
     boxes_ : list of matplotlib Text
         One box a layer, from the first.
     shapes_ : list of matplotlib Text
-        The shape of the input, and behind each layer that of its output, without the batch.
+        The shape of the input, and after each layer that of its output, without the batch.
 
     Examples
     --------

@@ -84,7 +84,7 @@ class AugmentationDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_columns : int, default=None
-            Number of tiles a row; None makes the grid as square as possible.
+            Number of tiles per row; None makes the grid as square as possible.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class AugmentationDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_columns : int, default=None
-            Number of tiles a row; None makes the grid as square as possible.
+            Number of tiles per row; None makes the grid as square as possible.
 
         Returns
         -------
@@ -144,7 +144,7 @@ def make_mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:
     tiles : ndarray of shape (n_tiles, height, width, ...)
         Tiles, with values from 0 to 1.
     n_columns : int
-        Number of tiles a row.
+        Number of tiles per row.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What lies between and around the latents of images."""
+"""What lies between and around the latent variables of images."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from sknn_basics.inspection.latents import check_components, interpolate, latent
 
 
 class LatentGridDisplay:
-    """What a plane of two latents decodes to, as a mosaic of images.
+    """What a plane of two latent variables decodes to, as a mosaic of images.
 
     Use `from_estimator` to make one.
 
@@ -19,17 +19,17 @@ class LatentGridDisplay:
     ----------
     images : ndarray of shape (n_steps, n_steps, height, width) or \
 (n_steps, n_steps, height, width, 3)
-        The decoded images; the first latent grows along the second axis, and the second one against
-        the first axis.
+        The decoded images; the first latent variable grows along the second axis, and the second
+        one against the first axis.
     low, high : pair of float
-        Values of the two latents at the first and last image.
+        Values of the two latent variables at the first and last image.
     names : tuple of str, default=('Latent 0', 'Latent 1')
-        What the latents are called.
+        What the latent variables are called.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn. Each image has its middle at its latents.
+        Where it was drawn. Each image has its middle at its latent variables.
     figure_ : matplotlib Figure
         What holds the axes.
     image_ : matplotlib AxesImage
@@ -77,20 +77,20 @@ class LatentGridDisplay:
         data_format: str = "auto",
         ax=None,
     ) -> "LatentGridDisplay":
-        """Decode a grid over the plane of two latents, and draw it.
+        """Decode a grid over the plane of two latent variables, and draw it.
 
         Parameters
         ----------
         estimator : object
             Anything fitted with `inverse_transform`, a `Decoder` too.
         n_steps : int, default=15
-            Number of values of each latent.
+            Number of values of each latent variable.
         low, high : float or pair of float, default=-3.0 and 3.0
-            Range of the values: one for both latents, or one each.
+            Range of the values: one for both latent variables, or one each.
         components : pair of int, default=(0, 1)
-            Numbers of the two latents.
+            Numbers of the two latent variables.
         center : array-like of shape (n_components,), default=None
-            Values of the other latents; None for a model that has no others.
+            Values of the other latent variables; None for a model that has no others.
         image_shape : tuple of int, default=None
             Shape of an image that is decoded as a row of pixels; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
@@ -106,7 +106,8 @@ class LatentGridDisplay:
         Raises
         ------
         ValueError
-            If there are no such latents, their range is empty, or they do not decode to images.
+            If there are no such latent variables, their range is empty, or they do not decode to
+            images.
         """
         low, high = check_range(low, high)
         decoded = latent_grid(
@@ -147,13 +148,13 @@ class LatentGridDisplay:
         shown = as_brightness(mosaic, brightness_range(mosaic))
         self.image_ = self.ax_.imshow(shown, extent=(left, right, bottom, top), **GREY)
         self.ax_.set(xlabel=self.names[0], ylabel=self.names[1])
-        # An image keeps its shape, whatever the ranges of the latents.
+        # An image keeps its shape, whatever the ranges of the latent variables.
         self.ax_.set_aspect((right - left) / (top - bottom) * height / width)
         return self
 
 
 class InterpolationDisplay:
-    """What lies between the latents of pairs of images, a strip a pair.
+    """What lies between the latent variables of pairs of images, one row per pair.
 
     Use `from_estimator` or `from_predictions` to make one.
 
@@ -203,7 +204,7 @@ class InterpolationDisplay:
         data_format: str = "auto",
         ax=None,
     ) -> "InterpolationDisplay":
-        """Go from images to others on straight lines between their latents, and draw the way.
+        """Decode points on straight lines between the latent variables of images, and plot them.
 
         Parameters
         ----------
@@ -215,7 +216,7 @@ class InterpolationDisplay:
         n_steps : int, default=6
             Number of images a way, the reconstructions of its ends among them.
         space : {'data', 'latent'}, default='data'
-            Whether `a` and `b` are images, or latents already, as those of a GAN are.
+            Whether `a` and `b` are images, or latent variables already, as those of a GAN are.
         image_shape : tuple of int, default=None
             Shape of an image whose pixels are a row; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
@@ -305,12 +306,12 @@ class InterpolationDisplay:
 
 
 def check_range(low, high) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Check the ends of two latents' ranges, and return a pair of each.
+    """Check the ends of two latent variables' ranges, and return a pair of each.
 
     Raises
     ------
     ValueError
-        If they are no numbers for one or both latents, or a range is empty.
+        If they are no numbers for one or both latent variables, or a range is empty.
     """
     ends = []
     for name, limit in (("low", low), ("high", high)):

@@ -1,4 +1,4 @@
-"""Images that were changed by a network, beside what they were."""
+"""Images that were changed by a network, next to what they were."""
 
 import numpy as np
 

@@ -248,7 +248,7 @@ class FeatureMapDisplay:
         image : array-like of shape (...)
             One image, as the estimator takes it.
         layer : str
-            Name of a layer, as in ``estimator.summary()``; its maps are drawn behind the activation
+            Name of a layer, as in ``estimator.summary()``; its maps are drawn after the activation
             that follows it.
         filters : int, sequence of int or None, default=None
             Numbers of filters; None draws the first 64 of the layer.

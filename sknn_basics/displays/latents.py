@@ -1,4 +1,4 @@
-"""Latents of samples."""
+"""Latent variables of samples."""
 
 from collections.abc import Sequence
 
@@ -24,17 +24,17 @@ MAX_CLASSES = 20
 
 
 class LatentBarsDisplay:
-    """A bar for each latent of a sample; a row of bars for each sample.
+    """A bar for each latent variable of a sample; a row of bars for each sample.
 
     Use `from_estimator` or `from_latents` to make one.
 
     Parameters
     ----------
-    latents : ndarray of shape (n_samples, n_components)
-        The latents.
+    latent variables : ndarray of shape (n_samples, n_components)
+        The latent variables.
     images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
 default=None
-        The samples, to draw beside their bars; None draws bars alone.
+        The samples, to draw next to their bars; None draws bars alone.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ default=None
         data_format: str = "auto",
         ax=None,
     ) -> "LatentBarsDisplay":
-        """Compute the latents of the first samples, and draw them.
+        """Compute the latent variables of the first samples, and draw them.
 
         Parameters
         ----------
@@ -85,13 +85,13 @@ default=None
         n_samples : int, default=3
             How many of them, from the first.
         show_images : bool, default=False
-            Whether to draw the samples, which are images then, beside their bars.
+            Whether to draw the samples, which are images then, next to their bars.
         image_shape : tuple of int, default=None
             Shape of an image whose pixels are a row of X; None takes rows for grey squares.
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
             Where images have their channels; 'auto' is last, if an image has three dimensions.
         ax : array-like of matplotlib Axes, default=None
-            Where to draw, one a sample; None makes a new figure.
+            Where to draw, one per sample; None makes a new figure.
 
         Returns
         -------
@@ -125,14 +125,14 @@ default=None
         data_format: str = "auto",
         ax=None,
     ) -> "LatentBarsDisplay":
-        """Draw the latents of the first samples.
+        """Draw the latent variables of the first samples.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
-            Latents.
+            Latent variables.
         X : array-like of shape (n_samples, ...), default=None
-            Images to draw beside the bars, or rows of their pixels; None draws bars alone.
+            Images to draw next to the bars, or rows of their pixels; None draws bars alone.
         n_samples : int, default=3
             How many of them, from the first.
         image_shape : tuple of int, default=None
@@ -140,7 +140,7 @@ default=None
         data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
             Where images have their channels; 'auto' is last, if an image has three dimensions.
         ax : array-like of matplotlib Axes, default=None
-            Where to draw, one a sample; None makes a new figure.
+            Where to draw, one per sample; None makes a new figure.
 
         Returns
         -------
@@ -165,7 +165,7 @@ default=None
         Parameters
         ----------
         ax : array-like of matplotlib Axes, default=None
-            Where to draw, one a sample; None makes a new figure.
+            Where to draw, one per sample; None makes a new figure.
 
         Returns
         -------
@@ -206,18 +206,18 @@ default=None
 
 
 class LatentScatterDisplay:
-    """Samples in the plane of two latents, coloured by their labels.
+    """Samples in the plane of two latent variables, coloured by their labels.
 
     Use `from_estimator` or `from_latents` to make one.
 
     Parameters
     ----------
-    latents : ndarray of shape (n_samples, 2)
-        The two latents.
+    latent variables : ndarray of shape (n_samples, 2)
+        The two latent variables.
     y : ndarray of shape (n_samples,) or None
         Labels, or real numbers.
     names : tuple of str, default=('Latent 0', 'Latent 1')
-        What the latents are called.
+        What the latent variables are called.
     class_names : dict of label to str, default=None
         What the labels are called; None writes them as they are.
 
@@ -273,7 +273,7 @@ class LatentScatterDisplay:
         unit_normal: bool = False,
         ax=None,
     ) -> "LatentScatterDisplay":
-        """Compute latents of samples, and draw two of them.
+        """Compute latent variables of samples, and draw two of them.
 
         Parameters
         ----------
@@ -284,12 +284,12 @@ class LatentScatterDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels, or real numbers; None draws all samples alike.
         components : pair of int, default=(0, 1)
-            Numbers of the two latents.
+            Numbers of the two latent variables.
         class_names : dict of label to str, default=None
             What the labels are called; None writes them as they are.
         unit_normal : bool, default=False
             Whether to draw circles of 1, 2 and 3 standard deviations of the unit normal, to which
-            the latents of variational autoencoders are kept close.
+            the latent variables of variational autoencoders are kept close.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
@@ -301,7 +301,7 @@ class LatentScatterDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, or there are no such latents.
+            If lengths differ, or there are no such latent variables.
         """
         return cls.from_latents(
             estimator.transform(X),
@@ -323,16 +323,16 @@ class LatentScatterDisplay:
         unit_normal: bool = False,
         ax=None,
     ) -> "LatentScatterDisplay":
-        """Draw two latents of samples.
+        """Draw two latent variables of samples.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
-            Latents.
+            Latent variables.
         y : array-like of shape (n_samples,), default=None
             Labels, or real numbers; None draws all samples alike.
         components : pair of int, default=(0, 1)
-            Numbers of the two latents.
+            Numbers of the two latent variables.
         class_names : dict of label to str, default=None
             What the labels are called; None writes them as they are.
         unit_normal : bool, default=False
@@ -348,7 +348,7 @@ class LatentScatterDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, or there are no such latents.
+            If lengths differ, or there are no such latent variables.
         """
         Z = check_array(Z, input_name="Z")
         chosen = check_components(components, Z.shape[1], n_wanted=2)

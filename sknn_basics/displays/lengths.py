@@ -189,10 +189,10 @@ class GameLengthDisplay:
 
 
 class AgentCurveDisplay:
-    """What agents reach against the number of games that they have learnt from.
+    """What agents reach against the number of games that they have learned from.
 
-    Use `from_agent` or `from_agents` to draw what was recorded while they learnt. What was measured
-    in between goes into the class itself.
+    Use `from_agent` or `from_agents` to draw what was recorded while they learned. What was
+    measured in between goes into the class itself.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ class AgentCurveDisplay:
         name: str | None = None,
         ax=None,
     ) -> "AgentCurveDisplay":
-        """Draw what an agent has recorded while it learnt.
+        """Draw what an agent has recorded while it learned.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class AgentCurveDisplay:
     def from_agents(
         cls, agents: Mapping, *, quantity: str = "length", window: int = 100, ax=None
     ) -> "AgentCurveDisplay":
-        """Draw what several agents have recorded while they learnt.
+        """Draw what several agents have recorded while they learned.
 
         Parameters
         ----------
@@ -321,7 +321,7 @@ class AgentCurveDisplay:
         self.figure_ = self.ax_.figure
         self.lines_ = {}
         for name, (games, values) in self.curves.items():
-            # A few points were measured in between, many while it learnt.
+            # A few points were measured in between, many while it learned.
             marker = "o" if len(games) <= 20 else None
             (self.lines_[name],) = self.ax_.plot(games, values, marker=marker, label=name)
         numbers = np.concatenate([np.asarray(games) for games, _ in self.curves.values()])

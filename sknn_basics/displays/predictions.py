@@ -94,7 +94,7 @@ class PredictionGridDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_columns : int, default=None
-            Number of images a row; None makes the grid as square as possible.
+            Number of images per row; None makes the grid as square as possible.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class PredictionGridDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_columns : int, default=None
-            Number of images a row; None makes the grid as square as possible.
+            Number of images per row; None makes the grid as square as possible.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class PredictionGridDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         n_columns : int, default=None
-            Number of images a row; None makes the grid as square as possible.
+            Number of images per row; None makes the grid as square as possible.
 
         Returns
         -------

@@ -10,7 +10,7 @@ from sknn_basics.displays.predictions import name_of
 
 
 class TopProbabilitiesDisplay:
-    """An image, and bars of its most probable classes beside it.
+    """An image, and bars of its most probable classes next to it.
 
     Use `from_estimator` or `from_predictions` to make one.
 

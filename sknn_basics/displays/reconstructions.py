@@ -1,4 +1,4 @@
-"""Images beside their reconstructions."""
+"""Images next to their reconstructions."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length

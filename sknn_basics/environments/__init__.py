@@ -1,4 +1,4 @@
-"""Environments for agents that learn to act: gymnasium's, by the extra `rl`.
+"""Environments for agents, with the interface of gymnasium (extra ``rl``).
 
 Importing this module registers them, so that ``gymnasium.make("sknn_basics/Flippers-v0")`` and
 ``gymnasium.make("sknn_basics/TicTacToe-v0")`` work.

@@ -1,8 +1,8 @@
-"""Square boards: their lines, as text, and as pictures."""
+"""Square boards: their lines, as text, and as images."""
 
 import numpy as np
 
-# Pixels of a tile, and colours of pictures.
+# Pixels of a tile, and colours of images.
 TILE = 48
 PAPER, FIELD, INK, MARK = (255, 255, 255), (225, 225, 225), (40, 40, 40), (214, 39, 40)
 
@@ -26,7 +26,7 @@ def check_choice(name: str, value, choices: tuple) -> None:
 
 
 def as_text(tiles: np.ndarray, symbols: dict[int, str]) -> str:
-    """Write a board, a line a row."""
+    """Write a board, a line per row."""
     return "\n".join(" ".join(symbols[int(tile)] for tile in row) for row in tiles)
 
 

@@ -87,7 +87,7 @@ class Flippers(gymnasium.Env):
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
-    # What pictures write on tiles.
+    # What images show on tiles.
     symbols = {1: "●", -1: ""}
 
     def __init__(
@@ -153,7 +153,7 @@ class Flippers(gymnasium.Env):
         Parameters
         ----------
         seed : int, default=None
-            Seed of all random draws from now on; None goes on with those of before.
+            Seed of all random draws from now on; None continues with those of before.
         options : dict, default=None
             With 'board', the board to start with, by its number or its tiles; None draws one.
 
@@ -254,9 +254,9 @@ class Flippers(gymnasium.Env):
 
         Returns
         -------
-        picture : str or ndarray of shape (height, width, 3)
-            A line a row, 'o' for a dot; or a picture, in which the tile of the last move has a red
-            border.
+        rendered : str or ndarray of shape (height, width, 3)
+            A line per row, 'o' for a dot; or an image, in which the tile of the last move has a
+            red border.
         """
         if self.render_mode == "ansi":
             return as_text(self.board, {1: "o", -1: "."})

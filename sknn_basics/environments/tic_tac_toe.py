@@ -26,7 +26,7 @@ class TicTacToe(gymnasium.Env):
     """Tic-tac-toe: an agent against an opponent that is part of the environment.
 
     The first who has three marks in a row, column or diagonal wins. Boards are seen from the side
-    of who is to move, so that what was learnt with crosses, which begin, serves with noughts too.
+    of who is to move, so that what was learned with crosses, which begin, serves with noughts too.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class TicTacToe(gymnasium.Env):
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}
-    # What pictures write on places: the agent's own, and the opponent's.
+    # What images show on places: the agent's own, and the opponent's.
     symbols = {1: "✕", -1: "○", 0: ""}
 
     def __init__(
@@ -144,7 +144,7 @@ class TicTacToe(gymnasium.Env):
         Parameters
         ----------
         seed : int, default=None
-            Seed of all random draws from now on; None goes on with those of before.
+            Seed of all random draws from now on; None continues with those of before.
         options : dict, default=None
             With 'side', the marks of the agent in this game, 'x' or 'o'.
 
@@ -245,8 +245,8 @@ class TicTacToe(gymnasium.Env):
 
         Returns
         -------
-        picture : str or ndarray of shape (height, width, 3)
-            A line a row; or a picture, in which the place of the agent's last move has a red
+        rendered : str or ndarray of shape (height, width, 3)
+            A line per row; or an image, in which the place of the agent's last move has a red
             border.
         """
         own, other = ("X", "O") if self._begins else ("O", "X")

@@ -159,8 +159,8 @@ class AdversarialEstimator(NeuralEstimator):
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
-            learnt before it stays.
+            If an input cannot be used, or the training diverged. If a fit fails, the model
+            remains as it was before.
         """
         continued = self.warm_start and hasattr(self, "module_")
         with self._all_or_nothing(continued):
@@ -220,7 +220,7 @@ class AdversarialEstimator(NeuralEstimator):
         ):
             raise ValueError(
                 "loss must be a name or a pair of functions, (logits, is_real) and (logits) to one "
-                f"loss a sample, got {self.loss!r}."
+                f"loss per sample, got {self.loss!r}."
             )
         if self.label_smoothing and self.loss != "log_loss":
             raise ValueError(
@@ -433,7 +433,7 @@ class AdversarialEstimator(NeuralEstimator):
         return count_parameters(self.generator_) + count_parameters(self.discriminator_)
 
     def sample_latents(self, n_samples: int = 1, random_state=None) -> np.ndarray:
-        """Draw latents from their distribution.
+        """Draw latent variables from their distribution.
 
         Parameters
         ----------
@@ -445,7 +445,7 @@ class AdversarialEstimator(NeuralEstimator):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Latents, in the network's data type.
+            Latent variables, in the network's data type.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
@@ -454,12 +454,12 @@ class AdversarialEstimator(NeuralEstimator):
         return Z.astype(self._dtype_, copy=False)
 
     def inverse_transform(self, Z, y=None) -> np.ndarray:
-        """Make samples of given latents.
+        """Make samples of given latent variables.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
-            Latents.
+            Latent variables.
         y : class or array-like of shape (n_samples,), default=None
             Class of all samples, or of each, if the GAN was fitted to classes.
 
@@ -498,7 +498,7 @@ class AdversarialEstimator(NeuralEstimator):
             Class of all samples, or of each, if the GAN was fitted to classes; None draws classes,
             all equally likely.
         dtype : {'uint8'} or None, default=None
-            'uint8' gives images as bytes: the range of values that was learnt becomes 0 to 255.
+            'uint8' gives images as bytes: the range of values that was learned becomes 0 to 255.
             None gives the values on the scale of the X that was fitted to.
 
         Returns
@@ -569,12 +569,12 @@ class AdversarialEstimator(NeuralEstimator):
         if y is None:
             raise ValueError(
                 f"y is missing: this GAN was fitted to classes, {self.classes_}; give one of them, "
-                "or one a sample."
+                "or one per sample."
             )
         y = np.asarray(as_array(y))
         y = np.full(n_samples, y) if y.ndim == 0 else column_or_1d(y)
         if len(y) != n_samples:
-            raise ValueError(f"y must have {n_samples} classes, one a sample, got {len(y)}.")
+            raise ValueError(f"y must have {n_samples} classes, one per sample, got {len(y)}.")
         return self._number_classes(y)
 
     # What the discriminator says, and the score.
@@ -644,9 +644,9 @@ class AdversarialEstimator(NeuralEstimator):
         Returns
         -------
         score : float
-            Minus the squared maximum mean discrepancy between X and as many samples of fixed
-            latents, of a Gaussian kernel as wide as the median distance of X; 0 is the best. Unlike
-            losses, it compares models.
+            Minus the squared maximum mean discrepancy between X and as many samples of fixed latent
+            variables, of a Gaussian kernel as wide as the median distance of X; 0 is the best.
+            Unlike losses, it compares models.
 
         References
         ----------
@@ -704,7 +704,7 @@ def choose_range(dtype: np.dtype, low: float, high: float) -> tuple[float, float
 
 
 def check_classes(y) -> np.ndarray:
-    """Check that y holds classes, one a sample.
+    """Check that y holds classes, one per sample.
 
     Raises
     ------
@@ -748,8 +748,8 @@ def squared_discrepancy(X: np.ndarray, Y: np.ndarray) -> float:
 class GAN(AdversarialEstimator):
     """Generative adversarial network of dense networks.
 
-    A generator makes samples of random latents, and a discriminator learns to tell them from real
-    ones; each is trained against the other, until the samples resemble the data.
+    A generator makes samples of random latent variables, and a discriminator learns to tell them
+    from real ones; each is trained against the other, until the samples resemble the data.
 
     Parameters
     ----------
@@ -760,11 +760,12 @@ class GAN(AdversarialEstimator):
         Number of units of each hidden layer of the discriminator.
 
     n_components : int, default=4
-        Number of latents of a sample.
+        Number of latent variables of a sample.
 
     latent : {'uniform', 'symmetric', 'normal'} or callable, default='uniform'
-        What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a function
-        ``(n_samples, n_components, generator)`` of a `torch.Generator` makes.
+        Distribution of the latent variables: uniform on [0, 1), uniform on [-1, 1), standard
+        normal, or the result of a function ``(n_samples, n_components, generator)`` with a
+        `torch.Generator`.
 
     activation : str or nn.Module class, default='leaky_relu'
         Activation of the discriminator's hidden layers, as in `MLPClassifier`.
@@ -777,69 +778,68 @@ class GAN(AdversarialEstimator):
 
     out_activation : {'auto', 'identity', 'tanh', 'logistic'}, default='auto'
         Activation of the generator's output, 'auto' is 'identity' for rows and 'tanh' for
-        images. For a bounded one, X is scaled inside, and samples are scaled back: from 0 to
-        255 where X holds bytes, from [0, 1] or [-1, 1] where it lies there, else from the range
-        of X.
+        images. For a bounded one, X is scaled inside, and samples are scaled back: from [0,
+        255] if X has bytes, from [0, 1] or [-1, 1] if X lies there, and otherwise from the
+        range of X.
 
     generator : nn.Module or None, default=None
-        What makes samples in place of the layers that are described here, of latents (and of
-        zeros and a one for the class). It is copied, keeps its weights as they come, and ends
-        in `out_activation`.
+        Replaces the layers of the generator: maps latent variables (and a one-hot encoded
+        class) to samples. It is copied, keeps its weights, and is followed by `out_activation`.
 
     discriminator : nn.Module or None, default=None
-        What makes a logit of each sample in place of the layers that are described here;
-        classes come as further features or channels. It is copied, and keeps its weights as
-        they come.
+        Replaces the layers of the discriminator: maps samples to logits; classes are passed as
+        further features or channels. It is copied, and keeps its weights.
 
     loss : {'log_loss', 'hinge', 'wasserstein'} or pair of functions, default='log_loss'
-        Cross-entropy, where the generator maximises the confidence in its samples; hinge loss;
-        or the difference of mean logits, which needs `gradient_penalty` or
+        Cross-entropy, with which the generator maximises the confidence in its samples; hinge
+        loss; or the difference of mean logits, which needs `gradient_penalty` or
         `spectral_normalization`. Two functions ``(logits, is_real)`` and ``(logits)`` give the
-        losses of the discriminator, for samples that are all real or all made, and of the
-        generator, one a sample.
+        losses of the discriminator, for samples that are all real or all generated, and of the
+        generator, one per sample.
 
     round : {'joint', 'alternate'}, default='joint'
-        What happens with each batch: the discriminator makes a step on real and made samples
+        The steps with each batch: the discriminator takes a step on real and generated samples
         together, and then the generator; or the discriminator on real ones, the generator, the
-        discriminator on made ones, and the generator again.
+        discriminator on generated ones, and the generator again.
 
     generator_steps : int, default=1
-        How many steps the generator makes in its turn.
+        Number of steps of the generator in its turn.
 
     discriminator_steps : int, default=1
-        On how many batches the discriminator is trained before it is the generator's turn.
+        Number of batches that the discriminator is trained on before the generator's turn.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', or
-        a class or function that is called with the parameters and the rate as ``lr``, and keeps
-        its own defaults.
+        a class or function that is called with the parameters and the learning rate as ``lr``,
+        and keeps its own defaults.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on weights, as in `MLPClassifier`.
 
     batch_size : int, default=32
-        Number of real samples a batch.
+        Number of real samples per batch.
 
     learning_rate_init : float or 'auto', default=0.001
-        Rate of the generator, and of the discriminator where it has none of its own; 'auto' is
-        the solver's own usual rate.
+        Learning rate of the generator, and of the discriminator unless it has its own; 'auto'
+        is the usual one of the solver.
 
     discriminator_learning_rate_init : float, 'auto' or None, default=None
-        Rate of the discriminator; None is `learning_rate_init`.
+        Learning rate of the discriminator; None is `learning_rate_init`.
 
     max_iter : int, default=15
         Number of epochs.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Source of initial weights, order of samples, latents and dropout. With an int, the same
-        data give the same bits on the same device. Only where a step is large (batch size times
-        parameters above 2**22), the last bits depend on the number of threads too.
+        Source of initial weights, order of samples, latent variables and dropout. With an int,
+        the same data give bitwise identical results on the same device. If steps are large
+        (batch size times parameters above 2**22), results on other numbers of threads differ by
+        rounding.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
         Whether `fit` continues with the networks of the last fit.
@@ -860,29 +860,29 @@ class GAN(AdversarialEstimator):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     gradient_penalty : float or 'auto', default='auto'
-        Strength of a penalty on the discriminator's gradient with respect to samples: where the
-        loss is 'wasserstein', on its distance from norm 1 between real and made samples, else
-        on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein' without
-        `spectral_normalization`, else 0.
+        Strength of a penalty on the discriminator's gradient with respect to samples: with the
+        loss 'wasserstein', on its distance from norm 1 between real and generated samples,
+        otherwise on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein'
+        without `spectral_normalization`, and otherwise 0.
 
     label_smoothing : float in [0, 1), default=0.0
         By how much less than 1 the discriminator should be confident in real samples.
 
     batch_variety : bool, default=False
-        Whether the discriminator's last layer is told how much its features vary within the
-        batch, which works against samples that are all alike.
+        Whether the discriminator's last layer gets the variety of its features within the batch
+        as an input, which works against samples that are all alike.
 
     spectral_normalization : bool, default=False
         Whether each of the discriminator's weight matrices is divided by its largest singular
         value.
 
     average_decay : float in [0, 1) or None, default=None
-        What remains, at each of the generator's steps, of a running average of its weights that
-        samples are made with; None makes them with the weights themselves.
+        Decay of a running average of the generator's weights, with which samples are generated;
+        None generates them with the weights themselves.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
         Probability of dropping the output of a discriminator's unit in training; one value, or
-        one a hidden layer.
+        one per hidden layer.
 
     normalization : {'batch', 'layer'} or None, default=None
         Normalization between the linear part and the activation of each hidden layer.
@@ -900,7 +900,8 @@ class GAN(AdversarialEstimator):
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         Data type of the networks. 'auto' is float32, but float64 on a CPU for small samples: up
@@ -921,13 +922,13 @@ class GAN(AdversarialEstimator):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -939,7 +940,7 @@ class GAN(AdversarialEstimator):
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     out_activation_ : str
         Activation of the outputs.
@@ -1052,8 +1053,8 @@ class GAN(AdversarialEstimator):
 class ConvGAN(AdversarialEstimator):
     """Generative adversarial network of convolutional networks, for images.
 
-    The generator makes small images of random latents by dense layers, and each of its blocks makes
-    them larger; the discriminator has the same blocks the other way round.
+    The generator makes small images of random latent variables by dense layers, and each of its
+    blocks makes them larger; the discriminator has the same blocks the other way round.
 
     Parameters
     ----------
@@ -1062,25 +1063,25 @@ class ConvGAN(AdversarialEstimator):
         generator mirrors.
 
     hidden_layer_sizes : array-like of int, default=()
-        Number of units of each dense layer between latents and the first images of the
-        generator, and, in the opposite order, behind the blocks of the discriminator.
+        Number of units of each dense layer between latent variables and the first images of the
+        generator, and, in the opposite order, after the blocks of the discriminator.
 
     n_components : int, default=100
-        Number of latents of a sample.
+        Number of latent variables of a sample.
 
     kernel_size : int or sequence, default=3
-        Size of the kernels: one value for all blocks, or one a block, which the generator
+        Size of the kernels: one value for all blocks, or one per block, which the generator
         mirrors. A block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images
         keep their size.
 
     upsample : {'repeat', 'stride'}, default='repeat'
-        How a block of the generator makes its images twice as large: by repeated pixels before
+        How a block of the generator doubles the size of its images: by repeated pixels before
         its convolution, or by a transposed convolution.
 
     downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
-        How a block of the discriminator halves its images: by a pool, or by the stride of its
-        convolution. None leaves them, and so does the generator's. One value for all blocks, or
-        one a block.
+        How a block of the discriminator halves its images: by pooling, or by the stride of its
+        convolution. None keeps their size, in the generator, too. One value for all blocks, or
+        one per block.
 
     grow : array-like of int or None, default=None
         Sides of square images, from the smallest to that of X, each twice as long as the one
@@ -1092,19 +1093,20 @@ class ConvGAN(AdversarialEstimator):
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
         reads rows of a square number of features as square grey images, others as
-        one-dimensional strips.
+        one-dimensional signals.
 
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
-        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
-        those of more as channels last. 'channels_last' with samples of shape (length,
-        n_channels) is a signal of several channels.
+        Which axis of images is that of the channels. 'auto' reads two-dimensional samples as
+        grey images, and others as channels last. With 'channels_last', samples of shape
+        (length, n_channels) are signals of several channels.
 
     latent : {'uniform', 'symmetric', 'normal'} or callable, default='normal'
-        What latents are drawn from: [0, 1), [-1, 1), the unit normal, or what a function
-        ``(n_samples, n_components, generator)`` of a `torch.Generator` makes.
+        Distribution of the latent variables: uniform on [0, 1), uniform on [-1, 1), standard
+        normal, or the result of a function ``(n_samples, n_components, generator)`` with a
+        `torch.Generator`.
 
     activation : str, nn.Module class or sequence of them, default='leaky_relu'
-        Activation of the discriminator, one for all blocks or one a block; as in
+        Activation of the discriminator, one for all blocks or one per block; as in
         `MLPClassifier`.
 
     negative_slope : float in [0, 1], default=0.2
@@ -1115,69 +1117,68 @@ class ConvGAN(AdversarialEstimator):
 
     out_activation : {'auto', 'identity', 'tanh', 'logistic'}, default='auto'
         Activation of the generator's output, 'auto' is 'identity' for rows and 'tanh' for
-        images. For a bounded one, X is scaled inside, and samples are scaled back: from 0 to
-        255 where X holds bytes, from [0, 1] or [-1, 1] where it lies there, else from the range
-        of X.
+        images. For a bounded one, X is scaled inside, and samples are scaled back: from [0,
+        255] if X has bytes, from [0, 1] or [-1, 1] if X lies there, and otherwise from the
+        range of X.
 
     generator : nn.Module or None, default=None
-        What makes samples in place of the layers that are described here, of latents (and of
-        zeros and a one for the class). It is copied, keeps its weights as they come, and ends
-        in `out_activation`.
+        Replaces the layers of the generator: maps latent variables (and a one-hot encoded
+        class) to samples. It is copied, keeps its weights, and is followed by `out_activation`.
 
     discriminator : nn.Module or None, default=None
-        What makes a logit of each sample in place of the layers that are described here;
-        classes come as further features or channels. It is copied, and keeps its weights as
-        they come.
+        Replaces the layers of the discriminator: maps samples to logits; classes are passed as
+        further features or channels. It is copied, and keeps its weights.
 
     loss : {'log_loss', 'hinge', 'wasserstein'} or pair of functions, default='log_loss'
-        Cross-entropy, where the generator maximises the confidence in its samples; hinge loss;
-        or the difference of mean logits, which needs `gradient_penalty` or
+        Cross-entropy, with which the generator maximises the confidence in its samples; hinge
+        loss; or the difference of mean logits, which needs `gradient_penalty` or
         `spectral_normalization`. Two functions ``(logits, is_real)`` and ``(logits)`` give the
-        losses of the discriminator, for samples that are all real or all made, and of the
-        generator, one a sample.
+        losses of the discriminator, for samples that are all real or all generated, and of the
+        generator, one per sample.
 
     round : {'joint', 'alternate'}, default='joint'
-        What happens with each batch: the discriminator makes a step on real and made samples
+        The steps with each batch: the discriminator takes a step on real and generated samples
         together, and then the generator; or the discriminator on real ones, the generator, the
-        discriminator on made ones, and the generator again.
+        discriminator on generated ones, and the generator again.
 
     generator_steps : int, default=1
-        How many steps the generator makes in its turn.
+        Number of steps of the generator in its turn.
 
     discriminator_steps : int, default=1
-        On how many batches the discriminator is trained before it is the generator's turn.
+        Number of batches that the discriminator is trained on before the generator's turn.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', or
-        a class or function that is called with the parameters and the rate as ``lr``, and keeps
-        its own defaults.
+        a class or function that is called with the parameters and the learning rate as ``lr``,
+        and keeps its own defaults.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on weights, as in `MLPClassifier`.
 
     batch_size : int, default=64
-        Number of real samples a batch.
+        Number of real samples per batch.
 
     learning_rate_init : float or 'auto', default=0.001
-        Rate of the generator, and of the discriminator where it has none of its own; 'auto' is
-        the solver's own usual rate.
+        Learning rate of the generator, and of the discriminator unless it has its own; 'auto'
+        is the usual one of the solver.
 
     discriminator_learning_rate_init : float, 'auto' or None, default=None
-        Rate of the discriminator; None is `learning_rate_init`.
+        Learning rate of the discriminator; None is `learning_rate_init`.
 
     max_iter : int, default=30
         Number of epochs.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Source of initial weights, order of samples, latents and dropout. With an int, the same
-        data give the same bits on the same device. Only where a step is large (batch size times
-        parameters above 2**22), the last bits depend on the number of threads too.
+        Source of initial weights, order of samples, latent variables and dropout. With an int,
+        the same data give bitwise identical results on the same device. If steps are large
+        (batch size times parameters above 2**22), results on other numbers of threads differ by
+        rounding.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
         Whether `fit` continues with the networks of the last fit.
@@ -1198,33 +1199,33 @@ class ConvGAN(AdversarialEstimator):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     gradient_penalty : float or 'auto', default='auto'
-        Strength of a penalty on the discriminator's gradient with respect to samples: where the
-        loss is 'wasserstein', on its distance from norm 1 between real and made samples, else
-        on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein' without
-        `spectral_normalization`, else 0.
+        Strength of a penalty on the discriminator's gradient with respect to samples: with the
+        loss 'wasserstein', on its distance from norm 1 between real and generated samples,
+        otherwise on half of its square at real ones (R1). 'auto' is 10 for 'wasserstein'
+        without `spectral_normalization`, and otherwise 0.
 
     label_smoothing : float in [0, 1), default=0.0
         By how much less than 1 the discriminator should be confident in real samples.
 
     batch_variety : bool, default=False
-        Whether the discriminator's last layer is told how much its features vary within the
-        batch, which works against samples that are all alike.
+        Whether the discriminator's last layer gets the variety of its features within the batch
+        as an input, which works against samples that are all alike.
 
     spectral_normalization : bool, default=False
         Whether each of the discriminator's weight matrices is divided by its largest singular
         value.
 
     average_decay : float in [0, 1) or None, default=None
-        What remains, at each of the generator's steps, of a running average of its weights that
-        samples are made with; None makes them with the weights themselves.
+        Decay of a running average of the generator's weights, with which samples are generated;
+        None generates them with the weights themselves.
 
     dropout : float in [0, 1) or sequence of float, default=0.0
         Probability of dropping a value at the end of a block of the discriminator; one for all
-        blocks, or one a block.
+        blocks, or one per block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default='batch'
         Normalization between each convolution of the discriminator and its activation: one
-        value for all blocks but the first, or one a block.
+        value for all blocks but the first, or one per block.
 
     generator_normalization : str, None or sequence of them, default='auto'
         Normalization in the generator, 'batch', 'layer' or None: one value for its first images
@@ -1243,7 +1244,8 @@ class ConvGAN(AdversarialEstimator):
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         Data type of the networks. 'auto' is float32, but float64 on a CPU for small samples: up
@@ -1264,13 +1266,13 @@ class ConvGAN(AdversarialEstimator):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -1282,7 +1284,7 @@ class ConvGAN(AdversarialEstimator):
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     out_activation_ : str
         Activation of the outputs.

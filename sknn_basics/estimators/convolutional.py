@@ -173,90 +173,93 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         all.
 
     hidden_layer_sizes : array-like of int, default=(100,)
-        Number of units of each dense layer behind the blocks.
+        Number of units of each dense layer after the blocks.
 
     activation : str, nn.Module class or sequence of them, default='relu'
-        Activation of the convolutions, one for all blocks or one a block; hidden layers have
+        Activation of the convolutions, one for all blocks or one per block; hidden layers have
         the last block's. As in `MLPClassifier`.
 
     kernel_size : int or sequence, default=3
-        Size of the kernels: one value for all blocks, or one a block. A block's value is an
-        int, or one value for each of its convolutions, which is an int or a tuple of one a
+        Size of the kernels: one value for all blocks, or one per block. A block's value is an
+        int, or one value for each of its convolutions, which is an int or a tuple with one per
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        is one of 5 x 3. A set instead of a size, ``{3, 5}``, stands for kernels side by side,
         each with all of the filters.
 
     strides : int or sequence, default=1
-        How far the kernels move, given as `kernel_size`.
+        Strides of the convolutions, given as `kernel_size`.
 
     padding : {'same', 'valid'}, int or sequence of them, default='same'
-        Zeros around the images of each convolution: as many as keep their size at stride 1,
-        none, or that many on each side. One value for all blocks, or one a block.
+        Zeros around the images of each convolution: 'same' keeps their size at stride 1,
+        'valid' adds none, and an int is their number on each side. One value for all blocks, or
+        one per block.
 
     downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
-        How a block makes its images smaller: it ends in a pool, or its last convolution moves
-        by `pool_size` instead of `strides`. One value for all blocks, or one a block.
+        How a block reduces the size of its images: it ends with pooling, or its last
+        convolution has the stride `pool_size` instead of `strides`. One value for all blocks,
+        or one per block.
 
     pool_size : int, tuple of int or sequence of them, default=2
-        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
-        a dimension.
+        The factor of this reduction: one value for all blocks, or one per block, which is an
+        int or a tuple with one per dimension.
 
     pool_padding : {'valid', 'same'} or sequence of them, default='valid'
-        Whether a pool drops the last pixels where they do not fill its window, or pools them
-        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+        Whether pooling drops the last pixels if they do not fill its window, or includes them,
+        so that 13 pixels become 7 rather than 6. One value for all blocks, or one per block.
 
     depthwise : bool or sequence of bool, default=False
-        Whether each convolution filters every channel by itself, and then mixes the channels by
-        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
-        block.
+        Whether each convolution filters every channel separately, followed by a 1 x 1
+        convolution that mixes the channels, which has fewer weights. One value for all blocks,
+        or one per block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
-        and positions of an image. One value for all blocks, or one a block.
+        and positions of an image. One value for all blocks, or one per block.
 
     dropout : float in [0, 1) or sequence of float, default=0.0
-        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        Probability of dropping a value at the end of a block; one for all blocks, or one per
         block.
 
     max_norm : float, None or sequence of them, default=None
-        Largest norm of a filter's weights, restored after every step; one for all blocks, or
-        one a block.
+        Largest norm of a filter's weights: larger ones are rescaled after every step. One value
+        for all blocks, or one per block.
 
     hidden_dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a hidden unit's output; one value, or one a hidden layer.
+        Probability of dropping a hidden unit's output; one value, or one per hidden layer.
 
     hidden_max_norm : float or None, default=None
-        Largest norm of the weights into each hidden unit.
+        Largest norm of the incoming weights of a hidden unit.
 
     features : nn.Module, callable, str or None, default=None
-        What stands in place of the blocks, a pretrained backbone say: a module, which is
-        copied, or a function from the image shape (n_channels, height, width) to a module.
-        'inception_time', 'resnet_1d' and 'fully_convolutional' are networks of signals: the
-        functions of `sknn_basics.modules` by these names. Outputs are flattened, weights kept
-        as they come, and the parameters of blocks not used.
+        Replaces the blocks, for example with a pretrained backbone: a module, which is copied,
+        or a function that is called with the image shape (n_channels, height, width) and
+        returns a module. 'inception_time', 'resnet_1d' and 'fully_convolutional' are networks
+        of signals: the functions of `sknn_basics.modules` by these names. Outputs are
+        flattened, weights are kept, and the parameters of blocks are not used.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
         reads rows of a square number of features as square grey images, others as
-        one-dimensional strips.
+        one-dimensional signals.
 
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
-        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
-        those of more as channels last. 'channels_last' with samples of shape (length,
-        n_channels) is a signal of several channels.
+        Which axis of images is that of the channels. 'auto' reads two-dimensional samples as
+        grey images, and others as channels last. With 'channels_last', samples of shape
+        (length, n_channels) are signals of several channels.
 
     preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
-        What happens to each batch of images of shape (n_images, n_channels, height, width)
-        first, in training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1,
-        1], and to the standardised RGB channels that networks of torchvision expect. A function
-        is given the values of X as they are, as floats: the transforms of torchvision, which
-        expect [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
+        Scaling of each batch of images of shape (n_images, n_channels, height, width), in
+        training and prediction. The names map pixels from [0, 255] to [0, 1], to [-1, 1], and
+        to the standardised RGB channels that networks of torchvision expect. A function is
+        called with the unchanged values of X as floats: transforms of torchvision, which expect
+        [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
 
     augmentation : nn.Module, callable or None, default=None
-        What changes each training batch of images, before `preprocessing`: see
-        `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
-        they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
-        lets functions that draw once a batch, as those of torchvision do, draw for each image.
+        Random change of each training batch of images, before `preprocessing`: see
+        `sknn_basics.modules`. A function is called with floats, which are in [0, 1] if X has
+        bytes, and unchanged otherwise. `sknn_basics.modules.FunctionAugmentation` says how it
+        draws random numbers, and lets functions that draw once per batch, as those of
+        torchvision do, draw for each image.
 
     n_test_variants : int, default=0
         Number of variants of each image, by `augmentation`, over whose outputs predictions are
@@ -265,28 +268,33 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -295,26 +303,26 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -324,12 +332,12 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -341,14 +349,14 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
     loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
-        more, one logistic output a label for a multi-label y of zeros and ones.
+        more, one logistic output per label for a multi-label y of zeros and ones.
         'cross_entropy' always takes a softmax, and reads a two-dimensional y as one-hot rows or
         class probabilities.
         'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
@@ -373,67 +381,68 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Share of each target that is spread evenly over the classes.
 
     adversarial_training : float, dict or None, default=None
-        Radius of a ball around each sample in which the loss is raised before each step, so
-        that small changes mislead the network less: values may change by so much, within the
-        range of X. A dict has a 'radius' and, if wanted, 'norm' ('linf' or 'l2'), 'n_steps' (7
-        by default) and 'bounds'. A fit takes about as many times longer as there are steps. See
-        `sknn_basics.inspection.adversarial`.
+        Radius of a ball around each sample, in which the sample is changed before each step so
+        that its loss is large. Small changes then mislead the network less. Values change by at
+        most this radius, within the range of X. A dict has a 'radius' and, optionally, 'norm'
+        ('linf' or 'l2'), 'n_steps' (7 by default) and 'bounds'. A fit takes longer by a factor
+        of about the number of these steps. See `sknn_basics.inspection.adversarial`.
 
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -453,13 +462,13 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -477,13 +486,13 @@ class ConvNetClassifier(ConvNetEstimator, NeuralClassifier):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -611,7 +620,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
         ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
         function, is called with outputs and targets of shape (n_samples, n_outputs), and
-        returns one number a sample or one an output: see "Own losses" in the user guide.
+        returns one number a sample or one per output: see "Own losses" in the user guide.
 
     filters : int or sequence of int or of tuple of int, default=(16, 32)
         Number of filters of each block: an int for a block of one convolution, a tuple for a
@@ -619,90 +628,93 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         all.
 
     hidden_layer_sizes : array-like of int, default=(100,)
-        Number of units of each dense layer behind the blocks.
+        Number of units of each dense layer after the blocks.
 
     activation : str, nn.Module class or sequence of them, default='relu'
-        Activation of the convolutions, one for all blocks or one a block; hidden layers have
+        Activation of the convolutions, one for all blocks or one per block; hidden layers have
         the last block's. As in `MLPClassifier`.
 
     kernel_size : int or sequence, default=3
-        Size of the kernels: one value for all blocks, or one a block. A block's value is an
-        int, or one value for each of its convolutions, which is an int or a tuple of one a
+        Size of the kernels: one value for all blocks, or one per block. A block's value is an
+        int, or one value for each of its convolutions, which is an int or a tuple with one per
         dimension: ``[(5, 3)]`` are a 5 x 5 and a 3 x 3 convolution in one block, ``[[(5, 3)]]``
-        is one of 5 x 3. A set in place of a size, ``{3, 5}``, stands for kernels side by side,
+        is one of 5 x 3. A set instead of a size, ``{3, 5}``, stands for kernels side by side,
         each with all of the filters.
 
     strides : int or sequence, default=1
-        How far the kernels move, given as `kernel_size`.
+        Strides of the convolutions, given as `kernel_size`.
 
     padding : {'same', 'valid'}, int or sequence of them, default='same'
-        Zeros around the images of each convolution: as many as keep their size at stride 1,
-        none, or that many on each side. One value for all blocks, or one a block.
+        Zeros around the images of each convolution: 'same' keeps their size at stride 1,
+        'valid' adds none, and an int is their number on each side. One value for all blocks, or
+        one per block.
 
     downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
-        How a block makes its images smaller: it ends in a pool, or its last convolution moves
-        by `pool_size` instead of `strides`. One value for all blocks, or one a block.
+        How a block reduces the size of its images: it ends with pooling, or its last
+        convolution has the stride `pool_size` instead of `strides`. One value for all blocks,
+        or one per block.
 
     pool_size : int, tuple of int or sequence of them, default=2
-        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
-        a dimension.
+        The factor of this reduction: one value for all blocks, or one per block, which is an
+        int or a tuple with one per dimension.
 
     pool_padding : {'valid', 'same'} or sequence of them, default='valid'
-        Whether a pool drops the last pixels where they do not fill its window, or pools them
-        too, so that 13 pixels become 7 rather than 6. One value for all blocks, or one a block.
+        Whether pooling drops the last pixels if they do not fill its window, or includes them,
+        so that 13 pixels become 7 rather than 6. One value for all blocks, or one per block.
 
     depthwise : bool or sequence of bool, default=False
-        Whether each convolution filters every channel by itself, and then mixes the channels by
-        a convolution of one pixel, which has fewer weights. One value for all blocks, or one a
-        block.
+        Whether each convolution filters every channel separately, followed by a 1 x 1
+        convolution that mixes the channels, which has fewer weights. One value for all blocks,
+        or one per block.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
-        and positions of an image. One value for all blocks, or one a block.
+        and positions of an image. One value for all blocks, or one per block.
 
     dropout : float in [0, 1) or sequence of float, default=0.0
-        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        Probability of dropping a value at the end of a block; one for all blocks, or one per
         block.
 
     max_norm : float, None or sequence of them, default=None
-        Largest norm of a filter's weights, restored after every step; one for all blocks, or
-        one a block.
+        Largest norm of a filter's weights: larger ones are rescaled after every step. One value
+        for all blocks, or one per block.
 
     hidden_dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a hidden unit's output; one value, or one a hidden layer.
+        Probability of dropping a hidden unit's output; one value, or one per hidden layer.
 
     hidden_max_norm : float or None, default=None
-        Largest norm of the weights into each hidden unit.
+        Largest norm of the incoming weights of a hidden unit.
 
     features : nn.Module, callable, str or None, default=None
-        What stands in place of the blocks, a pretrained backbone say: a module, which is
-        copied, or a function from the image shape (n_channels, height, width) to a module.
-        'inception_time', 'resnet_1d' and 'fully_convolutional' are networks of signals: the
-        functions of `sknn_basics.modules` by these names. Outputs are flattened, weights kept
-        as they come, and the parameters of blocks not used.
+        Replaces the blocks, for example with a pretrained backbone: a module, which is copied,
+        or a function that is called with the image shape (n_channels, height, width) and
+        returns a module. 'inception_time', 'resnet_1d' and 'fully_convolutional' are networks
+        of signals: the functions of `sknn_basics.modules` by these names. Outputs are
+        flattened, weights are kept, and the parameters of blocks are not used.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
         reads rows of a square number of features as square grey images, others as
-        one-dimensional strips.
+        one-dimensional signals.
 
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
-        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
-        those of more as channels last. 'channels_last' with samples of shape (length,
-        n_channels) is a signal of several channels.
+        Which axis of images is that of the channels. 'auto' reads two-dimensional samples as
+        grey images, and others as channels last. With 'channels_last', samples of shape
+        (length, n_channels) are signals of several channels.
 
     preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
-        What happens to each batch of images of shape (n_images, n_channels, height, width)
-        first, in training and prediction. The names take pixels in [0, 255] to [0, 1], to [-1,
-        1], and to the standardised RGB channels that networks of torchvision expect. A function
-        is given the values of X as they are, as floats: the transforms of torchvision, which
-        expect [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
+        Scaling of each batch of images of shape (n_images, n_channels, height, width), in
+        training and prediction. The names map pixels from [0, 255] to [0, 1], to [-1, 1], and
+        to the standardised RGB channels that networks of torchvision expect. A function is
+        called with the unchanged values of X as floats: transforms of torchvision, which expect
+        [0, 1], are ``lambda x: transforms(x / 255)`` for bytes.
 
     augmentation : nn.Module, callable or None, default=None
-        What changes each training batch of images, before `preprocessing`: see
-        `sknn_basics.modules`. A function is given floats, in [0, 1] where X holds bytes and as
-        they are otherwise; `sknn_basics.modules.FunctionAugmentation` says how it draws, and
-        lets functions that draw once a batch, as those of torchvision do, draw for each image.
+        Random change of each training batch of images, before `preprocessing`: see
+        `sknn_basics.modules`. A function is called with floats, which are in [0, 1] if X has
+        bytes, and unchanged otherwise. `sknn_basics.modules.FunctionAugmentation` says how it
+        draws random numbers, and lets functions that draw once per batch, as those of
+        torchvision do, draw for each image.
 
     n_test_variants : int, default=0
         Number of variants of each image, by `augmentation`, over whose outputs predictions are
@@ -711,28 +723,33 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -741,26 +758,26 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -770,12 +787,12 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -787,7 +804,7 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
@@ -809,57 +826,58 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -876,13 +894,13 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -900,13 +918,13 @@ class ConvNetRegressor(ConvNetEstimator, NeuralRegressor):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.

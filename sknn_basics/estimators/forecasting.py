@@ -76,8 +76,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     step : int, default=1
         Number of rows from one window to the next in training.
     horizon : int, default=1
-        Number of next rows that are predicted at once. `predict` and `forecast` go on in blocks of
-        this size, and `score` is over all of these steps.
+        Number of next rows that are predicted at once. `predict` and `forecast` continue in blocks
+        of this size, and `score` is over all of these steps.
     target : int, str, array-like of int or str, or None, default=None
         Columns to predict, by position or by name. None takes all but the `exogenous` ones.
     exogenous : int, str, array-like of int or str, or None, default=None
@@ -114,7 +114,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         the test folds of `sklearn.model_selection.TimeSeriesSplit` do. Then its first predictions
         are made from the last rows of the training series; otherwise its first `window` rows
         have none. 'auto' compares the indices of pandas series; without an index that shows how it
-        goes on (see `forecast`), the answer is no. True raises where the index shows a gap.
+        continues (see `forecast`), it does not follow. True raises an error if the index has a gap.
 
     Attributes
     ----------
@@ -440,7 +440,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         -------
         forecast : ndarray of shape (n_steps,) or (n_steps, n_targets)
             The forecast. Where the series is one of pandas, it is a Series or a DataFrame whose
-            index goes on: dates that have or show a frequency, periods, and evenly spaced
+            index continues: dates that have or show a frequency, periods, and evenly spaced
             numbers do so by themselves. Otherwise it is the index of `exogenous`, or counts
             ``steps_ahead`` from 1.
 

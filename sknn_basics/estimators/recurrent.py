@@ -84,7 +84,7 @@ def draw_recurrent_weights(
     """
     scheme = "glorot_uniform" if scheme == "auto" else scheme
     generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
-    # The factorisation behind orthogonal weights has other bits with more threads.
+    # The factorisation of orthogonal weights has other bits with more threads.
     with openmp_pools().limit(limits=1):
         initialise(module if drawn is None else drawn, scheme, generator)
         module.initialise(scheme, generator)
@@ -366,7 +366,7 @@ class RecurrentEstimator(NeuralPredictor):
         states : dict of str to ndarray of shape (n_samples, n_steps, n_units)
             'layer1_hidden' and so on; of an LSTM 'layer1_cell' too; of a bidirectional network
             each also with '_reverse' at its end, the state after reading from the end to that step.
-            With `n_steps_out`, its steps are among them. Steps behind the end of a shorter sequence
+            With `n_steps_out`, its steps are among them. Steps after the end of a shorter sequence
             are NaN.
 
         Raises
@@ -426,86 +426,90 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         tanh.
 
     bidirectional : bool, default=False
-        Whether each layer has as many cells again that read the sequences from their end.
+        Whether each layer has further cells, as many, that read the sequences backwards.
 
     merge_mode : {'concat', 'sum', 'average', 'product'}, default='concat'
-        How the outputs of both directions become one.
+        How the outputs of both directions are merged.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping an output of a recurrent layer in training; one value, or one a
-        layer.
+        Probability of dropping an output of a recurrent layer in training; one value, or one
+        per layer.
 
     recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a cell's output on its way to the next step in training, the
-        same cells at all steps of a sequence; one value, or one a layer.
+        Probability of dropping the outputs that a cell passes to the next step in training, the
+        same cells at all steps of a sequence; one value, or one per layer.
 
     stateful : bool, default=False
-        Whether each sample goes on with the states in which the same row of the preceding batch
-        has ended, so that with ``batch_size=1`` samples are parts of one long sequence. Samples
-        keep their order, whatever `shuffle` says; `early_stopping` holds out the last ones;
-        states begin anew every epoch. Predictions are made in batches of the same size, and go
-        on with the states of those before, until `reset_states` is called. States are not
-        saved.
+        Whether each sample starts from the final states of the same row of the preceding batch,
+        so that with ``batch_size=1`` samples are parts of one long sequence. Samples keep their
+        order, whatever `shuffle` is; `early_stopping` holds out the last ones; states are reset
+        in every epoch. Predictions are made in batches of the same size, and continue with the
+        states of the predictions before, until `reset_states` is called. States are not saved.
 
     n_steps_out : int or None, default=None
-        Number of further steps to predict behind the end of each sequence, for which y has
-        shape (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then
-        takes so many steps more, without inputs. None predicts one target a sequence or one a
-        step, as y has.
+        Number of further steps to predict after the end of each sequence, for which y has shape
+        (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then takes
+        this many further steps, without inputs. None predicts one target per sequence or one
+        per step, as y has.
 
     filters : int or array-like of int, default=()
-        Number of filters of each convolution, each followed by a rectifier, that is applied to
-        every frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
-        n_channels, height, width). Without one, frames are flattened.
+        Number of filters of each convolution, followed by a rectifier, that is applied to every
+        video frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
+        n_channels, height, width). Without convolutions, frames are flattened.
 
     kernel_size : int, default=5
-        Width and height of the filters; zeros around keep the size of the frames at stride 1.
+        Width and height of the filters; zeros around the frames keep their size at stride 1.
 
     strides : int, default=2
-        How far the filters move.
+        Stride of the convolutions.
 
     data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
-        Where X has its features, or the channels of its frames. 'channels_last' reads shapes
-        (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width, n_channels);
-        'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime and tsai have
-        it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
-        their features last and frames with their channels first, and warns where X looks as if
-        it had the other layout. The shape of y does not depend on it.
+        Which axis of X is that of the features, or of the channels of frames. 'channels_last'
+        reads shapes (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width,
+        n_channels); 'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime
+        and tsai have it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads
+        sequences with their features last and frames with their channels first, and warns if X
+        looks as if it had the other layout. The shape of y does not depend on it.
 
     module : nn.Module, class, callable or None, default=None
-        What stands in place of the recurrent layers: a module, which is copied and keeps its
-        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
-        n_features)``, and makes one, whose weights come from `random_state`. It is given
-        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
-        of any number of values, or one vector for each sample where y has one target for each
-        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
-        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
-        sequence. The parameters of recurrent layers are not used.
+        Replaces the recurrent layers: a module, which is copied and keeps its weights, or a
+        class or function that is called with the shape of a sample, ``(n_steps, n_features)``,
+        and returns a module, whose weights come from `random_state`. It is called with batches
+        of shape (n_samples, n_steps, n_features) and returns the same number of steps with any
+        number of values, or one vector per sample if y has one target per sequence. If it
+        returns a tuple, as torch's recurrent layers do, the first part is used. Sequences of
+        different lengths need a ``forward(x, lengths)``, with zeros after each sequence. The
+        parameters of recurrent layers are not used.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -514,26 +518,26 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -543,12 +547,12 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -560,14 +564,14 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
     loss : {'log_loss', 'cross_entropy', 'focal'}, class or callable, default='log_loss'
         'log_loss' chooses by the kind of y: one logistic output for two classes, a softmax for
-        more, one logistic output a label for labels of zeros and ones. 'cross_entropy' always
+        more, one logistic output per label for labels of zeros and ones. 'cross_entropy' always
         takes a softmax, and reads rows of y as one-hot rows or class probabilities.
         'focal' is a softmax whose easy samples count less: `FocalLoss`. A class or an object of
         `nn.Module`, or a function, is called with logits and class indices, and returns one
@@ -591,67 +595,68 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Share of each target that is spread evenly over the classes.
 
     adversarial_training : float, dict or None, default=None
-        Radius of a ball around each sample in which the loss is raised before each step, so
-        that small changes mislead the network less: values may change by so much, within the
-        range of X. A dict has a 'radius' and, if wanted, 'norm' ('linf' or 'l2'), 'n_steps' (7
-        by default) and 'bounds'. A fit takes about as many times longer as there are steps. See
-        `sknn_basics.inspection.adversarial`.
+        Radius of a ball around each sample, in which the sample is changed before each step so
+        that its loss is large. Small changes then mislead the network less. Values change by at
+        most this radius, within the range of X. A dict has a 'radius' and, optionally, 'norm'
+        ('linf' or 'l2'), 'n_steps' (7 by default) and 'bounds'. A fit takes longer by a factor
+        of about the number of these steps. See `sknn_basics.inspection.adversarial`.
 
     clip_grad_norm : float or None, default=None
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -671,13 +676,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -695,13 +700,13 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -735,7 +740,7 @@ class RNNClassifier(RecurrentEstimator, NeuralClassifier):
     features of a step; of rows, that of columns.
 
     A loss of several steps is their mean, so that each sequence weighs the same, however long it
-    is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
+    is. Recurrent layers have one bias per unit and gate. Their input weights are drawn as
     `weight_init` says ('auto' is 'glorot_uniform'), gate by gate; recurrent weights are orthogonal;
     biases are zero, but those of an LSTM's forget gates one.
 
@@ -889,7 +894,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         'gaussian', minus the log-likelihood of a normal y, whose mean and standard deviation
         ``predict(X, return_std=True)`` returns. A class or an object of `nn.Module`, or a
         function, is called with outputs and targets of shape (n_samples, n_outputs), and
-        returns one number a sample or one an output: see "Own losses" in the user guide.
+        returns one number a sample or one per output: see "Own losses" in the user guide.
 
     hidden_layer_sizes : array-like of int, default=(32,)
         Number of cells of each recurrent layer.
@@ -899,86 +904,90 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         tanh.
 
     bidirectional : bool, default=False
-        Whether each layer has as many cells again that read the sequences from their end.
+        Whether each layer has further cells, as many, that read the sequences backwards.
 
     merge_mode : {'concat', 'sum', 'average', 'product'}, default='concat'
-        How the outputs of both directions become one.
+        How the outputs of both directions are merged.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping an output of a recurrent layer in training; one value, or one a
-        layer.
+        Probability of dropping an output of a recurrent layer in training; one value, or one
+        per layer.
 
     recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a cell's output on its way to the next step in training, the
-        same cells at all steps of a sequence; one value, or one a layer.
+        Probability of dropping the outputs that a cell passes to the next step in training, the
+        same cells at all steps of a sequence; one value, or one per layer.
 
     stateful : bool, default=False
-        Whether each sample goes on with the states in which the same row of the preceding batch
-        has ended, so that with ``batch_size=1`` samples are parts of one long sequence. Samples
-        keep their order, whatever `shuffle` says; `early_stopping` holds out the last ones;
-        states begin anew every epoch. Predictions are made in batches of the same size, and go
-        on with the states of those before, until `reset_states` is called. States are not
-        saved.
+        Whether each sample starts from the final states of the same row of the preceding batch,
+        so that with ``batch_size=1`` samples are parts of one long sequence. Samples keep their
+        order, whatever `shuffle` is; `early_stopping` holds out the last ones; states are reset
+        in every epoch. Predictions are made in batches of the same size, and continue with the
+        states of the predictions before, until `reset_states` is called. States are not saved.
 
     n_steps_out : int or None, default=None
-        Number of further steps to predict behind the end of each sequence, for which y has
-        shape (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then
-        takes so many steps more, without inputs. None predicts one target a sequence or one a
-        step, as y has.
+        Number of further steps to predict after the end of each sequence, for which y has shape
+        (n_samples, n_steps_out) or (n_samples, n_steps_out, n_outputs). The network then takes
+        this many further steps, without inputs. None predicts one target per sequence or one
+        per step, as y has.
 
     filters : int or array-like of int, default=()
-        Number of filters of each convolution, each followed by a rectifier, that is applied to
-        every frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
-        n_channels, height, width). Without one, frames are flattened.
+        Number of filters of each convolution, followed by a rectifier, that is applied to every
+        video frame of X, of shape (n_samples, n_steps, height, width) or (n_samples, n_steps,
+        n_channels, height, width). Without convolutions, frames are flattened.
 
     kernel_size : int, default=5
-        Width and height of the filters; zeros around keep the size of the frames at stride 1.
+        Width and height of the filters; zeros around the frames keep their size at stride 1.
 
     strides : int, default=2
-        How far the filters move.
+        Stride of the convolutions.
 
     data_format : {'auto', 'channels_last', 'channels_first'}, default='auto'
-        Where X has its features, or the channels of its frames. 'channels_last' reads shapes
-        (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width, n_channels);
-        'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime and tsai have
-        it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads sequences with
-        their features last and frames with their channels first, and warns where X looks as if
-        it had the other layout. The shape of y does not depend on it.
+        Which axis of X is that of the features, or of the channels of frames. 'channels_last'
+        reads shapes (n_samples, n_steps, n_features) and (n_samples, n_steps, height, width,
+        n_channels); 'channels_first' reads (n_samples, n_features, n_steps), as aeon, sktime
+        and tsai have it, and (n_samples, n_steps, n_channels, height, width). 'auto' reads
+        sequences with their features last and frames with their channels first, and warns if X
+        looks as if it had the other layout. The shape of y does not depend on it.
 
     module : nn.Module, class, callable or None, default=None
-        What stands in place of the recurrent layers: a module, which is copied and keeps its
-        weights, or a class or function that is called with the shape of a sample, ``(n_steps,
-        n_features)``, and makes one, whose weights come from `random_state`. It is given
-        batches of shape (n_samples, n_steps, n_features) and returns the same number of steps
-        of any number of values, or one vector for each sample where y has one target for each
-        sequence; of a tuple, as torch's recurrent layers return, the first part is taken.
-        Sequences of several lengths need a ``forward(x, lengths)``, with zeros behind each
-        sequence. The parameters of recurrent layers are not used.
+        Replaces the recurrent layers: a module, which is copied and keeps its weights, or a
+        class or function that is called with the shape of a sample, ``(n_steps, n_features)``,
+        and returns a module, whose weights come from `random_state`. It is called with batches
+        of shape (n_samples, n_steps, n_features) and returns the same number of steps with any
+        number of values, or one vector per sample if y has one target per sequence. If it
+        returns a tuple, as torch's recurrent layers do, the first part is used. Sequences of
+        different lengths need a ``forward(x, lengths)``, with zeros after each sequence. The
+        parameters of recurrent layers are not used.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -987,26 +996,26 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -1016,12 +1025,12 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -1033,7 +1042,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
@@ -1055,57 +1064,58 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -1122,13 +1132,13 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -1146,13 +1156,13 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -1186,7 +1196,7 @@ class RNNRegressor(RecurrentEstimator, NeuralRegressor):
     features of a step; of rows, that of columns.
 
     A loss of several steps is their mean, so that each sequence weighs the same, however long it
-    is. Recurrent layers have one bias a unit and gate. Their input weights are drawn as
+    is. Recurrent layers have one bias per unit and gate. Their input weights are drawn as
     `weight_init` says ('auto' is 'glorot_uniform'), gate by gate; recurrent weights are orthogonal;
     biases are zero, but those of an LSTM's forget gates one, and that of the outputs, which begins
     at the mean of y: at its median where `loss` is 'absolute_error' or 'huber', at its logarithm

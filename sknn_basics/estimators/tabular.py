@@ -60,7 +60,7 @@ from sknn_basics.training.tabular import Members, Plan, Table, Training
 
 N_FOLDS = 8
 LEAST_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1_200, 32, 512
-# Columns of more levels have a learnt embedding in place of indicators.
+# Columns of more levels have a learned embedding in place of indicators.
 MOST_INDICATORS = 12
 LARGEST_SEED = np.iinfo(np.int32).max
 # Hyper-parameters that differ from setting to setting.
@@ -155,7 +155,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged. What was learnt before stays.
+            If an input cannot be used, or the training diverged. What was learned before stays.
         """
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
@@ -228,7 +228,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return [Split(np.setdiff1d(order, fold), fold) for fold in folds]
 
     def _append(self, X_val, y_val, encoded, target, weight) -> tuple:
-        """Put the validation rows behind the others, for the only split."""
+        """Put the validation rows after the others, for the only split."""
         X_val = check_table(X_val, self)
         validate_data(self, X_val, reset=False, skip_check_array=True)
         encoded_val, target_val = self.encoder_.encode(X_val), self._encode_y(y_val, reset=False)
@@ -577,16 +577,16 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     """Classifier of tables: an ensemble of networks, trained as one.
 
     The first model to try on a table. Columns are taken as they are, see
-    `sknn_basics.preprocessing.TableEncoder`; numbers get learnt periodic embeddings, categories of
-    many levels learnt ones. The networks differ in their initial weights and in the rows that they
+    `sknn_basics.preprocessing.TableEncoder`; numbers get learned periodic embeddings, categories of
+    many levels learned ones. The networks differ in their initial weights and in the rows that they
     are validated on, so that together they see all rows. Their logits are averaged, and divided by
-    one temperature that is learnt from rows which a network did not see.
+    one temperature that is learned from rows which a network did not see.
 
     Parameters
     ----------
     n_networks : int, default=8
         Number of networks. Eight share the same hyper-parameters, each is validated on another
-        eighth of the rows; of more than eight, those behind draw hyper-parameters of their own,
+        eighth of the rows; of more than eight, those after draw hyper-parameters of their own,
         and the best settings are picked.
     hidden_layer_sizes : int or array-like of int, default=(128, 128, 128)
         Numbers of units of each network.
@@ -621,7 +621,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     random_state : int, RandomState instance or None, default=None
         Draws folds, weights, hyper-parameters and batches.
     verbose : bool, default=False
-        Print a line an epoch.
+        Print a line per epoch.
     callbacks : sequence of TrainingCheckpoint, default=None
         Write the state of the training into files, from which an interrupted `fit` goes on.
     device : str or torch.device, default='auto'
@@ -858,8 +858,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     """Regressor of tables: an ensemble of networks, trained as one.
 
     The first model to try on a table. Columns are taken as they are, see
-    `sknn_basics.preprocessing.TableEncoder`; numbers get learnt periodic embeddings, categories of
-    many levels learnt ones. The networks differ in their initial weights and in the rows that they
+    `sknn_basics.preprocessing.TableEncoder`; numbers get learned periodic embeddings, categories of
+    many levels learned ones. The networks differ in their initial weights and in the rows that they
     are validated on, so that together they see all rows. Targets are standardised inside; the
     prediction is the mean of all networks', kept within the range of the targets.
 
@@ -867,7 +867,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     ----------
     n_networks : int, default=8
         Number of networks. Eight share the same hyper-parameters, each is validated on another
-        eighth of the rows; of more than eight, those behind draw hyper-parameters of their own,
+        eighth of the rows; of more than eight, those after draw hyper-parameters of their own,
         and the best settings are picked.
     hidden_layer_sizes : int or array-like of int, default=(128, 128, 128)
         Numbers of units of each network.
@@ -901,7 +901,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     random_state : int, RandomState instance or None, default=None
         Draws folds, weights, hyper-parameters and batches.
     verbose : bool, default=False
-        Print a line an epoch.
+        Print a line per epoch.
     callbacks : sequence of TrainingCheckpoint, default=None
         Write the state of the training into files, from which an interrupted `fit` goes on.
     device : str or torch.device, default='auto'

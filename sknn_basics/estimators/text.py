@@ -82,8 +82,8 @@ class TextGenerator(NeuralEstimator):
         Number of tokens from the beginning of a window to that of the next one.
 
     target : {'each', 'last'}, default='each'
-        What is predicted in training: the token behind each token of a window, or the one
-        behind its last token alone.
+        What is predicted in training: the token after each token of a window, or the one
+        after its last token alone.
 
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Number of cells of each recurrent layer.
@@ -93,7 +93,7 @@ class TextGenerator(NeuralEstimator):
         tanh.
 
     embedding_size : int, None or 'auto', default='auto'
-        Number of values that stand for a token, learnt with the rest; None for one-hot
+        Number of values that stand for a token, learned with the rest; None for one-hot
         encoding. 'auto' is None for characters and 64 for words.
 
     embedding : array of shape (n_tokens, n_dims), mapping of str to array or None, default=None
@@ -122,37 +122,42 @@ class TextGenerator(NeuralEstimator):
         Whether all texts are lower-cased first.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping an output of a recurrent layer in training; one value, or one a
-        layer.
+        Probability of dropping an output of a recurrent layer in training; one value, or one
+        per layer.
 
     recurrent_dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a cell's output on its way to the next step in training, the
-        same cells at all steps of a sequence; one value, or one a layer.
+        Probability of dropping the outputs that a cell passes to the next step in training, the
+        same cells at all steps of a sequence; one value, or one per layer.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of windows a batch; 'auto' is ``min(100, n_windows)``.
+        Number of windows per batch; 'auto' is ``min(100, n_windows)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.002
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -161,26 +166,26 @@ class TextGenerator(NeuralEstimator):
         Largest number of epochs.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -206,7 +211,7 @@ class TextGenerator(NeuralEstimator):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     weight_init : str or callable, default='auto'
         'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
@@ -218,48 +223,49 @@ class TextGenerator(NeuralEstimator):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : {'loss'} or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: minus the loss,
-        or minus the bits a token.
+        or minus the bits per token.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'float32', 'float64'}, default='float32'
         Data type of the network.
@@ -294,13 +300,13 @@ class TextGenerator(NeuralEstimator):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -321,7 +327,7 @@ class TextGenerator(NeuralEstimator):
         Number of epochs of the last fit.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_parameters_ : int
         Number of parameters of the network.
@@ -807,7 +813,7 @@ class TextGenerator(NeuralEstimator):
     # Scoring.
 
     def score(self, X, y=None) -> float:
-        """Compute minus the mean number of bits a token, so that higher is better.
+        """Compute minus the mean number of bits per token, so that higher is better.
 
         Each token of a text but the first is predicted from the tokens before it: from all of them,
         or from at least `window`. Models are only comparable if they have the same tokens: the
@@ -816,7 +822,7 @@ class TextGenerator(NeuralEstimator):
         Parameters
         ----------
         X : str or sequence of str
-            Texts that the network has not learnt from.
+            Texts that the network has not learned from.
         y : None
             Ignored.
 

@@ -1,4 +1,4 @@
-"""Looking inside fitted models."""
+"""Functions that look inside fitted models: outputs of layers, explanations, latent variables."""
 
 from sknn_basics.inspection._images import total_variation
 from sknn_basics.inspection.activations import activations, layer_gradient

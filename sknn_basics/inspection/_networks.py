@@ -136,7 +136,7 @@ class Subject:
         return tuple(self.estimator._sample_shape_)
 
     def run_images(self, names: list[str], images: Tensor) -> dict[str, Tensor]:
-        """Compute what layers put out for images of (almost) any size.
+        """Compute the outputs of layers for images of (almost) any size.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class Subject:
         return first_tensor(self.module(samples))
 
     def run_to(self, name: str, samples: Tensor) -> Tensor:
-        """Compute what a layer puts out for samples.
+        """Compute the outputs of a layer for samples.
 
         Raises
         ------
@@ -296,7 +296,7 @@ class Subject:
     def arrange(self, name: str, values: np.ndarray, X) -> np.ndarray:
         """Bring outputs for checked X of a layer, given by its name, into the layout of X.
 
-        Steps that were computed as samples of their own become steps again, those behind the end of
+        Steps that were computed as samples of their own become steps again, those after the end of
         a sequence NaN, and channels stand where X has them; last where X has none.
         """
         estimator = self.estimator
@@ -323,7 +323,7 @@ class Subject:
 
 
 def without_padding(values: np.ndarray, is_step: np.ndarray) -> np.ndarray:
-    """Set outputs of shape (n_samples, n_steps, ...) behind the end of a sequence to NaN.
+    """Set outputs of shape (n_samples, n_steps, ...) after the end of a sequence to NaN.
 
     There may be more steps than were given, which follow those of each sequence.
     """
@@ -453,7 +453,7 @@ def is_leaf(layer: nn.Module) -> bool:
 
 @contextmanager
 def recorded(layers: dict[str, nn.Module], copies: bool = True) -> Iterator[dict[str, Tensor]]:
-    """Record what layers put out in a block, by name.
+    """Record the outputs of layers in a block, by name.
 
     Parameters
     ----------
@@ -480,7 +480,7 @@ def recorded(layers: dict[str, nn.Module], copies: bool = True) -> Iterator[dict
 
 
 def first_tensor(output) -> Tensor:
-    """Take the first tensor of what a layer puts out: the outputs, before any states."""
+    """Take the first tensor of the outputs of a layer: the outputs, before any states."""
     while not isinstance(output, Tensor):
         output = next(iter(output.values() if isinstance(output, dict) else output))
     return output

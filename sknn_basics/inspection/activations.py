@@ -1,4 +1,4 @@
-"""What the layers of a network put out."""
+"""What the layers of a network output."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sknn_basics.inspection._scores import Scores, choose_outputs
 
 
 def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Compute what the layers of a network put out for X.
+    """Compute the outputs of the layers of a network for X.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str
         of the network. Of images, they have their channels where X has them, and last where X has
         none: (n_samples, height, width, n_filters). Of sequences, they are of shape
         (n_samples, n_steps, n_units), or as X has it with ``data_format="channels_first"``, and NaN
-        behind the end of a shorter sequence. Those of an `nn.Module` are as it makes them.
+        after the end of a shorter sequence. Those of an `nn.Module` are as it makes them.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def activations(model, X, layers: str | Sequence[str] | None = None) -> dict[str
 def layer_gradient(
     model, X, layers: str | Sequence[str] | None = None, target=None
 ) -> dict[str, np.ndarray]:
-    """Compute the gradient of an output of a network by what its layers put out.
+    """Compute the gradient of an output of a network by the outputs of its layers.
 
     Parameters
     ----------

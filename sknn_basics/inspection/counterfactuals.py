@@ -49,7 +49,7 @@ def counterfactual(
         little.
     reference : array-like of shape (n_rows, n_features), default=None
         Rows that tell the range of each column, and its standard deviation, by which changes are
-        compared: those of the fit, say. None is X.
+        compared, for example those of the fit. None is X.
 
     Returns
     -------

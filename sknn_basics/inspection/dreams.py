@@ -39,7 +39,7 @@ def dream(
         model's own size.
     layers : str, sequence of str or mapping of str to float
         Names of layers, as in ``model.summary()``, and their weights: the weighted sum of their
-        outputs behind their activations is what rises. A layer of weight 0 is left out.
+        outputs after their activations is what rises. A layer of weight 0 is left out.
     filters : mapping of str to sequence of int or mapping of int to float, default=None
         Filters of a layer that count alone, or the weight of each. None counts all.
     mask : array-like of shape (height, width), or mapping of str to such, default=None
@@ -148,7 +148,7 @@ class ImageView:
         return self.layout.to_samples(images).numpy(force=True)
 
     def run(self, names: list[str], images: Tensor) -> dict[str, Tensor]:
-        """Compute what layers put out for images, after the steps of a pipeline."""
+        """Compute the outputs of layers for images, after the steps of a pipeline."""
         if self.subject.steps:
             if tuple(images.shape[2:]) != self.layout.size or not self.is_whole:
                 raise ValueError(
@@ -164,7 +164,7 @@ class ImageView:
 
 
 class Goal:
-    """The weighted sum of what layers put out.
+    """The weighted sum of the outputs of layers.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
-"""What lies between, around and beyond the latents of samples.
+"""What lies between, around and beyond the latent variables of samples.
 
 These functions take anything that has `transform` and `inverse_transform`: autoencoders, `PCA`, a
-pipeline that ends in one. With latents in place of samples, `inverse_transform` is enough: GANs.
+pipeline that ends in one. With latent variables in place of samples, `inverse_transform` is enough:
+GANs.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 
 def interpolate(model, a, b, n_steps: int = 6, *, space: str = "data") -> np.ndarray:
-    """Go from samples to others, on straight lines between their latents.
+    """Go from samples to others, on straight lines between their latent variables.
 
     Parameters
     ----------
@@ -23,13 +24,13 @@ def interpolate(model, a, b, n_steps: int = 6, *, space: str = "data") -> np.nda
     n_steps : int, default=6
         Number of samples on each line, its ends among them.
     space : {'data', 'latent'}, default='data'
-        Whether `a` and `b` are samples, or latents already, as for models without an encoder: a GAN
-        or a `Decoder`.
+        Whether `a` and `b` are samples, or latent variables already, as for models without an
+        encoder: a GAN or a `Decoder`.
 
     Returns
     -------
     X : ndarray of shape (n_pairs, n_steps, ...)
-        Decoded latents; the first and last ones are the reconstructions of `a` and `b`.
+        Decoded latent variables; the first and last ones are the reconstructions of `a` and `b`.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def interpolate(model, a, b, n_steps: int = 6, *, space: str = "data") -> np.nda
 
 
 def blend(model, a, b, share: float = 0.5, *, space: str = "data") -> np.ndarray:
-    """Blend samples with others, as the weighted means of their latents.
+    """Blend samples with others, as the weighted means of their latent variables.
 
     Parameters
     ----------
@@ -54,15 +55,15 @@ def blend(model, a, b, share: float = 0.5, *, space: str = "data") -> np.ndarray
     a, b : array-like of shape (n_pairs, ...)
         Samples.
     share : float, default=0.5
-        Share of `b`; beyond 0 and 1, the line through both latents goes on.
+        Share of `b`; beyond 0 and 1, the line through both latent variables continues.
     space : {'data', 'latent'}, default='data'
-        Whether `a` and `b` are samples, or latents already, as for models without an encoder: a GAN
-        or a `Decoder`.
+        Whether `a` and `b` are samples, or latent variables already, as for models without an
+        encoder: a GAN or a `Decoder`.
 
     Returns
     -------
     X : ndarray of shape (n_pairs, ...)
-        Decoded latents.
+        Decoded latent variables.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def perturb(
     random_state=None,
     space: str = "data",
 ) -> np.ndarray:
-    """Add normal noise to the latents of samples.
+    """Add normal noise to the latent variables of samples.
 
     Parameters
     ----------
@@ -98,19 +99,19 @@ def perturb(
     amount : float
         Standard deviation of the noise.
     relative : bool, default=False
-        Whether `amount` is a share of each latent's value: 0.1 changes it by 10 %.
+        Whether `amount` is a share of each latent variable's value: 0.1 changes it by 10 %.
     components : int, sequence of int or None, default=None
-        Numbers of the latents to change; None changes all.
+        Numbers of the latent variables to change; None changes all.
     random_state : int, RandomState instance or None, default=None
         Source of the noise.
     space : {'data', 'latent'}, default='data'
-        Whether rows of X are samples, or latents already, as for models without an encoder: a GAN
-        or a `Decoder`.
+        Whether rows of X are samples, or latent variables already, as for models without an
+        encoder: a GAN or a `Decoder`.
 
     Returns
     -------
     X : ndarray of shape (n_samples, ...)
-        Decoded latents.
+        Decoded latent variables.
 
     Raises
     ------
@@ -146,31 +147,31 @@ def latent_grid(
     components: Sequence[int] = (0, 1),
     center=None,
 ) -> np.ndarray:
-    """Decode a grid over the plane of two latents.
+    """Decode a grid over the plane of two latent variables.
 
     Parameters
     ----------
     model : object
         Anything fitted with `inverse_transform`, a `Decoder` too.
     n_steps : int, default=10
-        Number of values of each latent.
+        Number of values of each latent variable.
     low, high : float or pair of float, default=-3.0 and 3.0
-        Range of the values: one for both latents, or one each.
+        Range of the values: one for both latent variables, or one each.
     components : pair of int, default=(0, 1)
-        Numbers of the two latents.
+        Numbers of the two latent variables.
     center : array-like of shape (n_components,), default=None
-        Values of the other latents; None for a model that has no others.
+        Values of the other latent variables; None for a model that has no others.
 
     Returns
     -------
     X : ndarray of shape (n_steps, n_steps, ...)
-        Decoded latents. As in a plot, the first latent grows from left to right, along the second
-        axis, and the second one grows from bottom to top.
+        Decoded latent variables. As in a plot, the first one grows from left to right, along the
+        second axis, and the second one grows from bottom to top.
 
     Raises
     ------
     ValueError
-        If there are no such latents.
+        If there are no such latent variables.
 
     Examples
     --------
@@ -191,21 +192,21 @@ def latent_grid(
 
 
 def latent_path(model, points, n_steps: int = 10) -> np.ndarray:
-    """Decode a path of straight lines between latents.
+    """Decode a path of straight lines between latent variables.
 
     Parameters
     ----------
     model : object
         Anything fitted with `inverse_transform`, a `Decoder` too.
     points : array-like of shape (n_points, n_components)
-        Latents where the lines meet.
+        Latent variables where the lines meet.
     n_steps : int, default=10
         Number of steps on each line.
 
     Returns
     -------
     X : ndarray of shape ((n_points - 1) * n_steps + 1, ...)
-        Decoded latents, those of the points among them.
+        Decoded latent variables, those of the points among them.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def latent_path(model, points, n_steps: int = 10) -> np.ndarray:
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     points = check_array(points, dtype=np.float64, input_name="points")
     if len(points) < 2:
-        raise ValueError("points must be two or more latents, got one.")
+        raise ValueError("points must be two or more latent variables, got one.")
     places = np.linspace(0, len(points) - 1, (len(points) - 1) * n_steps + 1)
     corners = np.arange(len(points))
     Z = np.column_stack([np.interp(places, corners, column) for column in points.T])
@@ -243,19 +244,19 @@ def check_n_steps(n_steps: int) -> None:
 
 
 def check_components(components, n_components: int, n_wanted: int | None = None) -> list[int]:
-    """Check numbers of latents.
+    """Check numbers of latent variables.
 
     Raises
     ------
     ValueError
-        If there is no such latent, or another number of them is wanted.
+        If there is no such latent variable, or another number of them is wanted.
     """
     chosen = [components] if isinstance(components, Integral) else list(components)
     valid = all(isinstance(i, Integral) and -n_components <= i < n_components for i in chosen)
     if not valid or len(set(chosen)) != (n_wanted or len(chosen)):
         raise ValueError(
-            f"components must be {n_wanted or ''} different integers of {n_components} latents, "
-            f"counted from 0, got {components!r}.".replace("  ", " ")
+            f"components must be {n_wanted or ''} different integers of {n_components} latent "
+            f"variables, counted from 0, got {components!r}.".replace("  ", " ")
         )
     return chosen
 
@@ -267,7 +268,7 @@ def _latents(model, X, space: str) -> np.ndarray:
         return check_array(X, input_name="latents")
     if not hasattr(model, "transform"):
         raise ValueError(
-            f"{type(model).__name__} has no encoder: give latents, and space='latent'."
+            f"{type(model).__name__} has no encoder: give latent variables, and space='latent'."
         )
     return np.asarray(model.transform(X))
 

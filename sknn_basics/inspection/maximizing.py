@@ -48,7 +48,7 @@ def maximize(
     model : estimator, Pipeline or nn.Module
         A fitted neural estimator, a pipeline that ends in one, or any network; see `start`.
     layer : str
-        Name of a layer, as in ``model.summary()``. Its responses are those behind the activation
+        Name of a layer, as in ``model.summary()``. Its responses are those after the activation
         that follows it. 'output' has a filter for each class or output.
     filters : int, sequence of int or None, default=None
         Numbers of the filters, or units; None takes all.
@@ -68,7 +68,7 @@ def maximize(
         pixels by a name (``preprocessing="unit"``), else -1 and 1. None sets no bounds, and noise
         is drawn from -1 to 1.
     place : sequence of int or None, default=None
-        Place in the map, (row, column) say, whose response alone is maximized. None takes all.
+        Position in the map, for example (row, column), whose response is maximized. None takes all.
     regularizers : dict of str or callable to float, default=None
         What is subtracted: 'total_variation', 'norm', or a function from images of shape
         (n_images, n_channels, ...) to a value each; and its weight.
@@ -208,7 +208,7 @@ class Response:
     def of_all(self, samples: Tensor) -> Tensor:
         """Compute the responses of all filters, of shape (n_samples, n_filters).
 
-        Behind an activation, those are sums of squares; the sign of others says something.
+        After an activation, those are sums of squares; the sign of others says something.
         """
         maps = self.maps(samples)
         return (maps.square() if self.is_activated else maps).sum(2)

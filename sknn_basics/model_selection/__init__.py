@@ -1,4 +1,4 @@
-"""Around searches of scikit-learn: rates to try, epochs for the best, progress, backtests."""
+"""Tools for searches: learning rates, epochs for the best, backtests, and a progress bar."""
 
 from sknn_basics.model_selection.backtests import Backtest, backtest, make_forecast_scorer
 from sknn_basics.model_selection.halving import EpochHalvingRandomSearchCV, EpochHalvingSearchCV

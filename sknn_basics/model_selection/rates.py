@@ -143,7 +143,7 @@ def range_test(
         try:
             estimator.fit(X, y, **fit_params)
         except ValueError:
-            # It may well diverge behind the best rate.
+            # It may well diverge after the best rate.
             if len(test.losses) < 10:
                 raise
     return np.array(test.rates), np.array(test.losses)

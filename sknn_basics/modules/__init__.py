@@ -1,7 +1,4 @@
-"""Layers and networks of PyTorch: the forward pass only.
-
-Public are the layers that a user gives to an estimator.
-"""
+"""PyTorch modules to pass to estimators: augmentation, and layers for networks of your own."""
 
 from sknn_basics.modules.augmentation import (
     FunctionAugmentation,

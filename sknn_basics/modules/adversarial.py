@@ -22,7 +22,7 @@ LATENTS = ("uniform", "symmetric", "normal")
 def draw_latents(
     latent: str | Callable, n_samples: int, n_components: int, generator: torch.Generator
 ) -> Tensor:
-    """Draw latents of shape (n_samples, n_components).
+    """Draw latent variables of shape (n_samples, n_components).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def draw_latents(
     drawn = torch.as_tensor(latent(n_samples, n_components, generator), device=generator.device)
     if tuple(drawn.shape) != shape or not drawn.isfinite().all():
         what = "values that are not finite" if tuple(drawn.shape) == shape else tuple(drawn.shape)
-        raise ValueError(f"latent must make finite latents of shape {shape}, got {what}.")
+        raise ValueError(f"latent must make finite latent variables of shape {shape}, got {what}.")
     return drawn
 
 
@@ -131,7 +131,7 @@ class Discriminator(nn.Module):
     layout : nn.Module or None, default=None
         What brings samples into the layout that the body reads.
     batch_variety : bool, default=False
-        Whether the features go on with those of `BatchVariety`.
+        Whether the features continue with those of `BatchVariety`.
     spectral_normalization : bool, default=False
         Whether all layers are those of `SpectralNorm`.
     """
@@ -190,7 +190,7 @@ class AdversarialNetwork(nn.Module):
     Parameters
     ----------
     generator : nn.Module
-        Maps latents, and classes behind them, to samples of shape (n_samples, n_features).
+        Maps latent variables, and classes after them, to samples of shape (n_samples, n_features).
     discriminator : nn.Module
         Maps samples, and classes as a second argument, to logits of shape (n_samples, 1).
     n_classes : int, default=0
@@ -289,7 +289,7 @@ def dense_gan(
     Parameters
     ----------
     n_features, n_components, n_classes : int
-        Number of features, of latents, and of classes, which may be 0.
+        Number of features, of latent variables, and of classes, which may be 0.
     generator_layer_sizes, discriminator_layer_sizes : sequence of int
         Number of units of each hidden layer.
     activation, generator_activation : str or nn.Module class
@@ -333,7 +333,7 @@ def dense_gan(
 
 
 def check_given(network: AdversarialNetwork, n_inputs: int, sample_shape: Sequence[int]) -> None:
-    """Check that modules of the user make samples of latents, and logits of samples.
+    """Check that modules of the user make samples of latent variables, and logits of samples.
 
     Raises
     ------
@@ -342,7 +342,9 @@ def check_given(network: AdversarialNetwork, n_inputs: int, sample_shape: Sequen
     """
     n_features, n_classes = prod(sample_shape), network.n_classes
     classes = f" and {n_classes} classes" if n_classes else ""
-    of_latents = f"{n_inputs - n_classes} latents{classes} to {n_features} values a sample"
+    of_latents = (
+        f"{n_inputs - n_classes} latent variables{classes} to {n_features} values per sample"
+    )
     of_samples = f"samples of shape {tuple(sample_shape)}{classes} to one logit each"
     parameter, mode = next(network.parameters()), network.training
     network.eval()

@@ -1,4 +1,4 @@
-"""Autoencoders: networks that are trained to give back what they are given."""
+"""Autoencoders: networks that are trained to return what they are given."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,15 @@ class AutoencoderNetwork(nn.Module):
     Parameters
     ----------
     encoder : nn.Module
-        Maps inputs to latents.
+        Maps inputs to latent variables.
     decoder : nn.Module
-        Maps latents of shape (n_samples, n_latents) to raw outputs of shape
+        Maps latent variables of shape (n_samples, n_latents) to raw outputs of shape
         (n_samples, n_features), the flattened reconstruction.
     noise : nn.Module or None, default=None
         What corrupts the inputs while training.
     appends_latents : bool, default=False
-        Whether the output goes on with the flattened latents, for a loss that looks at them.
+        Whether the output continues with the flattened latent variables, for a loss that looks at
+        them.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class AutoencoderNetwork(nn.Module):
         self.appends_latents = appends_latents
 
     def encode(self, x: Tensor) -> Tensor:
-        """Compute latents of shape (n_samples, n_latents)."""
+        """Compute latent variables of shape (n_samples, n_latents)."""
         return self.encoder(x).flatten(1)
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -65,9 +66,9 @@ class VariationalNetwork(nn.Module):
     Parameters
     ----------
     encoder : nn.Module
-        Maps inputs to means and log-variances of the latents, (n_samples, 2 * n_latents).
+        Maps inputs to means and log-variances of the latent variables, (n_samples, 2 * n_latents).
     decoder : nn.Module
-        Maps latents to raw outputs of shape (n_samples, n_features).
+        Maps latent variables to raw outputs of shape (n_samples, n_features).
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module):
@@ -75,11 +76,11 @@ class VariationalNetwork(nn.Module):
         self.encoder, self.sampling, self.decoder = encoder, NormalSampling(), decoder
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute means and log-variances of the latents."""
+        """Compute means and log-variances of the latent variables."""
         return self.encoder(x).chunk(2, dim=1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Compute the means of the latents."""
+        """Compute the means of the latent variables."""
         return self.distribution(x)[0]
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -128,13 +129,13 @@ def dense_autoencoder(
     Parameters
     ----------
     latent_activation : str or nn.Module class
-        Activation of the latents.
+        Activation of the latent variables.
     noise : sequence of (str, float, ...) or None
         Name in `NOISES` and arguments of what corrupts the inputs.
     tied_weights : bool
         Whether the decoder has the transposed weights of the encoder.
     appends_latents : bool
-        Whether the output goes on with the latents.
+        Whether the output continues with the latent variables.
     **structure
         Arguments of `dense_halves`.
     """
@@ -174,7 +175,7 @@ def dense_halves(
     Parameters
     ----------
     n_features, n_components : int
-        Number of features and of latents.
+        Number of features and of latent variables.
     hidden_layer_sizes, decoder_layer_sizes : sequence of int
         Number of units of each hidden layer, of the encoder and of the decoder.
     activation : str or nn.Module class
@@ -186,7 +187,7 @@ def dense_halves(
     max_norm : float or None
         Largest norm of the weights into a hidden unit.
     n_heads : int, default=1
-        Number of values that the encoder computes for each latent.
+        Number of values that the encoder computes for each latent variable.
     """
     n_hidden = len(hidden_layer_sizes)
     options = {"activation": activation, "normalization": normalization, "max_norm": max_norm}
@@ -228,7 +229,7 @@ def measured(network: nn.Module) -> nn.Module:
     # Tied layers use a weight again.
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | TiedLinear)]
     network.n_multiplications = sum(layer.weight.numel() for layer in layers)
-    # Latents are small, but not what they are decoded into.
+    # Latent variables are small, but not what they are decoded into.
     network.largest_output = max(len(layer.bias) for layer in layers)
     return network
 

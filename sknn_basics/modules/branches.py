@@ -40,7 +40,7 @@ class Branches(nn.Module):
     Raises
     ------
     ValueError
-        If branches read columns that overlap, or put out shapes that cannot be merged.
+        If branches read columns that overlap, or output shapes that cannot be merged.
 
     See Also
     --------

@@ -44,7 +44,7 @@ class Cell:
     n_gates : int
         Number of gates, each with weights of its own.
     states : tuple of str
-        Names of its states; the first one is what it puts out.
+        Names of its states; the first one is what it outputs.
     step : callable
         The cell's equation: (W x + b, U h, states) -> states.
     run : callable
@@ -72,7 +72,7 @@ MERGE_MODES = {
 
 
 class RecurrentLayer(RandomLayer):
-    """A layer of recurrent cells, with one bias a unit and gate.
+    """A layer of recurrent cells, with one bias per unit and gate.
 
     It computes (n_samples, n_steps, n_inputs) -> (n_samples, n_steps, n_outputs), or
     (n_samples, n_outputs) if it returns the last step alone.
@@ -82,7 +82,7 @@ class RecurrentLayer(RandomLayer):
     cell : {'lstm', 'gru', 'rnn'}
         Kind of cell; gates are in torch's order.
     n_inputs, n_units : int
-        Number of values a step, and of cells.
+        Number of values per step, and of cells.
     bidirectional : bool, default=False
         Whether as many cells read each sequence from its end.
     merge_mode : {'concat', 'sum', 'average', 'product'}, default='concat'
@@ -93,7 +93,7 @@ class RecurrentLayer(RandomLayer):
         Whether the output of every step is returned, or that of the last one: of each direction's
         own last one, that is.
     stateful : bool, default=False
-        Whether each sample goes on with the state in which the same row of the preceding batch
+        Whether each sample continues with the state in which the same row of the preceding batch
         has ended.
 
     Attributes

@@ -60,7 +60,7 @@ POOLINGS = {
     "average": {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d},
 }
 
-# Width up to which kernels may be of any size: images become small behind some blocks.
+# Width up to which kernels may be of any size: images become small after some blocks.
 USUAL_KERNEL = 11
 
 # How weights and images lie in memory, where convolutions are fastest.
@@ -68,7 +68,7 @@ MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 def pad_evenly(total: Sequence[int]) -> ZeroPad:
-    """Make the layer that adds zeros: one more behind than in front where the number is odd."""
+    """Make the layer that adds zeros: one more after than in front where the number is odd."""
     return ZeroPad([(n // 2, n - n // 2) for n in total])
 
 

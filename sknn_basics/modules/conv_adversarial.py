@@ -22,12 +22,12 @@ from sknn_basics.modules.layers import NORMALIZATIONS, Linear, make_activation
 
 
 class Projection(nn.Sequential):
-    """Dense layers from latents to the first images: (n, n_inputs) -> (n, n_channels, *size).
+    """Dense layers from latent variables to images: (n, n_inputs) -> (n, n_channels, *size).
 
     Parameters
     ----------
     n_inputs : int
-        Number of latents, and of classes.
+        Number of latent variables, and of classes.
     hidden_layer_sizes : sequence of int
         Number of units of each layer before the last.
     shape : sequence of int

@@ -24,7 +24,7 @@ class TransposedConvolution:
 
     @property
     def settings(self) -> tuple:
-        """What torch's functions take behind the bias."""
+        """What torch's functions take after the bias."""
         return self.stride, self.padding, self.output_padding, self.groups, self.dilation
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -79,11 +79,11 @@ class ConvEncoder(ConvStack):
     latent_filters : int or None
         Number of filters of a last convolution.
     n_components : int
-        Number of latents.
+        Number of latent variables.
     is_dense : bool
         Whether a dense layer computes them.
     n_heads : int, default=1
-        Number of values that are computed for each latent.
+        Number of values that are computed for each latent variable.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class ConvDecoder(ConvStack):
     latent_shape : sequence of int
         Shape (n_channels, *size) of the images that the first block takes.
     n_components : int
-        Number of latents.
+        Number of latent variables.
     is_dense : bool
         Whether a dense layer makes these images.
     decoder_blocks : sequence of dict
@@ -252,11 +252,11 @@ def conv_autoencoder(
     Parameters
     ----------
     latent_activation : str or nn.Module class
-        Activation of the latents.
+        Activation of the latent variables.
     noise : sequence of (str, float, ...) or None
         Name in `NOISES` and arguments of what corrupts the inputs.
     appends_latents : bool
-        Whether the output goes on with the latents.
+        Whether the output continues with the latent variables.
     **structure
         Arguments of `conv_halves`.
     """

@@ -77,9 +77,9 @@ class ChannelScale(nn.Module):
     Parameters
     ----------
     offset : float or sequence of float
-        What is subtracted: one value, or one a channel.
+        What is subtracted: one value, or one per channel.
     factor : float or sequence of float, default=1.0
-        What the difference is multiplied by: one value, or one a channel.
+        What the difference is multiplied by: one value, or one per channel.
 
     Examples
     --------

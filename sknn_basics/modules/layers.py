@@ -12,7 +12,8 @@ from sknn_basics.modules.draws import draw_normal, draw_short, draw_uniform, lay
 
 CPU = torch.device("cpu")
 
-# Of latents. Those of a trained encoder's samples lie below 0, the log-variance of their prior.
+# Of latent variables. Those of a trained encoder's samples lie below 0, the log-variance of their
+# prior.
 LARGEST_LOG_VARIANCE = 20.0
 
 

@@ -1,4 +1,4 @@
-"""Recurrent networks: what stands before, between and behind recurrent layers."""
+"""Recurrent networks: what stands before, between and after recurrent layers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,7 +79,7 @@ class FrameFeatures(nn.Sequential):
     n_outputs : int
         Number of values that a frame becomes.
     n_multiplications : int
-        Number of multiplications a frame.
+        Number of multiplications per frame.
     largest_output : int
         Number of values a frame of the largest layer output.
     """
@@ -141,7 +141,7 @@ class RecurrentNetwork(nn.Module):
         Which outputs are returned: after the last step, after each step, or at so many further
         steps, which have no inputs.
     stateful : bool, default=False
-        Whether each sample goes on where the same row of the preceding batch has ended.
+        Whether each sample continues where the same row of the preceding batch has ended.
     embedding : nn.Module or None, default=None
         What turns inputs of shape (n_samples, n_steps), numbers of tokens, into steps.
     module : nn.Module, callable or None, default=None
@@ -260,7 +260,7 @@ class RecurrentNetwork(nn.Module):
         return made
 
     def count(self, n_multiplications: int, n_values: int) -> None:
-        """Count what a layer computes at each step of a sample, and puts out."""
+        """Count what a layer computes at each step of a sample, and outputs."""
         self.n_multiplications_a_step += n_multiplications
         self.largest_output_a_step = max(self.largest_output_a_step, n_values)
 

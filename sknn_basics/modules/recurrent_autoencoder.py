@@ -1,4 +1,4 @@
-"""Recurrent autoencoders: sequences to latents and back."""
+"""Recurrent autoencoders: sequences to latent variables and back."""
 
 from collections.abc import Callable, Sequence
 
@@ -69,7 +69,7 @@ def recurrent_autoencoder(
     hidden_layer_sizes : sequence of int
         Number of units of each recurrent layer of the encoder.
     n_components : int
-        Number of latents.
+        Number of latent variables.
     cell : {'lstm', 'gru', 'rnn'}
         Kind of the recurrent cells.
     bidirectional : bool
@@ -77,11 +77,11 @@ def recurrent_autoencoder(
     dropout, recurrent_dropout : sequence of float
         Dropout probabilities of each hidden layer of the encoder.
     latent_activation : str or nn.Module class
-        Activation of the latents.
+        Activation of the latent variables.
     noise : sequence of (str, float, ...) or None
         Name in `NOISES` and arguments of what corrupts the inputs.
     appends_latents : bool
-        Whether the output goes on with the latents.
+        Whether the output continues with the latent variables.
     is_swapped : bool, default=False
         Whether sequences have shape (n_samples, n_features, n_steps).
     **structure

@@ -20,7 +20,7 @@ class Columns(nn.Module):
     start : int
         First column.
     stop : int or None, default=None
-        Column behind the last; None reads all that are left.
+        Column after the last; None reads all that are left.
     shape : sequence of int or None, default=None
         Shape of what the columns of a sample become, ``(1, 28, 28)`` for a grey image say; None
         leaves them as they are.

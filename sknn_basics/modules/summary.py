@@ -72,7 +72,7 @@ def summarise(module: nn.Module, layers: list[Layer]) -> str:
     Returns
     -------
     table : str
-        One line a layer, then the totals of trainable and frozen parameters.
+        One line per layer, then the totals of trainable and frozen parameters.
     """
     rows = [("layer", "type", "output shape", "activation", "parameters")]
     rows += [(*map(str, layer[:-1]), f"{layer.n_parameters:,}") for layer in layers]

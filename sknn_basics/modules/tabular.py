@@ -10,7 +10,7 @@ from torch.nn import functional
 from sknn_basics._compat import once_differentiable, selu_gradient
 from sknn_basics.modules.layers import draw_bits
 
-# Learning rates and decays beside those of the weights, by kind of parameter.
+# Learning rates and decays next to those of the weights, by kind of parameter.
 FACTORS = {"weight": 1.0, "scale": 6.0, "bias": 0.1, "slope": 0.1, "wave": 0.1, "level": 1.0}
 N_WAVES, N_OF_NUMBER, N_OF_CATEGORY = 16, 3, 8
 
@@ -30,7 +30,7 @@ class TabularNetworks(nn.Module):
     n_inputs : int
         Number of columns.
     n_levels : sequence of int
-        Number of levels of each column of categories that gets a learnt embedding.
+        Number of levels of each column of categories that gets a learned embedding.
     hidden_layer_sizes : sequence of int
         Numbers of units.
     n_outputs : int
@@ -146,7 +146,7 @@ class TabularNetworks(nn.Module):
         x : Tensor of shape (n_members, n_samples, n_inputs)
             Columns of numbers.
         codes : Tensor of shape (n_members, n_samples, n_columns), default=None
-            Levels of the columns with learnt embeddings.
+            Levels of the columns with learned embeddings.
         dropout : Tensor of shape (n_members,), default=None
             Share of hidden units that are left out, of each member.
         generator : torch.Generator, default=None
@@ -162,7 +162,7 @@ class TabularNetworks(nn.Module):
         return x
 
     def _embed(self, x: Tensor, codes: Tensor | None, layers: dict[str, Tensor]) -> Tensor:
-        """Put periodic features of numbers and embeddings of categories behind the columns."""
+        """Put periodic features of numbers and embeddings of categories after the columns."""
         parts = [x]
         if self.n_numbers:
             numbers = x[..., : self.n_numbers].transpose(1, 2).unsqueeze(3)
@@ -196,7 +196,7 @@ class Waves(torch.autograd.Function):
 
 
 class ScaledSELU(torch.autograd.Function):
-    """The way from the identity (a slope of 0) to SELU (of 1), with dropout behind it."""
+    """The way from the identity (a slope of 0) to SELU (of 1), with dropout after it."""
 
     @staticmethod
     def forward(ctx, x, slope, is_kept):

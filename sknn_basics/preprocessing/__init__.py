@@ -1,4 +1,4 @@
-"""What prepares data for networks."""
+"""Transformers that prepare tables, images and series for networks."""
 
 from sknn_basics.preprocessing.features import NetworkFeatures
 from sknn_basics.preprocessing.filters import FilterBank

@@ -11,7 +11,7 @@ class NetworkFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """Outputs of a layer of a trained network, one row a sample.
 
     A pretrained network reads each sample once, and whatever follows in the pipeline is fitted to
-    what it makes of it: with ``Pipeline(memory=...)``, a search over the steps behind does not run
+    what it makes of it: with ``Pipeline(memory=...)``, a search over the steps after does not run
     the network again, while a network with `frozen_layers` runs them in every epoch.
 
     Parameters
@@ -101,7 +101,7 @@ class NetworkFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            If the layer puts out another shape than for the X of `fit`.
+            If the layer outputs another shape than for the X of `fit`.
         """
         check_is_fitted(self)
         if len(np.shape(X)) == 2:
@@ -109,7 +109,7 @@ class NetworkFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         outputs = self._compute(X)
         if outputs.shape[1:] != self.shape_:
             raise ValueError(
-                f"The layer puts out shape {outputs.shape[1:]} for X, but {self.shape_} for the X "
+                f"The layer outputs shape {outputs.shape[1:]} for X, but {self.shape_} for the X "
                 "of fit."
             )
         return outputs.reshape(len(outputs), -1)

@@ -18,7 +18,7 @@ CHUNK_VALUES = 2**19
 class FilterBank(TransformerMixin, BaseEstimator):
     """Convolve images with given filters: tell how well each place matches each of them.
 
-    What a convolutional layer computes, with weights that are chosen by hand and never learnt.
+    What a convolutional layer computes, with weights that are chosen by hand and never learned.
     As there, filters are not mirrored (the operation is a cross-correlation).
 
     Parameters
@@ -178,7 +178,7 @@ n_channels) or (n_samples, n_channels, height, width)
 
 
 def _around(length: int) -> tuple[int, int]:
-    """Tell how many zeros stand before and behind an image, for maps of its size."""
+    """Tell how many zeros stand before and after an image, for maps of its size."""
     return (length - 1) // 2, length // 2
 
 

@@ -16,7 +16,7 @@ BYTES = (0, 255)
 class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Map pixels from [0, 255] to [0, 1] or any other range, whatever values there are.
 
-    In contrast to `sklearn.preprocessing.MinMaxScaler`, nothing is learnt: the same pixel always
+    In contrast to `sklearn.preprocessing.MinMaxScaler`, nothing is learned: the same pixel always
     becomes the same number.
 
     Parameters

@@ -17,7 +17,7 @@ from sknn_basics._compat import Interval, StrOptions, fit_context
 from sknn_basics._optional import import_optional
 from sknn_basics.estimators._base.checks import as_size
 
-# Modes of Pillow that hold more than eight bits a channel.
+# Modes of Pillow that hold more than eight bits per channel.
 DEEP_MODES = ("I", "F")
 
 # How many of the files that cannot be read an error lists.
@@ -36,7 +36,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     size : int or tuple (height, width), default=224
         Size of the images in pixels; an int for squares.
     mode : {'RGB', 'L'}, default='RGB'
-        Whether images are of three colours or grey. Of animations, the first picture is read.
+        Whether images are of three colours or grey. Of animations, the first image is read.
     resize : {'squeeze', 'crop', 'pad'}, default='squeeze'
         What happens to images of other proportions: 'squeeze' does not keep these, 'crop' cuts off
         what is too much on both sides, 'pad' shows the whole image, with `background` beside it
@@ -147,7 +147,7 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         FileNotFoundError
             If there are no files of some names.
         ValueError
-            If X does not hold paths, or files cannot be read as images, have more bits a channel
+            If X does not hold paths, or files cannot be read as images, have more bits per channel
             than `dtype`, or have transparent pixels where `background` is None. All such files
             are listed: `read` leaves them out.
         OSError
@@ -385,7 +385,7 @@ def opened(source):
 
 
 def is_deep(image) -> bool:
-    """Tell whether an opened image has more than eight bits a channel in its file."""
+    """Tell whether an opened image has more than eight bits per channel in its file."""
     # Pillow would read colours of 16 bits as if they had eight: only how it unpacks them tells.
     return image.mode.startswith(DEEP_MODES) or any(
         ";16" in str(tile[-1]) for tile in getattr(image, "tile", ())

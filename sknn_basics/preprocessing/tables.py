@@ -24,7 +24,7 @@ class Encoded:
     codes: np.ndarray
 
     def append(self, other: "Encoded") -> "Encoded":
-        """Put another table's rows behind."""
+        """Put another table's rows after."""
         return Encoded(
             np.concatenate([self.numbers, other.numbers]), np.concatenate([self.codes, other.codes])
         )
@@ -56,7 +56,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Largest number of indicators of a column.
     many_categories : {'infrequent', 'codes'}, default='infrequent'
         What becomes of a column with more levels: the most frequent ones have indicators and all
-        others share one; or its levels are numbered, from 1, in a column behind all others, as a
+        others share one; or its levels are numbered, from 1, in a column after all others, as a
         layer of embeddings takes them. 0 stands for levels that were seen less than twice.
     dtype : {'float32', 'float64'}, default='float32'
         Data type of the result.
@@ -262,7 +262,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str of shape (n_encoded,)
-            Names of columns, with levels behind them.
+            Names of columns, with levels after them.
 
         Raises
         ------

@@ -278,7 +278,7 @@ def check_series(estimator, X, *, reset: bool, **options) -> np.ndarray:
     X : array-like of shape (n_samples,) or (n_samples, n_features)
         The series. A named Series of pandas or polars is a frame of one column.
     reset : bool
-        Whether the features are learnt.
+        Whether the features are learned.
     **options : dict
         Options of `sklearn.utils.check_array`; by default, missing values may be in the series.
 

@@ -1,4 +1,4 @@
-"""Many fits trained as one network: the room behind ``joblib.parallel_config(backend="stacked")``.
+"""Many fits trained as one network: the room of ``joblib.parallel_config(backend="stacked")``.
 
 Nothing outside of this folder needs it, and only `sknn_basics.parallel` imports it. Read
 ``backend.py`` for who runs when, ``rounds.py`` for what is trained together, ``stack.py`` for how.
@@ -16,13 +16,14 @@ round
     An epoch of every fit that waits (`Rounds`).
 
 In a round, fits of one structure form a group (`Group`), whose nets are one stack (`Stack`), or one
-a processor. A stack takes a step with all neighbours (`Neighbours`) whose batches have one length.
+per processor. A stack takes a step with all neighbours (`Neighbours`) whose batches have one
+length.
 
 The states of a task
 --------------------
 ::
 
-                     first turn                   returns or raises
+                     first turn                   returns or fails
     add ──► queued ──────────────► has the turn ────────────────────────► done
                                     │  ▲   │  ▲
       its net is about to train     │  │   │  │ all tasks of its own are done
@@ -33,13 +34,13 @@ The states of a task
             ┌──────────────────► waits for a round
             │                       │  ▲   │
             │ `Rounds.train`, once  │  │   │ the fit has ended, failed, or a callback that is
-            │ no task is ready      │  │   │ not ours is to be told: back to its own thread
+            │ no task is ready      │  │   │ of others is to be told: back to its own thread
             │                       ▼  │   ▼
             │                    epoch made ──► ready ──► has the turn (above)
             └───────────────────────┘
               no thread is needed: `Turns.advance` notes the epoch and asks the callbacks
 
-    has the turn ── computes nothing for `PATIENCE` seconds ──► overdue: others go on beside it
+    has the turn ── computes nothing for `PATIENCE` seconds ──► overdue: others continue meanwhile
     any state    ── Ctrl-C, or another task has failed       ──► cancelled, then done
 
 Invariants: one thread has the turn, and no other but those that train for all touches nets; a net's

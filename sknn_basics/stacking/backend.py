@@ -134,11 +134,11 @@ class Task:
 class Turns:
     """Tasks of which one runs at a time, until it waits for an epoch or for other tasks, or ends.
 
-    The picture of all states is in the page of this room, `sknn_basics.stacking`. Tasks are threads
-    because a fit cannot be left in its middle in any other way: scikit-learn's code stands above
-    it. That only one runs at a time keeps results the same in each run, and global states, such as
-    filters of warnings, those of one task. What is ready goes before what is queued, and training
-    comes last, so that stacks are as large as memory allows (`has_room`).
+    The diagram of all states is in the docstring of this room, `sknn_basics.stacking`. Tasks are
+    threads because a fit cannot be left in its middle in any other way: scikit-learn's code stands
+    above it. That only one runs at a time keeps results the same in each run, and global states,
+    such as filters of warnings, those of one task. What is ready goes before what is queued, and
+    training comes last, so that stacks are as large as memory allows (`has_room`).
 
     The thread that called joblib gives the turns, and trains when all tasks wait. A turn is a
     number that is sent to a task and comes back when the turn has ended. Where Ctrl-C interrupts
@@ -146,8 +146,8 @@ class Turns:
 
     A task that computes nothing for some time is overdue. It may wait for a lock that another task
     holds around its fit, and that one waits for all others to wait too. So those that wait are
-    trained, and given turns, without it. Its turn goes on beside theirs, and comes back some time:
-    the lock here is for these two, else only the thread whose turn it is touches anything.
+    trained, and given turns, without it. Its turn continues next to theirs, and comes back some
+    time: the lock here is for these two, else only the thread whose turn it is touches anything.
 
     A fit whose result a joblib.Memory keeps is trained before any other task has a turn, which
     might be about to compute the same.
@@ -231,7 +231,7 @@ class Turns:
         if here is None or here.turns is not self:
             while not task.done:
                 if not self.go_on() and is_cancelled:
-                    return  # It waits for what may only come when this thread goes on.
+                    return  # It waits for what may only come when this thread continues.
             return
         with self.lock:
             task.waiter = here
@@ -277,7 +277,7 @@ class Turns:
             return False
 
     def train(self) -> None:
-        """Train an epoch; go on with the trainings that need no thread of their own."""
+        """Train an epoch; continue with the trainings that need no thread of their own."""
         with self.lock:
             trained = self.kept.train()
             if not trained:
@@ -294,7 +294,7 @@ class Turns:
                 self.ready.appendleft(task) if task.is_kept else self.ready.append(task)
 
     def advance(self, fit: Fit) -> bool:
-        """Run what comes between the epochs of a training; tell whether it goes on."""
+        """Run what comes between the epochs of a training; tell whether it continues."""
         task = self.waiting[fit]
         if fit.error is not None or task.is_cancelled or fit.net.runs_foreign_code():
             return False
@@ -501,7 +501,7 @@ def describe_overdue(task: Task, n_waiting: int) -> str:
     return (
         f"A task of the backend 'stacked', {name}, has computed nothing for {PATIENCE:g} seconds"
         f"{place}; {n_waiting} others wait within fit to be trained. Does it wait for a lock that "
-        "is held around a fit? The others go on without it now, in smaller stacks. Hold no lock "
+        "is held around a fit? The others continue without it now, in smaller stacks. Hold no lock "
         "while fitting, or take another backend of joblib."
     )
 

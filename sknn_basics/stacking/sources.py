@@ -84,7 +84,7 @@ class Sources:
     def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
         """Iterate over the steps of an epoch: which sources take part, and their batches.
 
-        Sources whose batches have about the same length make a step together. Batches are inputs,
+        Sources whose batches have about the same length take a step together. Batches are inputs,
         targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
         """
         for own in [*self.leaders, *self.followers]:
@@ -290,5 +290,5 @@ def weights_of(dataset: ArrayDataset) -> Tensor:
 
 
 def starts(parts: Sequence[Tensor]) -> np.ndarray:
-    """Tell in which row each of several tensors starts, one behind the other."""
+    """Tell in which row each of several tensors starts, one after the other."""
     return np.cumsum([0, *map(len, parts[:-1])])

@@ -1,4 +1,4 @@
-"""Training of two networks against each other."""
+"""Training of two networks against each other, and callbacks for it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,7 +87,7 @@ class WassersteinLoss(HingeLoss):
 
 
 class GivenLoss(Loss):
-    """Two functions of the user: ``(logits, is_real)`` and ``(logits)`` to one loss a sample."""
+    """Two functions of the user: ``(logits, is_real)`` and ``(logits)`` to one loss per sample."""
 
     def __init__(self, discriminate: Callable, generate: Callable):
         super().__init__()
@@ -112,7 +112,7 @@ def check_losses(losses) -> Tensor:
     """
     if isinstance(losses, Tensor) and losses.requires_grad and losses.is_floating_point():
         return losses
-    raise TypeError(f"loss must be functions of logits to one loss a sample, got {losses!r}.")
+    raise TypeError(f"loss must be functions of logits to one loss per sample, got {losses!r}.")
 
 
 ADVERSARIAL_LOSSES = {"log_loss": LogLoss, "hinge": HingeLoss, "wasserstein": WassersteinLoss}
@@ -140,9 +140,9 @@ class AdversarialNet(Net):
     Parameters
     ----------
     latent : str or callable
-        Distribution of the latents, see `draw_latents`.
+        Distribution of the latent variables, see `draw_latents`.
     n_components : int
-        Number of latents.
+        Number of latent variables.
     is_joint : bool
         Whether the discriminator steps on real and made samples together, and the generator once,
         or the discriminator on real ones, the generator, the discriminator on made ones, and the
@@ -156,7 +156,7 @@ class AdversarialNet(Net):
     average_decay : float or None
         What remains of the average of the generator's weights at each of its steps.
     noise : torch.Generator or None
-        Source of the latents.
+        Source of the latent variables.
     **kwargs
         Parameters of `Net`; `optimizer` makes the optimiser of both players.
     """
@@ -262,7 +262,7 @@ class AdversarialNet(Net):
         }
 
     def measure_variety(self, dataset: ArrayDataset) -> float:
-        """Compare the distances between samples of fixed latents with those between real ones."""
+        """Compare the distances between generated samples with those between real ones."""
         n_probed = min(N_PROBED, len(dataset))
         rows = np.linspace(0, len(dataset) - 1, n_probed).astype(np.int64)
         real, y, _ = dataset[rows]
@@ -293,12 +293,12 @@ class AdversarialNet(Net):
             return self.module_.generator(self.draw(n_samples, y))
 
     def draw(self, n_samples: int, y: Tensor | None) -> Tensor:
-        """Draw latents, and append classes."""
+        """Draw latent variables, and append classes."""
         latents = draw_latents(self.latent, n_samples, self.n_components, self.noise)
         return self.with_classes(latents.to(self.parameters_[0].dtype), y)
 
     def with_classes(self, latents: Tensor, y: Tensor | None) -> Tensor:
-        """Append classes to latents where there are any."""
+        """Append classes to latent variables where there are any."""
         condition = self.condition(y, latents.dtype)
         return latents if condition is None else torch.cat([latents, condition], 1)
 
@@ -397,9 +397,9 @@ def unchanged(layers: Sequence[nn.Module]) -> Iterator[None]:
 
 
 class RecordSamples(Callback):
-    """Record what a GAN makes of the same latents after every so many epochs.
+    """Record what a GAN makes of the same latent variables after every so many epochs.
 
-    A fit with `warm_start`, or `partial_fit`, goes on with what was recorded.
+    A fit with `warm_start`, or `partial_fit`, continues with what was recorded.
 
     Parameters
     ----------
@@ -408,7 +408,7 @@ class RecordSamples(Callback):
     every : int, default=1
         Number of epochs from one record to the next.
     random_state : int, default=0
-        Source of the latents and, of a conditional GAN, the classes.
+        Source of the latent variables and, of a conditional GAN, the classes.
 
     Attributes
     ----------
@@ -438,7 +438,7 @@ class RecordSamples(Callback):
         self.n_samples, self.every, self.random_state = n_samples, every, random_state
 
     def on_train_begin(self, net, **kwargs):
-        """Begin anew, unless the training goes on.
+        """Begin anew, unless the training continues.
 
         Parameters
         ----------

@@ -19,10 +19,10 @@ from sknn_basics.training.devices import available_memory, can_pin, reproducible
 NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 # Sizes of batches that are evaluated, not trained: here the size is a question of speed alone, not
-# of what is learnt. A pass takes some microseconds a layer however small it is, so that few large
-# batches are faster than many small ones; but a layer whose inputs are not in a cache waits for
-# memory, and a batch of a whole data set may not fit there at all. What counts are the bytes of the
-# inputs, and those of the largest output of a layer where layers blow up their inputs (filters,
+# of what is learned. A pass takes some microseconds per layer however small it is, so that few
+# large batches are faster than many small ones; but a layer whose inputs are not in a cache waits
+# for memory, and a batch of a whole data set may not fit there at all. What counts are the bytes of
+# the inputs, and those of the largest output of a layer where layers blow up their inputs (filters,
 # recurrent steps, vocabularies: `largest_output`). What comes of a row does not depend on the
 # others in its batch, but for rounding; only a stateful network, whose states belong to places in a
 # batch, is evaluated in batches of the size that it was trained in.
@@ -238,7 +238,7 @@ class Batches:
     dataset : ArrayDataset
         What to cut into batches.
     batch_size : int
-        Number of samples a batch; the last one may have fewer.
+        Number of samples per batch; the last one may have fewer.
     rng : numpy.random.RandomState or None
         Source of a new order for every epoch; None keeps the order of the data.
 
@@ -300,7 +300,7 @@ class Batches:
 
 
 def evaluation_batch_size(dataset: ArrayDataset, module: nn.Module) -> int:
-    """Choose the number of samples a batch for passes without gradients."""
+    """Choose the number of samples per batch for passes without gradients."""
     return samples_a_batch(module, dataset.sample_bytes)
 
 

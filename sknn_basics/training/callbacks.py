@@ -1,7 +1,8 @@
-"""The decisions of a training: one small skorch callback each.
+"""Callbacks of the training: stopping, schedules, best weights, generated texts.
 
-They read and write the history, change the optimiser's rate, or set the net's `stop_reason_`;
-none looks into a batch, so that they serve one net as well as many that are trained together.
+Each decision of a training is one small skorch callback. Callbacks read and write the history,
+change the optimiser's learning rate, or set the net's `stop_reason_`. None looks into a batch, so
+that they serve a single net as well as many that are trained together.
 """
 
 import time
@@ -316,7 +317,7 @@ class FollowSchedule(Callback):
     schedule : callable
         Computes the rate of an epoch.
     restarts : bool
-        Whether a training that continues another starts the schedule anew. One that goes on and
+        Whether a training that continues another starts the schedule anew. One that continues and
         has ended is told in a warning.
     n_epochs : int
         Number of epochs that the schedule is for.
@@ -393,7 +394,7 @@ class LowerRateOnPlateau(Callback):
 
 
 class PrintEpoch(Callback):
-    """Print one line an epoch, in scikit-learn's words."""
+    """Print one line per epoch, in scikit-learn's words."""
 
     def on_epoch_end(self, net, **kwargs):
         row = net.history[-1]

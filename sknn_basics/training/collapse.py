@@ -13,7 +13,7 @@ FIRST_BATCHES = 50
 
 
 class ModeCollapseWarning(UserWarning):
-    """A generator makes samples that hardly differ, whatever latents it is given.
+    """A generator makes samples that hardly differ, whatever latent variables it is given.
 
     References
     ----------

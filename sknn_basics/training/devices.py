@@ -24,7 +24,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # Taken as available where the system does not tell.
 UNKNOWN_MEMORY = 4 * 2**30
 
-# Just less than what the allocator of glibc always asks the system for, and gives back at once.
+# Just less than what the allocator of glibc always asks the system for, and returns at once.
 LARGE_BLOCK = 31 * 2**20
 
 # Memory of a step below which little is gained by keeping it, and the most that is kept.

@@ -1,4 +1,4 @@
-"""Losses: (output, target) -> one value a sample, summed over its outputs."""
+"""Losses: functions of (output, target) with one value per sample, summed over its outputs."""
 
 from collections.abc import Sequence
 from math import log, pi
@@ -14,7 +14,7 @@ __all__ = ["FocalLoss"]
 
 
 class Loss(nn.Module):
-    """A loss a sample.
+    """A loss per sample.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Loss(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compute losses of shape (n_samples,) from outputs of shape (n_samples, n_outputs).
 
-        But for the losses of sequences, both may have further dimensions behind these.
+        But for the losses of sequences, both may have further dimensions after these.
         """
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class FocalLoss(Loss):
         self.gamma = float(gamma)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Compute losses for class indices, or for labels of zeros and ones, one an output."""
+        """Compute losses for class indices, or for labels of zeros and ones, one per output."""
         if not target.is_floating_point():
             log_p = output.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
             return -self.weigh(log_p) * log_p
@@ -169,7 +169,7 @@ class Pinball(RegressionLoss):
     Parameters
     ----------
     levels : sequence of float
-        Levels of the quantiles: one for all outputs, or one an output, of a single target.
+        Levels of the quantiles: one for all outputs, or one per output, of a single target.
     n_outputs : int, default=1
         Number of outputs.
 
@@ -257,7 +257,7 @@ class LogisticSquaredError(Loss):
 
 
 class Reconstruction(Loss):
-    """Loss of a reconstruction, and an L1 penalty on the latents that follow it in the output.
+    """Loss of a reconstruction, and an L1 penalty on the latent variables in the output after it.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ class VariationalLoss(Loss):
     n_features : int
         Number of values of a sample, of whatever shape.
     n_latents : int
-        Number of latents.
+        Number of latent variables.
     beta : float, default=1.0
         Weight of the divergence.
     """
@@ -365,7 +365,7 @@ class VariationalLoss(Loss):
         return losses + self.beta * self.observe(output).sum(1)
 
     def observe(self, output: Tensor) -> Tensor:
-        """Compute the divergence of each latent, of shape (n_samples, n_latents, ...)."""
+        """Compute the divergence of each latent variable, of shape (n_samples, n_latents, ...)."""
         return divergence_from_unit_normal(*output[:, self.n_features :].chunk(2, dim=1))
 
     def read_epoch(self, losses, observed, counts: list[int], is_training: bool) -> dict:
@@ -394,8 +394,8 @@ class VariationalLoss(Loss):
     def bound(self, network: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:
         """Estimate the evidence lower bound of each sample, with a `beta` of 1.
 
-        The expectation over latents is a mean over the rows of `noise`, draws of a unit normal
-        of shape (n_draws, n_latents) that all samples share.
+        The expectation over latent variables is a mean over the rows of `noise`, draws of a unit
+        normal of shape (n_draws, n_latents) that all samples share.
         """
         mean, log_variance = network.distribution(x)
         target, deviation = target.flatten(1), standard_deviation(log_variance)

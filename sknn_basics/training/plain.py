@@ -44,7 +44,7 @@ class PlainNetwork(nn.Module):
         self.activate, self.is_binary, self.sample_shape = activate, is_binary, sample_shape
         self.read, self.write = read, write
         for layer in self.network.modules():
-            # What looks into a network needs what each layer has put out.
+            # What looks into a network needs the outputs of each layer.
             if getattr(layer, "inplace", False):
                 layer.inplace = False
             if isinstance(layer, RandomLayer):

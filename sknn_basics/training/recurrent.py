@@ -14,7 +14,7 @@ class StatefulNet(Net):
     """A net whose network carries its states from batch to batch.
 
     Samples keep their order, and batches their size, in evaluation too. Each pass over data while
-    training begins without states; what is predicted later goes on with those of before.
+    training begins without states; what is predicted later continues with those of before.
     """
 
     changes_tensors_only = False

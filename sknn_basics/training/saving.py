@@ -207,8 +207,8 @@ def snapshot(module: nn.Module, optimiser: Optimizer) -> Callable[[], None]:
 def replace_when_complete(files: dict) -> Iterator[dict]:
     """Give a temporary name for every path, and move the files into place at the end.
 
-    When writing fails (a full disk, say), the files that were there stay as they were. What a
-    process has left that was killed is removed.
+    When writing fails (for example, a full disk), the files that were there stay as they were.
+    What a process has left that was killed is removed.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def replace_when_complete(files: dict) -> Iterator[dict]:
     Yields
     ------
     temporary : dict
-        `files`, with temporary paths beside the real ones.
+        `files`, with temporary paths next to the real ones.
     """
     paths = {key: Path(value) for key, value in files.items() if isinstance(value, str | Path)}
     for path in paths.values():

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate of an epoch, from the initial one."""
+"""Schedules: the learning rate of each epoch, computed from the initial one."""
 
 import math
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class StepDecay(Schedule):
     factor : float, default=0.5
         What the rate is multiplied with at each step.
     every : int, default=10
-        Number of epochs a step.
+        Number of epochs per step.
     by_step : bool, default=False
         Whether it counts steps (batches) and not epochs.
 

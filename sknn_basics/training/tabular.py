@@ -121,7 +121,7 @@ def cross_entropy(output: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Te
 
 
 def binary_cross_entropy(output: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Compute each row's mean loss of a logistic output a label."""
+    """Compute each row's mean loss of a logistic output per label."""
     smooth = y * (1 - label_smoothing) + label_smoothing / 2
     return functional.binary_cross_entropy_with_logits(output, smooth, reduction="none").mean(2)
 

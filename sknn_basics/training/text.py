@@ -73,7 +73,7 @@ class TextDataset(ArrayDataset):
     windows : Windows
         Windows of texts.
     target : {'each', 'last'}
-        Whether the token behind each token of a window is a target, or that behind its last.
+        Whether the token after each token of a window is a target, or that after its last.
     device : torch.device
         Where batches are wanted.
     """
@@ -140,7 +140,7 @@ def evaluation(module: nn.Module) -> Iterator[None]:
 
 
 def read_on(module: nn.Module, numbers: np.ndarray, states: list | None = None):
-    """Read tokens; return the logits of what comes next, and the states to go on from.
+    """Read tokens; return the logits of what comes next, and the states to continue from.
 
     Parameters
     ----------

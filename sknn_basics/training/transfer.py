@@ -177,7 +177,7 @@ def is_of_autoencoder(names: Iterable[str]) -> bool:
 
 
 def encoder_layers(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Take an encoder's layers out of an autoencoder's, but for those that make the latents."""
+    """Take the encoder's layers of an autoencoder, without those of the latent variables."""
     names = {name: name.removeprefix("encoder.").removeprefix("reader.") for name in given}
     return {
         own: given[name]

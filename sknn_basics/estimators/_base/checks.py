@@ -17,7 +17,7 @@ def is_learnt(name: str) -> bool:
 
 @contextmanager
 def unchanged_by_failure(estimator) -> Iterator[None]:
-    """Give an estimator back all that it had learnt before, if a fit raises."""
+    """Give an estimator back all that it had learned before, if a fit fails."""
     before = {name: value for name, value in vars(estimator).items() if is_learnt(name)}
     try:
         yield
@@ -67,7 +67,7 @@ def hidden_sizes(sizes: int | Sequence[int], name: str = "hidden_layer_sizes") -
 
 
 def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> list[float]:
-    """Read a share that is given once or once a layer as one a layer.
+    """Read a share that is given once or once per layer as one per layer.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def one_a_layer(value: float | Sequence[float], n_layers: int, name: str) -> lis
 
 
 def one_a_hidden_layer(value, n_layers: int, name: str):
-    """Read what is given once or once a hidden layer: one value, or a list of one a layer.
+    """Read what is given once or once per hidden layer: one value, or a list of one per layer.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def check_samples(estimator, X, reset: bool):
     X : {array-like, sparse matrix} of shape (n_samples, ...)
         Inputs of two or more dimensions; a sparse matrix has two.
     reset : bool
-        Whether to learn the shape of a sample, or to compare with what was learnt.
+        Whether to learn the shape of a sample, or to compare with what was learned.
 
     Returns
     -------
@@ -260,12 +260,12 @@ def one_a_block(value, n_blocks: int, name: str) -> list:
 
 
 def as_size(value: int | Sequence[int], n_dims: int, name: str) -> tuple[int, ...]:
-    """Read a size that is given once or once a dimension as one a dimension.
+    """Read a size that is given once or once per dimension as one per dimension.
 
     Raises
     ------
     ValueError
-        If it is no positive integer, or not one a dimension.
+        If it is no positive integer, or not one per dimension.
     """
     size = (value,) * n_dims if isinstance(value, Integral) else value
     is_size = isinstance(size, list | tuple | np.ndarray) and len(size) == n_dims
@@ -295,7 +295,7 @@ def value_range(array) -> tuple[float, float]:
 
 
 def check_latents(Z, n_components: int, dtype: str) -> np.ndarray:
-    """Check latents that are to be decoded.
+    """Check latent variables that are to be decoded.
 
     Raises
     ------
@@ -304,5 +304,7 @@ def check_latents(Z, n_components: int, dtype: str) -> np.ndarray:
     """
     Z = check_array(Z, dtype=dtype, input_name="Z")
     if Z.shape[1] != n_components:
-        raise ValueError(f"Z must have {n_components} columns, one a latent, got {Z.shape[1]}.")
+        raise ValueError(
+            f"Z must have {n_components} columns, one per latent variable, got {Z.shape[1]}."
+        )
     return Z

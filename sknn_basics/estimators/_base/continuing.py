@@ -72,8 +72,9 @@ def describe_measures(
     a measure of two parts: the function (the loss with its options, penalty and noise; the scorer
     and the validation data), and the samples. `NeuralEstimator._forget` compares the measures of
     the last fit with the present ones. Values of another function are another curve, which begins
-    anew. Where the samples alone differ, the curve goes on, but has no best value yet, and patience
-    begins anew; calls of ``partial_fit``, which have samples of their own each, do not ask for it.
+    anew. Where the samples alone differ, the curve continues, but has no best value yet, and
+    patience begins anew; calls of ``partial_fit``, which have samples of their own each, do not ask
+    for it.
 
     Returns
     -------

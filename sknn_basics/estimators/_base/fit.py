@@ -236,7 +236,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     @classmethod
     @cache
     def _get_param_names(cls):
-        # scikit-learn reads the signature again, several times a fit.
+        # scikit-learn reads the signature again, several times per fit.
         return super()._get_param_names()
 
     def _store(self, parameters: dict) -> None:
@@ -348,8 +348,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
-            learnt before it stays.
+            If an input cannot be used, or the training diverged. If a fit fails, the model
+            remains as it was before.
         """
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
@@ -567,7 +567,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return {name: v for name, v in zip(names, map(as_array, values)) if v is not None}
 
     def _check_same_targets(self, target) -> None:
-        """Check that a warm start goes on with the targets of the last fit."""
+        """Check that a warm start continues with the targets of the last fit."""
 
     def _learn_class_weights(self, target) -> None:
         """Learn from the training data what classes weigh."""
@@ -671,7 +671,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             glorot_uniform_with_bias(module, rng, factor)
             return
         generator = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
-        # The factorisation behind orthogonal weights has other bits with more threads.
+        # The factorisation of orthogonal weights has other bits with more threads.
         with openmp_pools().limit(limits=1):
             initialise(module, self.weight_init, generator)
 
@@ -819,13 +819,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     def _start_net(
         self, train, valid, score, others, batch_size, rng, continued: bool, incremental: bool
     ) -> Net:
-        """Make the net with its callbacks, its optimiser, and the history that it goes on with."""
+        """Make the net with its callbacks, its optimiser, and the history that it continues."""
         had_optimiser = self._optimiser_ if continued and incremental else None
         self._optimiser_ = self._describe_optimiser()
         net = self._make_net(batch_size=batch_size, rng=rng)
         forgotten = self._forget(describe_measures(self, net, train, valid, incremental))
         net.callbacks = [*self._choose_callbacks(score, incremental), *others]
-        # Calls of partial_fit go on with one optimiser as long as the same is wanted.
+        # Calls of partial_fit continue with one optimiser as long as the same is wanted.
         rate, make_new = net.lr, net.optimizer
         is_kept = had_optimiser is not None and {**had_optimiser, "lr": rate} == self._optimiser_
         if is_kept and self.net_.trains_the_same():
@@ -905,7 +905,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     # Read the results.
 
     def _read_results(self, net: Net, n_samples: int, n_known: int) -> None:
-        """Set the fitted attributes from what the net has learnt since the first epochs."""
+        """Set the fitted attributes from what the net has learned since the first epochs."""
         rows = net.history_[n_known:]
         self.loss_curve_ = self.loss_curve_ + [row["train_loss"] for row in rows]
         self.n_iter_, self.loss_ = net.n_epochs_, net.final_loss()
@@ -948,7 +948,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         -------
         module : nn.Module
             In float32, on the CPU and in evaluation, of inputs in the layout of X. A classifier's
-            puts out one logit a class, or a label; all others' what they predict or reconstruct.
+            outputs one logit a class, or a label; all others' what they predict or reconstruct.
             Nothing is computed in place, so that gradients of inner layers can be read.
         """
         check_is_fitted(self)
@@ -964,13 +964,13 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Returns
         -------
         table : str
-            One line a layer, then the totals of trainable and frozen parameters.
+            One line per layer, then the totals of trainable and frozen parameters.
         """
         check_is_fitted(self)
         return summarise(self.module_, self._describe_layers())
 
     def _describe_layers(self) -> list[Layer]:
-        """List the layers of the fitted network, for `summary` and for pictures."""
+        """List the layers of the fitted network, for `summary` and for plots."""
         return describe_layers(self.module_, self._sample_shape_)
 
     def _get_fitted_attr_html(self, doc_link=""):
@@ -1033,7 +1033,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         TypeError
-            If a parameter is no plain value (a class or a function, say).
+            If a parameter is no plain value (for example, a class or a function).
         """
         return write_json(self)
 

@@ -24,7 +24,7 @@ TABLE = """
 
 
 class TableWithLayers:
-    """A table of fitted attributes, as scikit-learn made it, and more behind it."""
+    """A table of fitted attributes, as scikit-learn made it, and more after it."""
 
     def __init__(self, attributes, layers: str):
         self.attributes, self.layers = attributes, layers

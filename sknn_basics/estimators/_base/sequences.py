@@ -243,7 +243,7 @@ def check_sequences(estimator, X, reset: bool):
         of NaN; rows of shape (n_samples, n_steps) with one number a step; or a list of arrays of
         shape (n_steps, ...) whose lengths may differ.
     reset : bool
-        Whether the shape is learnt. Predictions take another number of steps than `fit`, except
+        Whether the shape is learned. Predictions take another number of steps than `fit`, except
         for rows.
 
     Returns
@@ -279,7 +279,7 @@ def check_sequences(estimator, X, reset: bool):
 
 
 def check_shape_of_steps(estimator, shape: tuple[int, ...], reset: bool) -> None:
-    """Learn the shape of sequences, or compare that of their steps with what was learnt."""
+    """Learn the shape of sequences, or compare that of their steps with what was learned."""
     if 0 in shape:
         raise ValueError(f"X has samples of shape {shape}, which hold nothing.")
     if reset:

@@ -340,7 +340,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         return loss is None or not takes_classes(loss, 2)
 
     def _own_loss(self) -> Loss | None:
-        """Make the loss that is given what the network puts out, or None for the usual ones."""
+        """Make the loss that is given what the network outputs, or None for the usual ones."""
         if self.loss == "focal":
             return FocalLoss()
         return None if isinstance(self.loss, str) else make_loss(self.loss)
@@ -479,7 +479,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         Raises
         ------
         ValueError
-            If standard deviations are asked for that were not learnt.
+            If standard deviations are asked for that were not learned.
         """
         output = self._activated_outputs(X)
         predicted = self._in_steps(self._decode, X, output, is_shaped_as_y=True)
@@ -673,7 +673,7 @@ def values_of_steps(target: np.ndarray, weight: np.ndarray | None) -> tuple:
 def best_constant(
     y: np.ndarray, weight: np.ndarray | None, loss: str, levels: list[float] | None = None
 ) -> np.ndarray:
-    """Compute the outputs of the constant that fits y best: its mean, or its median, say.
+    """Compute the outputs of the constant that fits y best: for example, its mean or median.
 
     Parameters
     ----------

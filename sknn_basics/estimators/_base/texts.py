@@ -142,7 +142,7 @@ class Vocabulary:
 def learn_tokens(
     texts: Sequence[str], level: str, max_tokens: int | None, unknown_token: str | None
 ) -> list[str]:
-    """Find the tokens of texts, in alphabetical order; behind them `unknown_token`.
+    """Find the tokens of texts, in alphabetical order; after them `unknown_token`.
 
     Parameters
     ----------

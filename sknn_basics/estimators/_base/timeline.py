@@ -1,4 +1,4 @@
-"""The labels of a pandas series, and how its index goes on."""
+"""The labels of a pandas series, and how its index continues."""
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def check_same_labels(index, expected, step) -> None:
             f"but its index begins at {index[0]}."
         )
     raise ValueError(
-        f"exogenous must go on row by row, but its index has {index[row]} in place of "
+        f"exogenous must continue row by row, but its index has {index[row]} in place of "
         f"{expected[row]}: sort it, and fill the rows that are missing."
     )
 
@@ -211,7 +211,7 @@ def check_index(X, name: str = "X") -> None:
             f"{name} must have no gaps, as windows would reach across them, but its {kind} goes "
             f"from {index[gaps[0]]} to {index[gaps[0] + 1]} (gap 1 of {len(gaps)}): fill the rows "
             "that are missing (with asfreq and interpolate, or with asfreq alone and "
-            "missing='drop'), or, where each row counts as one "
+            "missing='drop'), or, if each row counts as one "
             "step whatever the time between (trading days), drop the index with "
             f"reset_index(drop=True).{remedy}"
         )
@@ -228,7 +228,7 @@ IN_FOLDS = (
     "in the training rows."
 )
 
-# Months differ by a tenth in length, and readings jitter; a row that is missing doubles a step.
+# Months differ by a tenth in length, and readings jitter; a row that is missing doubles per step.
 LONGEST_STEP = 1.5
 
 
@@ -241,7 +241,7 @@ def find_gaps(index) -> np.ndarray:
     labels = index.asi8 if is_time(index) else index.to_numpy(np.float64)
     steps = np.diff(labels)
     gaps = np.flatnonzero(steps > LONGEST_STEP * steps.min()) if len(steps) else steps
-    # Some frequencies have steps of several lengths: business days and hours, say.
+    # Some frequencies have steps of several lengths: for example, business days and hours.
     return gaps if len(gaps) and find_step(index) is None else gaps[:0]
 
 

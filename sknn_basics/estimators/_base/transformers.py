@@ -1,4 +1,4 @@
-"""What neural transformers make of X: latents, reconstructions and their errors."""
+"""What neural transformers make of X: latent variables, reconstructions and their errors."""
 
 import warnings
 from collections.abc import Callable
@@ -40,7 +40,7 @@ LARGEST_INPUT, LARGEST_SCORE = 1e12, 1e290
 
 
 class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
-    """What neural transformers share: they encode X as latents, and learn to decode these.
+    """What neural transformers share: they encode X as latent variables, and learn to decode these.
 
     The network of a family has `encode` and `decode`, as `AutoencoderNetwork` has.
     """
@@ -101,8 +101,8 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
-            learnt before it stays.
+            If an input cannot be used, or the training diverged. If a fit fails, the model
+            remains as it was before.
         """
         if X_val is None and X_clean_val is not None:
             raise ValueError("X_clean_val needs X_val.")
@@ -161,7 +161,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
 
     @answers_in_kind
     def transform(self, X) -> np.ndarray:
-        """Encode X as latents.
+        """Encode X as latent variables.
 
         Parameters
         ----------
@@ -171,18 +171,18 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Latents, in the network's data type.
+            Latent variables, in the network's data type.
         """
         return self._encode(X)
 
     @answers_in_kind
     def inverse_transform(self, Z) -> np.ndarray:
-        """Decode latents.
+        """Decode latent variables.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
-            Latents.
+            Latent variables.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return self._decode(check_latents(as_array(Z), self._n_features_out, self._dtype_))
 
     def reconstruct(self, X) -> np.ndarray:
-        """Encode X and decode the latents.
+        """Encode X and decode the latent variables.
 
         Parameters
         ----------
@@ -262,7 +262,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, ...), default=None
-            Inputs whose latents tell the decoder's `sample` how those of new samples are
+            Inputs whose latent variables tell the decoder's `sample` how those of new samples are
             distributed: normally, with their mean and covariance.
 
         Returns
@@ -286,7 +286,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         )
 
     def _describe_latents(self, X) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Tell mean and scale of the latents of new samples, if they are known."""
+        """Tell mean and scale of the latent variables of new samples, if they are known."""
         return (None, None) if X is None else normal_distribution(self._encode(X))
 
     # Targets.
@@ -435,7 +435,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Latents have the data type of the network.
+        # Latent variables have the data type of the network.
         tags.transformer_tags.preserves_dtype = []
         return tags
 

@@ -18,7 +18,7 @@ Int: TypeAlias = int | np.integer
 Float: TypeAlias = float | np.floating | np.integer
 Ints: TypeAlias = Int | Sequence[Int] | np.ndarray
 Floats: TypeAlias = Float | Sequence[Float] | np.ndarray
-# One value for all blocks of a network, one a block, or one for each convolution of a block.
+# One value for all blocks of a network, one per block, or one for each convolution of a block.
 Sizes: TypeAlias = Int | list[Any] | tuple[Any, ...] | set[Any] | np.ndarray
 Names: TypeAlias = str | list[str] | tuple[str, ...]
 # Which columns of a table: a mask, positions or names.

@@ -160,7 +160,7 @@ class ConvAutoencoderEstimator(NeuralTransformer):
 
 
 def halved_sizes(size, blocks: list[dict]) -> list[tuple]:
-    """List the sizes of images before the first block, and behind each.
+    """List the sizes of images before the first block, and after each.
 
     Raises
     ------
@@ -198,10 +198,10 @@ def halved_sizes(size, blocks: list[dict]) -> list[tuple]:
 class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
     """Convolutional autoencoder of images.
 
-    Blocks of a convolution each make images smaller; a dense layer, or one more convolution of
-    few filters, computes the latents; the decoder does the same backwards. With `noise`, or with
-    clean images as `X_clean`, it learns to clean images. Those come as they are, in any layout, or
-    as flattened rows; one- and three-dimensional ones too.
+    Blocks of a convolution each make images smaller; a dense layer, or one more convolution of few
+    filters, computes the latent variables; the decoder does the same backwards. With `noise`, or
+    with clean images as `X_clean`, it learns to clean images. Those come as they are, in any
+    layout, or as flattened rows; one- and three-dimensional ones too.
 
     Parameters
     ----------
@@ -209,110 +209,116 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         Number of filters of the convolution of each block of the encoder.
 
     n_components : int or None, default=20
-        Number of latents, which a dense layer computes; None takes the images of the last
-        convolution as latents, flattened.
+        Number of latent variables, which a dense layer computes; with None, the flattened
+        images of the last convolution are the latent variables.
 
     activation : str, nn.Module class or sequence of them, default='relu'
-        Activation of the convolutions, one for all blocks or one a block, which the decoder
+        Activation of the convolutions, one for all blocks or one per block, which the decoder
         mirrors.
 
     latent_filters : int or None, default=None
-        Number of filters of one more convolution behind the blocks of the encoder.
+        Number of filters of one more convolution after the blocks of the encoder.
 
     decoder_filters : int, sequence of int or None, default=None
-        Number of filters of the convolution of each block of the decoder, which makes its
-        images larger behind it; None mirrors the encoder. One fewer than the encoder has, where
-        images grow first (not with 'stride'). A last convolution makes the channels of X.
+        Number of filters of the convolution of each block of the decoder, which then enlarges
+        its images; None mirrors the encoder. One fewer than the encoder has, if images are
+        enlarged first (not with 'stride'). A last convolution computes the channels of X.
 
     latent_activation : str or nn.Module class, default='identity'
-        Activation of the latents, of the same kinds as `activation`.
+        Activation of the latent variables, of the same kinds as `activation`.
 
     kernel_size : int or sequence, default=3
-        Size of the kernels: one value for all blocks, or one a block, which the decoder
+        Size of the kernels: one value for all blocks, or one per block, which the decoder
         mirrors. A block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images
         keep their size.
 
     downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
-        How a block of the encoder makes its images smaller: by a pool, or by a convolution that
-        moves by `pool_size`. The decoder makes them larger by repeated pixels, or by a
-        transposed convolution.
+        How a block of the encoder reduces the size of its images: by pooling, or by a
+        convolution with the stride `pool_size`. The decoder enlarges them by repeated pixels,
+        or by a transposed convolution.
 
     pool_size : int, tuple of int or sequence of them, default=2
-        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
-        a dimension.
+        The factor of this reduction: one value for all blocks, or one per block, which is an
+        int or a tuple with one per dimension.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
-        and positions of an image. One value for all blocks, or one a block.
+        and positions of an image. One value for all blocks, or one per block.
 
     dropout : float in [0, 1) or sequence of float, default=0.0
-        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        Probability of dropping a value at the end of a block; one for all blocks, or one per
         block.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
         reads rows of a square number of features as square grey images, others as
-        one-dimensional strips.
+        one-dimensional signals.
 
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
-        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
-        those of more as channels last. 'channels_last' with samples of shape (length,
-        n_channels) is a signal of several channels.
+        Which axis of images is that of the channels. 'auto' reads two-dimensional samples as
+        grey images, and others as channels last. With 'channels_last', samples of shape
+        (length, n_channels) are signals of several channels.
 
     preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
-        What happens to each batch of images of shape (n_images, n_channels, height, width)
-        first, to X and to clean samples alike: the names take pixels in [0, 255] to [0, 1], to
-        [-1, 1], and to the standardised RGB channels that networks of torchvision expect.
-        Losses and scores are those of preprocessed images. Reconstructions and samples are
-        brought back to the scale of X, by the names and by a module with a method ``inverse``;
-        of any other function, they stay as it has made them.
+        Scaling of each batch of images of shape (n_images, n_channels, height, width), of X and
+        of clean samples alike: the names map pixels from [0, 255] to [0, 1], to [-1, 1], and to
+        the standardised RGB channels that networks of torchvision expect. Losses and scores are
+        those of preprocessed images. Reconstructions and samples are scaled back to the scale
+        of X by the names, and by a module with a method ``inverse``; with any other function,
+        they are not scaled back.
 
     loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
-        or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
-        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
-        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
+        or half of the squared error of a linear one. 'auto' uses the former if all values of X
+        (and of X_clean) lie in [0, 1], and the latter otherwise. A class or an instance of
+        `nn.Module`, or a function, is called with reconstructions and targets of the shape of
+        X, and returns one number per sample or one per value: see "Losses of your own" in the
+        user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
 
     noise : {'gaussian', 'mask'} or None, default=None
-        What corrupts X in training, while the uncorrupted X remains the target: normal noise,
-        clipped to the range of all values of X, or zeros in place of values.
+        Noise that is added to X in training, while X without noise remains the target: normal
+        noise, clipped to the range of all values of X, or zeros instead of values.
 
     noise_amount : float, default=0.2
         Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets
         to zero.
 
     sparsity : float, default=0.0
-        Strength of an L1 penalty on the latents: what the sum of their absolute values,
-        averaged over samples, is multiplied with.
+        Strength of an L1 penalty on the latent variables: a factor of the sum of their absolute
+        values, averaged over samples.
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -321,26 +327,26 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -350,12 +356,12 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -367,7 +373,7 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
@@ -382,57 +388,58 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -449,13 +456,13 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -473,13 +480,13 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -499,10 +506,9 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
     sknn_basics.architectures : Parameters of well-known networks.
 
     Notes
-    -----
-    Latents are always two-dimensional, of shape (n_samples, n_components): images of latents are
-    flattened, and `inverse_transform` restores them. Pools must divide the size of their images;
-    strides take any size.
+    ----- Latent variables are always two-dimensional, of shape (n_samples, n_components): images of
+    latent variables are flattened, and `inverse_transform` restores them. Pools must divide the
+    size of their images; strides take any size.
 
     References
     ----------
@@ -598,8 +604,8 @@ class ConvAutoencoder(PlainAutoencoder, ConvAutoencoderEstimator):
 class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator):
     """Convolutional variational autoencoder of images.
 
-    The network of a `ConvAutoencoder`, whose latents are normal distributions close to the unit
-    normal; `sample` makes new images.
+    The network of a `ConvAutoencoder`, whose latent variables are normal distributions close to the
+    unit normal; `sample` makes new images.
 
     Parameters
     ----------
@@ -607,107 +613,112 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Number of filters of the convolution of each block of the encoder.
 
     n_components : int or None, default=20
-        Number of latents, which a dense layer computes; None takes the images of the last
-        convolution as latents, flattened.
+        Number of latent variables, which a dense layer computes; with None, the flattened
+        images of the last convolution are the latent variables.
 
     activation : str, nn.Module class or sequence of them, default='relu'
-        Activation of the convolutions, one for all blocks or one a block, which the decoder
+        Activation of the convolutions, one for all blocks or one per block, which the decoder
         mirrors.
 
     beta : float, default=1.0
-        Weight of the divergence of the latents from the unit normal: more of it disentangles
-        them, less reconstructs better.
+        Weight of the divergence of the latent variables from the standard normal distribution:
+        a larger weight disentangles them, a smaller one reconstructs better.
 
     noise_variance : float or 'auto', default='auto'
         Variance of the normal noise around a reconstruction, under which the squared error is a
-        log-likelihood: less of it reconstructs better, more keeps latents closer to the unit
-        normal, until they carry nothing. 'auto' learns it: each step takes the mean squared
-        error of its batch. The cross-entropy has none.
+        log-likelihood: a smaller one reconstructs better, a larger one keeps latent variables
+        closer to the standard normal distribution, until they carry no information. 'auto'
+        learns it: each step uses the mean squared error of its batch. The cross-entropy has no
+        such variance.
 
     latent_filters : int or None, default=None
-        Number of filters of one more convolution behind the blocks of the encoder.
+        Number of filters of one more convolution after the blocks of the encoder.
 
     decoder_filters : int, sequence of int or None, default=None
-        Number of filters of the convolution of each block of the decoder, which makes its
-        images larger behind it; None mirrors the encoder. One fewer than the encoder has, where
-        images grow first (not with 'stride'). A last convolution makes the channels of X.
+        Number of filters of the convolution of each block of the decoder, which then enlarges
+        its images; None mirrors the encoder. One fewer than the encoder has, if images are
+        enlarged first (not with 'stride'). A last convolution computes the channels of X.
 
     kernel_size : int or sequence, default=3
-        Size of the kernels: one value for all blocks, or one a block, which the decoder
+        Size of the kernels: one value for all blocks, or one per block, which the decoder
         mirrors. A block's value is an int, or ``[(3, 5)]`` for 3 x 5. Zeros around the images
         keep their size.
 
     downsample : {'max', 'average', 'stride'}, None or sequence of them, default='stride'
-        How a block of the encoder makes its images smaller: by a pool, or by a convolution that
-        moves by `pool_size`. The decoder makes them larger by repeated pixels, or by a
-        transposed convolution.
+        How a block of the encoder reduces the size of its images: by pooling, or by a
+        convolution with the stride `pool_size`. The decoder enlarges them by repeated pixels,
+        or by a transposed convolution.
 
     pool_size : int, tuple of int or sequence of them, default=2
-        By how much: one value for all blocks, or one a block, which is an int or a tuple of one
-        a dimension.
+        The factor of this reduction: one value for all blocks, or one per block, which is an
+        int or a tuple with one per dimension.
 
     normalization : {'batch', 'layer'}, None or sequence of them, default=None
         Normalization between each convolution and its activation; 'layer' is over all channels
-        and positions of an image. One value for all blocks, or one a block.
+        and positions of an image. One value for all blocks, or one per block.
 
     dropout : float in [0, 1) or sequence of float, default=0.0
-        Probability of dropping a value at the end of a block; one for all blocks, or one a
+        Probability of dropping a value at the end of a block; one for all blocks, or one per
         block.
 
     image_shape : tuple of int or 'auto', default='auto'
         Shape of an image in rows of flattened images, in the layout of `data_format`. 'auto'
         reads rows of a square number of features as square grey images, others as
-        one-dimensional strips.
+        one-dimensional signals.
 
     data_format : {'auto', 'channels_last', 'channels_first', 'no_channels'}, default='auto'
-        Where images have their channels. 'auto' reads samples of two dimensions as grey images,
-        those of more as channels last. 'channels_last' with samples of shape (length,
-        n_channels) is a signal of several channels.
+        Which axis of images is that of the channels. 'auto' reads two-dimensional samples as
+        grey images, and others as channels last. With 'channels_last', samples of shape
+        (length, n_channels) are signals of several channels.
 
     preprocessing : {'unit', 'symmetric', 'imagenet'}, nn.Module, callable or None, default=None
-        What happens to each batch of images of shape (n_images, n_channels, height, width)
-        first, to X and to clean samples alike: the names take pixels in [0, 255] to [0, 1], to
-        [-1, 1], and to the standardised RGB channels that networks of torchvision expect.
-        Losses and scores are those of preprocessed images. Reconstructions and samples are
-        brought back to the scale of X, by the names and by a module with a method ``inverse``;
-        of any other function, they stay as it has made them.
+        Scaling of each batch of images of shape (n_images, n_channels, height, width), of X and
+        of clean samples alike: the names map pixels from [0, 255] to [0, 1], to [-1, 1], and to
+        the standardised RGB channels that networks of torchvision expect. Losses and scores are
+        those of preprocessed images. Reconstructions and samples are scaled back to the scale
+        of X by the names, and by a module with a method ``inverse``; with any other function,
+        they are not scaled back.
 
     loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        of binary ones. 'auto' is the squared error. A class or an instance of `nn.Module`, or a
         function, is called with reconstructions and targets, in the shape of X, and returns
         minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
-        cross-entropy, and with loss 'auto' where all values of X (and of X_clean) lie in [0,
-        1].
+        cross-entropy, and with loss 'auto' if all values of X (and of X_clean) lie in [0, 1].
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -716,26 +727,26 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -745,12 +756,12 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -762,7 +773,7 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
@@ -777,57 +788,58 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -841,24 +853,24 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
     Attributes
     ----------
     kl_ : ndarray of shape (n_components,)
-        Divergence of each latent from the unit normal in nats, averaged over the samples of the
-        last epoch. What is near 0 carries nothing.
+        Divergence of each latent variable from the unit normal in nats, averaged over the
+        samples of the last epoch. What is near 0 carries nothing.
 
     noise_variance_ : float or None
-        Variance of the pixels around a reconstruction, given or learnt; None with
+        Variance of the pixels around a reconstruction, given or learned; None with
         `loss='binary_cross_entropy'`.
 
     module_ : nn.Module
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -876,13 +888,13 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -899,11 +911,11 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
     See Also
     --------
     VariationalAutoencoder : The same of dense networks, with notes on loss and score.
-    ConvAutoencoder : Convolutional autoencoder whose latents have no distribution.
+    ConvAutoencoder : Convolutional autoencoder whose latent variables have no distribution.
 
     Notes
     -----
-    `fit` takes no sample weights, as latents are drawn at random: repeat samples instead.
+    `fit` takes no sample weights, as latent variables are drawn at random: repeat samples instead.
 
     References
     ----------
@@ -986,8 +998,8 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         super()._check_options()
         if self.n_components is None and self.latent_filters is None:
             raise ValueError(
-                "The distribution of the latents needs a layer of its own: give n_components or "
-                "latent_filters."
+                "The distribution of the latent variables needs its own layer: set n_components "
+                "or latent_filters."
             )
 
     def _make_module(self, structure: dict) -> VariationalNetwork:

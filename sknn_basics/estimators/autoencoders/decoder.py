@@ -45,7 +45,7 @@ class Decoder:
     weights : dict of str to ndarray
         Its weights.
     n_components : int
-        Number of latents.
+        Number of latent variables.
     sample_shape : tuple of int
         Shape of a decoded sample.
     out_activation : {'logistic', 'identity'}
@@ -55,13 +55,14 @@ class Decoder:
     device : str or torch.device, default='auto'
         Where to compute.
     latent_mean : ndarray of shape (n_components,) or None, default=None
-        Mean of the latents that `sample` decodes; None if they have no known distribution.
+        Mean of the latent variables that `sample` decodes; None if they have no known distribution.
     latent_scale : ndarray of shape (n_components, n_components) or None, default=None
         What draws of a unit normal are multiplied with, before the mean is added; None leaves them.
     latent : {'uniform', 'symmetric', 'normal'}, callable or None, default=None
-        Distribution of the latents of a GAN, which `sample` draws from; None for an autoencoder.
+        Distribution of the latent variables of a GAN, which `sample` draws from; None for an
+        autoencoder.
     condition : ndarray of shape (n_classes,) or None, default=None
-        What is appended to all latents: the class whose samples a conditional GAN makes.
+        What is appended to all latent variables: the class whose samples a conditional GAN makes.
 
     Attributes
     ----------
@@ -99,12 +100,12 @@ class Decoder:
         self.__setstate__({k: v for k, v in locals().items() if k != "self"})
 
     def inverse_transform(self, Z) -> np.ndarray:
-        """Decode latents.
+        """Decode latent variables.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, n_components)
-            Latents.
+            Latent variables.
 
         Returns
         -------
@@ -124,13 +125,13 @@ class Decoder:
         output = map_batches(
             lambda batch: activate(self.module(batch[0])).numpy(force=True),
             ArrayDataset(Z, dtype=weight.dtype, device=weight.device),
-            # Latents are small, what they are decoded into is not.
+            # Latent variables are small, what they are decoded into is not.
             samples_a_batch(self.module, max(Z.shape[1], prod(self.sample_shape)) * Z.itemsize),
         )
         return undo_preprocessing(output.reshape(len(Z), *self.sample_shape), self.structure)
 
     def sample(self, n_samples: int = 1, random_state=None) -> np.ndarray:
-        """Make new samples: decode latents drawn from their distribution.
+        """Make new samples: decode latent variables drawn from their distribution.
 
         Parameters
         ----------
@@ -142,19 +143,19 @@ class Decoder:
         Returns
         -------
         X : ndarray of shape (n_samples, ...)
-            Decoded draws: of the unit normal for a variational autoencoder, of its own `latent`
-            for a GAN, else of the normal distribution with the mean and covariance of the latents
-            that `extract_decoder` saw.
+            Decoded draws: of the unit normal for a variational autoencoder, of its own `latent` for
+            a GAN, else of the normal distribution with the mean and covariance of the latent
+            variables that `extract_decoder` saw.
 
         Raises
         ------
         ValueError
-            If the distribution of the latents is not known.
+            If the distribution of the latent variables is not known.
         """
         if self.latent_mean is None and self.latent is None:
             raise ValueError(
-                "These latents follow no known distribution: give extract_decoder the X whose "
-                "latents new ones shall resemble."
+                "The latent variables follow no known distribution: pass X to extract_decoder, "
+                "whose latent variables new ones shall resemble."
             )
         check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
         rng = check_random_state(random_state)
@@ -187,13 +188,13 @@ class Decoder:
 def latents_as_array(
     latent, n_samples: int, n_components: int, rng: np.random.RandomState
 ) -> np.ndarray:
-    """Draw the latents of a GAN."""
+    """Draw the latent variables of a GAN."""
     noise = new_generator(rng.randint(np.iinfo(np.int32).max), torch.device("cpu"))
     return draw_latents(latent, n_samples, n_components, noise).numpy(force=True)
 
 
 def normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the mean of latents, and the scale whose square is their covariance."""
+    """Find the mean of latent variables, and the scale whose square is their covariance."""
     Z = check_array(Z, dtype=np.float64)
     values, vectors = np.linalg.eigh(np.cov(Z, rowvar=False, bias=True).reshape(2 * [Z.shape[1]]))
     return Z.mean(axis=0), vectors * np.sqrt(np.maximum(values, 0))

@@ -37,7 +37,7 @@ CODE_CONSTRAINTS = {
 
 
 class PlainAutoencoder(NeuralTransformer):
-    """What autoencoders share whose latents are numbers, not distributions."""
+    """What autoencoders share whose latent variables are numbers, not distributions."""
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -48,7 +48,7 @@ class PlainAutoencoder(NeuralTransformer):
             )
 
     def _describe_code(self) -> dict:
-        """Collect the arguments of a network that concern latents and noise."""
+        """Collect the arguments of a network that concern latent variables and noise."""
         return {
             "latent_activation": self.latent_activation,
             "noise": self._describe_noise(),
@@ -111,10 +111,10 @@ class DenseAutoencoder(NeuralTransformer):
 class Autoencoder(PlainAutoencoder, DenseAutoencoder):
     """Autoencoder of dense networks.
 
-    An encoder maps each sample to a few latents, and a decoder maps these back; both are trained
-    together to give back what they were given. With `noise`, it is a denoising autoencoder, with
-    `sparsity` a sparse one. It is a transformer: it reduces dimensions before any other estimator,
-    cleans with `reconstruct`, and finds anomalies with `score_samples`.
+    An encoder maps each sample to a few latent variables, and a decoder maps these back; both are
+    trained together to return what they were given. With `noise`, it is a denoising autoencoder,
+    with `sparsity` a sparse one. It is a transformer: it reduces dimensions before any other
+    estimator, cleans with `reconstruct`, and finds anomalies with `score_samples`.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Number of units of each hidden layer of the encoder; ``()`` for none.
 
     n_components : int, default=20
-        Number of latents of a sample.
+        Number of latent variables of a sample.
 
     activation : str or nn.Module class, default='relu'
         Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
@@ -133,29 +133,30 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Number of units of each hidden layer of the decoder; None mirrors the encoder.
 
     latent_activation : str or nn.Module class, default='identity'
-        Activation of the latents, of the same kinds as `activation`.
+        Activation of the latent variables, of the same kinds as `activation`.
 
     loss : {'auto', 'binary_cross_entropy', 'squared_error'}, class or callable, default='auto'
         What is minimised, summed over features: the binary cross-entropy of a logistic output,
-        or half of the squared error of a linear one. 'auto' takes the former where all values
-        of X (and of X_clean) lie in [0, 1], the latter otherwise. A class or an object of
-        `nn.Module`, or a function, is called with reconstructions and targets, in the shape of
-        X, and returns one number a sample or one a value: see "Own losses" in the user guide.
+        or half of the squared error of a linear one. 'auto' uses the former if all values of X
+        (and of X_clean) lie in [0, 1], and the latter otherwise. A class or an instance of
+        `nn.Module`, or a function, is called with reconstructions and targets of the shape of
+        X, and returns one number per sample or one per value: see "Losses of your own" in the
+        user guide.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is what `loss` asks for.
 
     noise : {'gaussian', 'mask'} or None, default=None
-        What corrupts X in training, while the uncorrupted X remains the target: normal noise,
-        clipped to the range of all values of X, or zeros in place of values.
+        Noise that is added to X in training, while X without noise remains the target: normal
+        noise, clipped to the range of all values of X, or zeros instead of values.
 
     noise_amount : float, default=0.2
         Standard deviation of 'gaussian' in units of X, or share of the values that 'mask' sets
         to zero.
 
     sparsity : float, default=0.0
-        Strength of an L1 penalty on the latents: what the sum of their absolute values,
-        averaged over samples, is multiplied with.
+        Strength of an L1 penalty on the latent variables: a factor of the sum of their absolute
+        values, averaged over samples.
 
     tied_weights : bool, default=False
         Whether the decoder has the transposed weights of the encoder, and only biases of its
@@ -163,28 +164,33 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -193,26 +199,26 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -222,12 +228,12 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -239,19 +245,20 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a unit's output in training; one value, or one a hidden layer.
+        Probability of dropping a unit's output in training; one value, or one per hidden layer.
 
     normalization : {'batch', 'layer'} or None, default=None
         Normalization between the linear part and the activation of each hidden layer.
 
     max_norm : float or None, default=None
-        Largest norm of the weights into each hidden unit, restored after every step.
+        Largest norm of the incoming weights of a hidden unit: larger ones are rescaled after
+        every step.
 
     weight_init : str or callable, default='auto'
         'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
@@ -263,57 +270,58 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -330,13 +338,13 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -354,13 +362,13 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -376,7 +384,7 @@ class Autoencoder(PlainAutoencoder, DenseAutoencoder):
 
     See Also
     --------
-    VariationalAutoencoder : An autoencoder whose latents are normally distributed.
+    VariationalAutoencoder : An autoencoder whose latent variables are normally distributed.
     sklearn.decomposition.PCA : What an autoencoder without hidden layers and activations finds.
 
     Notes

@@ -37,10 +37,11 @@ from sknn_basics.training.losses import NormalLikelihood, VariationalLoss
 # Draws over which the evidence lower bound is averaged.
 N_DRAWS = 16
 
-# Divergence from the unit normal, in nats, that a latent has at least if it tells samples apart.
+# Divergence from the unit normal, in nats, that a latent variable has at least if it tells samples
+# apart.
 LEAST_INFORMATION = 0.01
 
-# Number of steps before which no latent needs to carry anything.
+# Number of steps before which no latent variable needs to carry information.
 FIRST_STEPS = 50
 
 VARIATIONAL_CONSTRAINTS = {
@@ -50,7 +51,7 @@ VARIATIONAL_CONSTRAINTS = {
 
 
 class VariationalEstimator(NeuralTransformer):
-    """What variational autoencoders share: normally distributed latents, and new samples."""
+    """What variational autoencoders share: normal latent variables, and new samples."""
 
     _architecture = ("noise_variance_",)
 
@@ -82,8 +83,8 @@ class VariationalEstimator(NeuralTransformer):
         Raises
         ------
         ValueError
-            If an input cannot be used, or the training diverged. Whatever a fit raises, what was
-            learnt before it stays.
+            If an input cannot be used, or the training diverged. If a fit fails, the model
+            remains as it was before.
         """
         if X_val is None and X_clean_val is not None:
             raise ValueError("X_clean_val needs X_val.")
@@ -140,7 +141,7 @@ class VariationalEstimator(NeuralTransformer):
         return super().score_samples(X, X_clean=X_clean)
 
     def latent_distribution(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the distribution of each sample's latents.
+        """Compute the distribution of each sample's latent variables.
 
         Parameters
         ----------
@@ -150,7 +151,7 @@ class VariationalEstimator(NeuralTransformer):
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            Means of the independent normal latents, which `transform` returns.
+            Means of the independent normal latent variables, which `transform` returns.
         std : ndarray of shape (n_samples, n_components)
             Their standard deviations.
         """
@@ -163,7 +164,7 @@ class VariationalEstimator(NeuralTransformer):
         return mean, standard_deviation(torch.from_numpy(log_variance)).numpy()
 
     def sample_latents(self, X, random_state=None) -> np.ndarray:
-        """Draw the latents of each sample from their distribution.
+        """Draw the latent variables of each sample from their distribution.
 
         Parameters
         ----------
@@ -175,7 +176,7 @@ class VariationalEstimator(NeuralTransformer):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Latents; `transform` returns their means.
+            Latent variables; `transform` returns their means.
         """
         mean, std = self.latent_distribution(X)
         noise = check_random_state(random_state).standard_normal(mean.shape)
@@ -207,7 +208,7 @@ class VariationalEstimator(NeuralTransformer):
     def _check_options(self) -> None:
         if self.solver == "lbfgs":
             raise ValueError(
-                "solver='lbfgs' needs the same loss of the same weights, but latents are drawn at "
+                "solver='lbfgs' needs a deterministic loss, but latent variables are drawn at "
                 "random: choose a stochastic solver such as 'adam'."
             )
         if not self._has_noise() and self.noise_variance != "auto":
@@ -222,8 +223,8 @@ class VariationalEstimator(NeuralTransformer):
         return self.loss in ("auto", "squared_error")
 
     def _auto_loss(self) -> str:
-        # The cross-entropy of values that are not binary is no likelihood: most latents would not
-        # pay for the little that it can gain, and carry nothing.
+        # The cross-entropy of values that are not binary is no likelihood: most latent variables
+        # would not pay for the little that it can gain, and carry nothing.
         return "squared_error"
 
     def _prepare_module(self, X, target, rng, continued: bool) -> None:
@@ -254,19 +255,20 @@ class VariationalEstimator(NeuralTransformer):
             net.criterion_.loss.variance.fill_(self.noise_variance_)
 
     def _warn_of_collapse(self) -> None:
-        """Warn of latents that carry nothing, if those are most, and had the time to learn."""
+        """Warn if most latent variables carry no information, and had the time to learn."""
         dead = np.flatnonzero(self.kl_ < LEAST_INFORMATION)
         if 2 * len(dead) < len(self.kl_) or self.t_ < FIRST_STEPS * self.net_.batch_size:
             return
         if self.noise_variance_ is None:
-            remedy = "set loss='squared_error', whose noise_variance is learnt, lower beta"
+            remedy = "set loss='squared_error', whose noise_variance is learned, lower beta"
         elif self.noise_variance != "auto":
             remedy = f"lower noise_variance={self.noise_variance:g} or set it to 'auto', lower beta"
         else:
             remedy = "train for more epochs, lower beta"
         warnings.warn(
-            f"The posterior has collapsed: {len(dead)} of {len(self.kl_)} latents carry nothing of "
-            f"X (numbers {', '.join(map(str, dead))}; kl_ below {LEAST_INFORMATION} nats), and are "
+            f"The posterior has collapsed: {len(dead)} of {len(self.kl_)} latent variables carry "
+            "no information about X "
+            f"(numbers {', '.join(map(str, dead))}; kl_ below {LEAST_INFORMATION} nats), and are "
             f"ignored by the decoder. {remedy[0].upper()}{remedy[1:]}, or take fewer n_components.",
             stacklevel=4,
         )
@@ -292,9 +294,9 @@ def antithetic_draws(n_draws: int, n_dims: int) -> np.ndarray:
 class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     """Variational autoencoder of dense networks.
 
-    An encoder maps each sample to a normal distribution of latents, and a decoder maps draws from
-    it back. The distributions are kept close to the unit normal, whose draws therefore decode to
-    samples that resemble the data: `sample` makes new ones.
+    An encoder maps each sample to a normal distribution of latent variables, and a decoder maps
+    draws from it back. The distributions are kept close to the unit normal, whose draws therefore
+    decode to samples that resemble the data: `sample` makes new ones.
 
     Parameters
     ----------
@@ -302,7 +304,7 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         Number of units of each hidden layer of the encoder; ``()`` for none.
 
     n_components : int, default=20
-        Number of latents of a sample.
+        Number of latent variables of a sample.
 
     activation : str or nn.Module class, default='relu'
         Activation of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', or any other
@@ -310,14 +312,15 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         ...), or a class that is called without arguments.
 
     beta : float, default=1.0
-        Weight of the divergence of the latents from the unit normal: more of it disentangles
-        them, less reconstructs better.
+        Weight of the divergence of the latent variables from the standard normal distribution:
+        a larger weight disentangles them, a smaller one reconstructs better.
 
     noise_variance : float or 'auto', default='auto'
         Variance of the normal noise around a reconstruction, under which the squared error is a
-        log-likelihood: less of it reconstructs better, more keeps latents closer to the unit
-        normal, until they carry nothing. 'auto' learns it: each step takes the mean squared
-        error of its batch. The cross-entropy has none.
+        log-likelihood: a smaller one reconstructs better, a larger one keeps latent variables
+        closer to the standard normal distribution, until they carry no information. 'auto'
+        learns it: each step uses the mean squared error of its batch. The cross-entropy has no
+        such variance.
 
     decoder_layer_sizes : array-like of int or None, default=None
         Number of units of each hidden layer of the decoder; None mirrors the encoder.
@@ -325,39 +328,43 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     loss : {'auto', 'squared_error', 'binary_cross_entropy'}, class or callable, default='auto'
         Minus the log-likelihood of a sample around its reconstruction, summed over features:
         the squared error, scaled by `noise_variance`, of normal features, or the cross-entropy
-        of binary ones. 'auto' is the squared error. A class or an object of `nn.Module`, or a
+        of binary ones. 'auto' is the squared error. A class or an instance of `nn.Module`, or a
         function, is called with reconstructions and targets, in the shape of X, and returns
         minus a log-likelihood for each.
 
     out_activation : {'auto', 'logistic', 'identity'}, default='auto'
         Activation of the reconstruction; 'auto' is the logistic function with the
-        cross-entropy, and with loss 'auto' where all values of X (and of X_clean) lie in [0,
-        1].
+        cross-entropy, and with loss 'auto' if all values of X (and of X_clean) lie in [0, 1].
 
     solver : str or torch.optim class, default='adam'
         'sgd', 'adam', 'adamw', 'adamax', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta';
-        'muon' for Muon on the matrices of hidden layers and AdamW on all else; 'lbfgs' for
-        SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
-        that is called with the parameters and the rate as ``lr``, and keeps its own defaults.
+        'muon' for Muon on the matrices of hidden layers and AdamW on everything else; 'lbfgs'
+        for SciPy's L-BFGS-B on all samples at once, in double precision; or a class or function
+        that is called with the parameters and the learning rate as ``lr``, and keeps its own
+        defaults.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights, divided by the number of samples of a batch. With
         ``solver='adamw'`` or ``'muon'`` it is the decoupled weight decay instead: each step
-        multiplies weights, but not biases, by 1 - rate * `alpha`, and the loss has no penalty.
+        multiplies weights, but not biases, by 1 - learning rate * `alpha`, and the loss has no
+        penalty.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples a batch; 'auto' is ``min(200, n_samples)``.
+        Number of samples per batch; 'auto' is ``min(200, n_samples)``.
 
     learning_rate : str, Schedule or callable, default='constant'
-        Schedule of the rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn; the last
-        two do nothing to solver 'adam'), 'step', 'exponential', 'cosine', 'one_cycle',
-        'reduce_on_plateau', an object of `sknn_basics.training.schedules`, which may change it
-        by step, or a function from the epoch, counted from 0, to the rate. 'cosine' and
-        'one_cycle' end after `max_iter` epochs: calls of ``partial_fit`` beyond them keep the
-        last rate, and warn; a warm start begins anew.
+        Schedule of the learning rate: 'constant', 'invscaling', 'adaptive' (as in scikit-learn;
+        the last two have no effect on solver 'adam'), 'step', 'exponential', 'cosine',
+        'one_cycle', 'reduce_on_plateau'; an instance of a class of
+        `sknn_basics.training.schedules`, which may also change it after every step; or a
+        function that returns the learning rate for an epoch, counted from 0, in which case
+        `learning_rate_init` is not used. 'cosine' and 'one_cycle' end after `max_iter` epochs:
+        further calls of ``partial_fit`` keep the last learning rate, and warn; a warm start
+        begins anew.
 
     learning_rate_init : float or 'auto', default=0.001
-        Initial rate; 'auto' is the solver's own usual rate.
+        Initial learning rate. 'auto' is the usual one of the solver: 0.01 for 'sgd' and
+        'adagrad', 0.002 for 'adamax' and 'nadam', 1.0 for 'adadelta', and 0.001 for the others.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -366,26 +373,26 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether the samples get a new order every epoch.
+        Whether to shuffle the samples in every epoch.
 
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, validation split, order of samples, dropout and noise. With
-        an int, the same data give the same bits on the same device. Only where a step is large
-        (batch size times parameters above 2**22), the last bits depend on the number of threads
-        too.
+        an int, the same data give bitwise identical results on the same device. If steps are
+        large (batch size times parameters above 2**22), results on other numbers of threads
+        differ by rounding.
 
     tol : float, default=1e-4
-        An improvement of the monitored loss or score that is smaller counts as none.
+        A smaller improvement of the monitored loss or score counts as none.
 
     verbose : bool or int, default=False
-        Whether to print one line an epoch.
+        Whether to print one line per epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues with the weights of the last fit. All parameters may change in
-        between that leave the network as it predicts (its layers, activations and data type):
-        dropout, noises, largest norms, penalties, class weights, loss, solver, schedule and the
-        like. Best values and patience go on only where they are of the same loss or score on
-        the same samples.
+        Whether `fit` starts from the weights of the last fit. In between, you may change all
+        parameters that do not affect what the network predicts (its layers, activations and
+        data type): dropout, noise, largest norms, penalties, class weights, loss, solver,
+        schedule and the like. Best values and patience are kept only if the loss or score and
+        the samples are the same.
 
     momentum : float in [0, 1], default=0.9
         Momentum of 'sgd'.
@@ -395,12 +402,12 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
 
     early_stopping : bool, default=False
         Whether to hold out a part of the samples, stop when their score does not improve by
-        `tol` for `n_iter_no_change` epochs, and restore the best weights. Does nothing to
+        `tol` for `n_iter_no_change` epochs, and restore the best weights. Has no effect on
         'lbfgs'.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the samples to hold out, stratified by class where every class has enough
-        samples. A warm start holds out the same rows again.
+        Share of the samples to hold out, stratified by class if every class has enough samples.
+        A warm start holds out the same rows again.
 
     beta_1 : float in [0, 1), default=0.9
         Decay rate of the first moment, of Adam and its variants.
@@ -412,19 +419,20 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         Stabilises the division, of Adam, its variants and 'rmsprop'.
 
     n_iter_no_change : int or inf, default=10
-        Number of epochs without improvement that are waited for.
+        Number of epochs without improvement after which the training ends.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
 
     dropout : float in [0, 1) or array-like of float, default=0.0
-        Probability of dropping a unit's output in training; one value, or one a hidden layer.
+        Probability of dropping a unit's output in training; one value, or one per hidden layer.
 
     normalization : {'batch', 'layer'} or None, default=None
         Normalization between the linear part and the activation of each hidden layer.
 
     max_norm : float or None, default=None
-        Largest norm of the weights into each hidden unit, restored after every step.
+        Largest norm of the incoming weights of a hidden unit: larger ones are rescaled after
+        every step.
 
     weight_init : str or callable, default='auto'
         'auto' draws weights and biases as scikit-learn does; 'uniform' (±0.01), 'normal'
@@ -436,57 +444,58 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         Largest norm of the gradient of all parameters together.
 
     average_decay : float in (0, 1) or None, default=None
-        Decay of a running average of the weights over the steps, 0.999 say, which takes their
-        place when the network is validated and when the training ends: the last weights vary
-        with the last batches, their average hardly does. 'train_loss' is that of the weights
-        themselves. Each fit, and each call of ``partial_fit``, begins an average.
+        Decay of a running average of the weights over the steps, for example 0.999. The
+        average, which varies less with the last batches, replaces the weights when the network
+        is validated and when the training ends. 'train_loss' is that of the weights themselves.
+        Each fit, and each call of ``partial_fit``, starts a new average.
 
     layer_rates : dict of str to float or None, default=None
         Factors of the learning rate by names of layers, with wildcards: ``{"features*": 0.1}``
-        trains a pretrained part more slowly. The first name that matches holds; other layers
+        trains a pretrained part more slowly. The first name that matches is used; other layers
         have the factor 1.
 
     max_time : float or None, default=None
-        Seconds of a fit: no epoch begins that would end after them, if it took as long as the
-        longest so far. With validation data, the weights with the best score are kept, as by
-        `early_stopping`. How many epochs that makes depends on the machine.
+        Largest number of seconds of a fit: no epoch begins that would end later, if it took as
+        long as the longest one so far. With validation data, the weights with the best score
+        are kept, as with `early_stopping`. The number of epochs depends on the machine.
 
     init_from : fitted estimator, skorch net, mapping, path or None, default=None
-        Where the initial weights of some layers come from: another neural estimator or a
-        pipeline that ends in one, in a `sklearn.frozen.FrozenEstimator` if it shall survive
-        `clone`; tensors or arrays by name, as of ``module.state_dict()``; or a file of
+        Source of the initial weights of some layers: another neural estimator or a pipeline
+        that ends in one, in a `sklearn.frozen.FrozenEstimator` so that `clone` keeps its
+        weights; tensors or arrays by name, such as ``module.state_dict()``; or a file of
         `save_weights`, of `torch.save` (read without running any code), of a skorch checkpoint
-        or of safetensors. The other layers are drawn.
+        or of safetensors. The other layers get random weights.
 
     init_layers : str, list of str, dict or None, default=None
         Names of the layers to take from `init_from`, with wildcards as in `fnmatch`
         ('hidden*'); or a dict of how names begin there and here, ``{"backbone": "features"}``,
-        where '' is any beginning. None takes all but the output, and raises where the networks
-        differ otherwise; of an autoencoder it takes the encoder's layers but those that make
-        the latents.
+        where '' is any beginning. None takes all layers except the output, and raises an error
+        if they differ; from an autoencoder, it takes the layers of the encoder except those of
+        the latent variables.
 
     frozen_layers : str, list of str or None, default=None
         Names of the layers whose weights are kept as they are, with wildcards ('block*'). With
-        `warm_start`, each `fit` freezes and thaws anew.
+        `warm_start`, each `fit` freezes and unfreezes layers anew.
 
     scoring : str, callable or None, default=None
         What is recorded on the validation data and watched by `early_stopping`: a scorer of
         scikit-learn, 'loss', or None for the estimator's own score. Epochs whose score is NaN
-        count neither as progress nor as none; the first one warns.
+        are ignored; the first one warns.
 
     callbacks : list of skorch callbacks or None, default=None
         Called during the training, after the estimator's own.
 
     device : str or torch.device, default='auto'
-        Where to compute; 'auto' is CUDA where there is one, else the CPU.
+        Where to compute: 'auto' is a CUDA GPU if there is one, and the CPU otherwise. After a
+        fit, ``net_.device`` is the device that was used.
 
     dtype : {'auto', 'float32', 'float64', 'bfloat16'}, default='auto'
         Data type of the network. 'auto' is float32, but float64 for 'lbfgs' and, on a CPU, for
-        small samples: up to 32 values, and up to 2**19 multiplications by the network for each.
-        It does not depend on the number of samples, nor on the data type of X. 'float32' is
-        faster there: dense networks by up to half, LSTM layers two to four times. 'bfloat16'
-        keeps weights in float32, and multiplies matrices and convolves in bfloat16, which
-        recent GPUs do faster.
+        small samples: up to 32 values, and up to 2**19 multiplications of the network per
+        sample. It depends neither on the number of samples nor on the data type of X. 'float32'
+        is faster for such samples: dense networks by up to half, LSTM layers two to four times.
+        'bfloat16' keeps weights in float32, and computes matrix multiplications and
+        convolutions in bfloat16, which is faster on recent GPUs.
 
     compile : bool, default=False
         Whether to compile the network with `torch.compile`.
@@ -500,24 +509,24 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     Attributes
     ----------
     kl_ : ndarray of shape (n_components,)
-        Divergence of each latent from the unit normal in nats, averaged over the samples of the
-        last epoch. What is near 0 carries nothing.
+        Divergence of each latent variable from the unit normal in nats, averaged over the
+        samples of the last epoch. What is near 0 carries nothing.
 
     noise_variance_ : float or None
-        Variance of the features around a reconstruction, given or learnt; None with
+        Variance of the features around a reconstruction, given or learned; None with
         `loss='binary_cross_entropy'`.
 
     module_ : nn.Module
         The network.
 
     net_ : skorch.NeuralNet
-        The net that has trained it.
+        The skorch net that trained it.
 
     history_ : dict of str to ndarray of shape (n_epochs,)
         What was recorded for every epoch: 'train_loss', 'learning_rate', 'dur' (seconds) and,
         with validation data, 'valid_loss' and 'valid_score'. Variational autoencoders add the
-        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a learnt
-        'train_noise_variance'.
+        parts of the loss, 'train_reconstruction' and 'train_kl' (and 'valid_...'), and a
+        learned 'train_noise_variance'.
 
     loss_ : float
         Loss of the last epoch.
@@ -535,13 +544,13 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         Best score on the validation data.
 
     t_ : int
-        Number of training samples that were seen, counted once an epoch.
+        Number of training samples that were seen, counted once per epoch.
 
     n_features_in_ : int
         Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X has names that are all strings.
+        Names of the features, if X has names that are all strings.
 
     n_iter_ : int
         Number of epochs of the last fit.
@@ -557,16 +566,15 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
 
     See Also
     --------
-    Autoencoder : An autoencoder whose latents have no distribution.
+    Autoencoder : An autoencoder whose latent variables have no distribution.
 
     Notes
-    -----
-    The loss is the negative evidence lower bound of a sample, in nats: the reconstruction loss
-    of one draw, summed over features, plus `beta` times the Kullback-Leibler divergence of the
-    latents' distribution from the unit normal, summed over latents. As a negative log-likelihood,
-    the squared error is that of normal features of variance `noise_variance`, without the constant
-    ``log(2 * pi) / 2`` a feature; the cross-entropy is that of binary features, and no normalised
-    likelihood where values lie between 0 and 1.
+    ----- The loss is the negative evidence lower bound of a sample, in nats: the reconstruction
+    loss of one draw, summed over features, plus `beta` times the Kullback-Leibler divergence of the
+    latent variables' distribution from the unit normal, summed over latent variables. As a negative
+    log-likelihood, the squared error is that of normal features of variance `noise_variance`,
+    without the constant ``log(2 * pi) / 2`` a feature; the cross-entropy is that of binary
+    features, and no normalised likelihood where values lie between 0 and 1.
 
     `score_samples` and `score` are the bound itself: with that constant, with a `beta` of 1, and
     averaged over 16 draws that are the same for all samples and models. They are comparable between
@@ -576,12 +584,12 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
 
     A latent that does not pay for its divergence is switched off: its distribution is the unit
     normal for every sample, and the decoder ignores it. Where the noise is larger than what varies
-    in X, that happens to all of them (posterior collapse): reconstructions are the mean of X.
-    `kl_` shows the divergence of each latent, `history_` the mean of their sum as 'train_kl' beside
-    'train_reconstruction', and `fit` warns where most latents carry nothing.
+    in X, that happens to all of them (posterior collapse): reconstructions are the mean of X. `kl_`
+    shows the divergence of each latent variable, `history_` the mean of their sum as 'train_kl'
+    next to 'train_reconstruction', and `fit` warns where most latent variables carry nothing.
 
-    `fit` takes no sample weights: each sample's latents are drawn at random, so that a weight of 2
-    would not be the same as the sample twice. Repeat samples instead.
+    `fit` takes no sample weights: each sample's latent variables are drawn at random, so that a
+    weight of 2 would not be the same as the sample twice. Repeat samples instead.
 
     References
     ----------

@@ -15,10 +15,10 @@ Place = tuple[slice, ...]
 class SingleFilter(torch.autograd.Function):
     """Convolution of images by one filter of odd size, with results of the images' size.
 
-    A matrix product for each image weighs all pixels by all taps of the filter; for each tap, the
-    weighed pixels are then moved to where they count, and added up. This takes half as long as a
-    convolution of torch, whose results for several filters are computed side by side. Backwards,
-    the one channel is the input of a convolution by many filters, and that is fast.
+    A matrix multiplication for each image weighs all pixels by all taps of the filter; for each
+    tap, the weighed pixels are then moved to where they count, and added up. This takes half as
+    long as a convolution of torch, whose results for several filters are computed side by side.
+    Backwards, the one channel is the input of a convolution by many filters, and that is fast.
 
     Sums are made in place, in a tensor that begins as the bias. It must be nobody else's memory,
     for the activation that follows may overwrite it in turn: ``repeat`` copies, ``expand`` would
