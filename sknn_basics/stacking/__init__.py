@@ -51,7 +51,8 @@ What it asks of the training room
 - ``Net.pass_over``, ``reported_losses``, ``bytes_of_step``, and what a net says of itself:
   ``watches_batches``, ``watches_gradients``, ``runs_foreign_code``, ``may_be_replayed``.
 - ``Batches.key``, ``equals``, ``reshuffle``, ``rows_of_block``; ``ArrayDataset.whole``,
-  ``read_into``, ``share_with``, ``describe_samples``: which fits see the same samples, and where these lie.
+  ``read_into``, ``share_with``, ``describe_samples``: which fits see the same samples, and where
+  these lie.
 - ``Adam.kept`` and ``fused_tensors``: one fused step for tensors that lie side by side.
 - ``Replayed``, which records on a GPU what a step computes up to its gradient, and
   ``update_averages``.
