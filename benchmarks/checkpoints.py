@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-SIZES = ((32,), (256, 128), (1024, 512))
-N_EPOCHS, N_ROUNDS = 20, 7
+SIZES = ((32,), (128, 64), (512, 256))
+N_EPOCHS, N_ROUNDS = 20, 5
 
 
 def ours(folder: str) -> list:

@@ -314,7 +314,10 @@ def test_torch_knows_its_convolutions(expects):
 # Modules whose names the libraries document, or the documented names alone where there are others.
 DOCUMENTED = {
     "sklearn": ("get_config",),
-    "joblib": ("Parallel", "cpu_count", "delayed", "parallel_config", "register_parallel_backend"),
+    "joblib": (
+        *("Parallel", "cpu_count", "delayed", "effective_n_jobs", "parallel_config"),
+        "register_parallel_backend",
+    ),
     "skorch": ("NeuralNet",),
     "skorch.callbacks": None,
     "skorch.history": ("History",),

@@ -5,6 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -200,3 +201,14 @@ def test_decoder_serves_grids_and_paths(autoencoder):
     decoder = autoencoder.extract_decoder()
     np.testing.assert_allclose(latent_grid(decoder, 3), latent_grid(autoencoder, 3), atol=1e-6)
     assert latent_path(decoder, [[0, 0], [1, 1]]).shape == (11, 64)
+
+
+def test_decoder_is_cloned_with_its_parameters(autoencoder, images):
+    decoder = autoencoder.extract_decoder(images)
+    copied = clone(decoder)
+    assert copied.get_params().keys() == decoder.get_params().keys() >= {"kind", "weights"}
+    np.testing.assert_array_equal(
+        copied.sample(5, random_state=0), decoder.sample(5, random_state=0)
+    )
+    changed = copied.set_params(dtype="float32")
+    assert changed.sample(5, random_state=0).dtype == np.float32

@@ -17,7 +17,7 @@ from sknn_basics.training.saving import (
     load_optimiser,
     load_weights,
     optimiser_as_arrays,
-    weights_as_arrays,
+    views_of_weights,
 )
 
 __all__ = ["TrainingCheckpoint"]
@@ -442,9 +442,9 @@ def state_of(net) -> dict:
     """Collect what decides how a training goes on after an epoch."""
     average = net.average_
     return {
-        "weights": weights_as_arrays(net.module_),
-        "criterion": weights_as_arrays(net.criterion_),
-        "optimiser": optimiser_as_arrays(net.optimizer_),
+        "weights": views_of_weights(net.module_),
+        "criterion": views_of_weights(net.criterion_),
+        "optimiser": optimiser_as_arrays(net.optimizer_, copy=False),
         "average": None if average is None else (average.n_steps, average.means, average.last),
         "history": [dict(row) for row in net.history],
         "best": dict(net.best_),

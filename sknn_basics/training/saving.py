@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from sknn_basics.training.archives import check_shapes, remove_left_over
 
 def weights_as_arrays(module: nn.Module) -> dict[str, np.ndarray]:
     """Copy parameters and buffers into NumPy arrays, by name."""
-    return {name: value.numpy(force=True).copy() for name, value in module.state_dict().items()}
+    return {name: array.copy() for name, array in views_of_weights(module).items()}
+
+
+def views_of_weights(module: nn.Module) -> dict[str, np.ndarray]:
+    """Give parameters and buffers as NumPy arrays, by name, on a CPU of the same memory."""
+    return {name: value.numpy(force=True) for name, value in module.state_dict().items()}
 
 
 def load_weights(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
@@ -133,16 +139,17 @@ def copy_into(parameters: list[nn.Parameter], arrays: list[np.ndarray], name: st
         parameter.data.copy_(_as_tensor(array))
 
 
-def optimiser_as_arrays(optimiser: Optimizer) -> dict:
-    """Copy an optimiser's state into NumPy arrays and plain values."""
+def optimiser_as_arrays(optimiser: Optimizer, copy: bool = True) -> dict:
+    """Turn an optimiser's state into NumPy arrays, copied or not, and plain values."""
+    plain = partial(_as_plain, copy=copy)
     state = optimiser.state_dict()
     return {
         "state": {
-            str(index): {key: _as_plain(value) for key, value in values.items()}
+            str(index): {key: plain(value) for key, value in values.items()}
             for index, values in state["state"].items()
         },
         "param_groups": [
-            {key: _as_plain(value) for key, value in group.items() if key != "fused"}
+            {key: plain(value) for key, value in group.items() if key != "fused"}
             for group in state["param_groups"]
         ],
     }
@@ -244,8 +251,10 @@ def _restored(value, parameter: torch.Tensor, device: torch.device | None):
     return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
 
 
-def _as_plain(value):
-    return value.numpy(force=True).copy() if isinstance(value, torch.Tensor) else value
+def _as_plain(value, copy: bool):
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.numpy(force=True).copy() if copy else value.numpy(force=True)
 
 
 def _as_tensor(array: np.ndarray, device: torch.device | None = None) -> torch.Tensor:

@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from sknn_basics.estimators._base.checks import check_latents
@@ -29,7 +30,7 @@ DECODERS = {
 }
 
 
-class Decoder:
+class Decoder(BaseEstimator):
     """Decoder of a fitted autoencoder, or generator of a GAN, which needs nothing else of them.
 
     `extract_decoder` of an autoencoder makes it, and `extract_generator` of a GAN. It is saved and
@@ -167,6 +168,23 @@ class Decoder:
         if self.latent_scale is not None:
             noise = noise @ self.latent_scale.T
         return self.inverse_transform(noise + self.latent_mean)
+
+    def set_params(self, **params):
+        """Set parameters, and make the network anew.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The decoder.
+        """
+        super().set_params(**params)
+        self.__setstate__({name: getattr(self, name) for name in self._get_param_names()})
+        return self
 
     def __repr__(self) -> str:
         return f"Decoder(n_components={self.n_components}, sample_shape={self.sample_shape})"
