@@ -13,6 +13,9 @@ from joblib import Memory, Parallel, delayed, parallel_config, register_parallel
 from joblib.parallel import BACKENDS
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import get_scorer
 from sklearn.utils.validation import validate_data
 from torch import nn
 
@@ -128,6 +131,46 @@ def test_scikit_learn_tells_callbacks_of_tasks(expects):
         context = _compat.begin_callbacks(estimator, 1)
         context.call_on_fit_task_begin(estimator=estimator)
         assert heard == [[0]]
+
+
+def test_scikit_learn_cuts_scores_and_formats_results_of_searches(expects):
+    X, y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
+    model = DummyClassifier(strategy="constant", constant=1).fit(X, y)
+    with expects("scikit-learn", "_safe_split of sklearn.utils.metaestimators"):
+        X_part, y_part = _compat.safe_split(model, X, y, np.array([1, 2]))
+        assert X_part.tolist() == [[2, 3], [4, 5]]
+        assert y_part.tolist() == [1, 0]
+    with expects("scikit-learn", "_score of sklearn.model_selection._validation"):
+        scores = {"accuracy": get_scorer("accuracy"), "error": lambda *args: 1 / 0}
+        several = _compat.MultimetricScorer(scorers=scores, raise_exc=False)
+        with pytest.warns(UserWarning, match="Scoring failed"):
+            found = _compat.score_or_error(model, X, y, several, {}, -1.0)
+        assert found == {"accuracy": 0.5, "error": -1.0}
+        assert list(several._scorers) == ["accuracy", "error"]
+    with expects("scikit-learn", "what sklearn.model_selection._validation does with failures"):
+        outcomes = [
+            {"fit_error": "broken", "test_scores": -1},
+            {"fit_error": None, "test_scores": {"a": 1}},
+        ]
+        _compat.insert_error_scores(outcomes, -1)
+        assert outcomes[0]["test_scores"] == {"a": -1}
+        with pytest.warns(FitFailedWarning, match="1 fits failed out of a total of 2"):
+            _compat.warn_of_failures(outcomes, -1)
+        with pytest.raises(ValueError, match="All the 1 fits failed"):
+            _compat.warn_of_failures(outcomes[:1], -1)
+    with expects("scikit-learn", "BaseSearchCV"):
+        names = ("_get_scorers", "_get_routed_params_for_fit", "_check_refit_for_multimetric")
+        for name in (*names, "_select_best_index", "_format_results", "_parameter_constraints"):
+            assert hasattr(_compat.BaseSearchCV, name), name
+
+
+def test_joblib_tells_whether_a_backend_was_chosen(expects):
+    with expects("joblib", "the context of parallel_config"):
+        assert not _compat.is_backend_chosen()
+        with parallel_config(n_jobs=2):
+            assert not _compat.is_backend_chosen()
+        with parallel_config("loky"):
+            assert _compat.is_backend_chosen()
 
 
 def test_scikit_learn_sends_news_between_processes(expects):
@@ -315,7 +358,7 @@ def test_torch_knows_its_convolutions(expects):
 DOCUMENTED = {
     "sklearn": ("get_config",),
     "joblib": (
-        *("Parallel", "cpu_count", "delayed", "effective_n_jobs", "parallel_config"),
+        *("Parallel", "cpu_count", "delayed", "effective_n_jobs", "hash", "parallel_config"),
         "register_parallel_backend",
     ),
     "skorch": ("NeuralNet",),

@@ -338,7 +338,7 @@ class EpochHalvingSearchCV(EpochHalving):
 
     Attributes
     ----------
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray of shape (n_evaluations,)
         As in `sklearn.model_selection.GridSearchCV`, with a row for each candidate in each rung:
         ``iter`` is the number of the rung and ``n_resources`` that of the epochs so far. Times are
         those of the rung.
@@ -375,8 +375,14 @@ class EpochHalvingSearchCV(EpochHalving):
     min_resources_, max_resources_ : int
         Number of epochs of the first rung, and the largest number.
 
-    classes_, n_features_in_, feature_names_in_ : ndarray, int, ndarray
-        Those of ``best_estimator_``.
+    classes_ : ndarray of shape (n_classes,)
+        Classes of ``best_estimator_``.
+
+    n_features_in_ : int
+        Number of features of ``best_estimator_``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had any.
 
     See Also
     --------
@@ -517,7 +523,7 @@ class EpochHalvingRandomSearchCV(EpochHalving):
 
     Attributes
     ----------
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray of shape (n_evaluations,)
         As in `sklearn.model_selection.GridSearchCV`, with a row for each candidate in each rung:
         ``iter`` is the number of the rung and ``n_resources`` that of the epochs so far. Times are
         those of the rung.
@@ -554,8 +560,14 @@ class EpochHalvingRandomSearchCV(EpochHalving):
     min_resources_, max_resources_ : int
         Number of epochs of the first rung, and the largest number.
 
-    classes_, n_features_in_, feature_names_in_ : ndarray, int, ndarray
-        Those of ``best_estimator_``.
+    classes_ : ndarray of shape (n_classes,)
+        Classes of ``best_estimator_``.
+
+    n_features_in_ : int
+        Number of features of ``best_estimator_``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had any.
 
     See Also
     --------
