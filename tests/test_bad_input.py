@@ -10,10 +10,18 @@ import pytest
 import sklearn.neural_network as reference
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from sknn_basics import MLPClassifier, MLPRegressor, RNNClassifier
+from sknn_basics import (
+    Autoencoder,
+    ConvAutoencoder,
+    ConvNetClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    RNNClassifier,
+)
 from sknn_basics.estimators._base.checks import UnknownClasses
 from sknn_basics.training.schedules import CosineAnnealing, StepDecay
 
@@ -866,3 +874,40 @@ def test_continuing_labels_with_another_number_of_columns_raises(go_on, iris):
     model = classifier().fit(X, np.eye(3, dtype=int)[y])
     with pytest.raises(ValueError, match=r"y must have shape \(n_samples, 3\), got \(150, 2\)"):
         go_on(model, X, np.eye(3, dtype=int)[y][:, :2])
+
+
+UNIT = {
+    "MLPClassifier": (MLPClassifier((4,), max_iter=2), (64,)),
+    "MLPRegressor": (MLPRegressor(hidden_layer_sizes=(4,), max_iter=2), (64,)),
+    "ConvNetClassifier": (ConvNetClassifier((2,), (), max_iter=2), (8, 8)),
+    "RNNClassifier": (RNNClassifier((4,), max_iter=2), (8, 8)),
+    "Autoencoder": (Autoencoder((4,), 2, max_iter=2), (64,)),
+    "ConvAutoencoder": (ConvAutoencoder((2, 2), 2, max_iter=2), (8, 8)),
+}
+
+
+@pytest.mark.parametrize("name", UNIT)
+def test_bytes_are_told_from_numbers_up_to_one(name, digits, recwarn):
+    model, shape = UNIT[name]
+    X, y = digits[0][:60].reshape(-1, *shape), digits[1][:60]
+    model = clone(model).fit(X, y)
+    method = "predict" if hasattr(model, "predict") else "transform"
+    recwarn.clear()
+    getattr(model, method)(X)
+    getattr(model, method)((X > 0.5).astype(np.uint8))
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"integers up to 255.*fitted to floats in \[0, 1\]"):
+        getattr(model, method)((255 * X).astype(np.uint8))
+    loaded = pickle.loads(pickle.dumps(model))
+    with pytest.warns(UserWarning, match="integers up to"):
+        getattr(loaded, method)((255 * X).astype(np.int64))
+
+
+def test_bytes_are_taken_where_fit_had_floats_of_bytes(digits, recwarn):
+    X, y = np.rint(255 * digits[0][:60]), digits[1][:60]
+    model = MLPClassifier((4,), max_iter=2).fit(X, y)
+    recwarn.clear()
+    np.testing.assert_allclose(
+        model.predict_proba(X.astype(np.uint8)), model.predict_proba(X), rtol=1e-6
+    )
+    assert not recwarn.list

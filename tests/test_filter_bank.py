@@ -59,7 +59,7 @@ def test_the_stripe_detector_finds_the_stripe_alone():
     image = np.zeros((9, 9), dtype=np.uint8)
     image[2:7, 4] = 1  # a vertical stripe
     image[1, :] = 1  # and a horizontal one above it
-    matches = FilterBank(STRIPE, threshold=2, padding="same").transform([image])[0, ..., 0]
+    matches = FilterBank(STRIPE, threshold=3, padding="same").transform([image])[0, ..., 0]
     assert list(zip(*np.nonzero(matches))) == [(3, 4), (4, 4), (5, 4)]
 
 
@@ -67,11 +67,94 @@ def test_a_threshold_tells_matches_from_others(photos):
     plain = FilterBank(YELLOWNESS).transform(photos)
     matches = FilterBank(YELLOWNESS, threshold=200.0).transform(photos)
     assert 0 < matches.mean() < 1
-    np.testing.assert_array_equal(matches, plain > 200)
+    np.testing.assert_array_equal(matches, plain >= 200)
 
 
-def test_a_match_at_the_threshold_is_none():
-    assert FilterBank([[[1]]], threshold=5).transform([[[5, 6]]]).ravel().tolist() == [0, 1]
+def test_a_match_at_the_threshold_is_one():
+    assert FilterBank([[[1]]], threshold=5).transform([[[4, 5]]]).ravel().tolist() == [0, 1]
+
+
+def test_a_match_that_rounding_keeps_below_the_threshold_is_one():
+    tenths = np.full((1, 1, 30), 0.1, dtype=np.float32)
+    assert FilterBank(tenths, threshold=3).transform(np.ones((1, 1, 30), np.float32)) == 1
+
+
+def test_each_filter_may_have_its_threshold():
+    bank = FilterBank([[[1]], [[2]]], threshold=[3, 8])
+    assert bank.transform([[[2, 3, 4]]])[0, 0].tolist() == [[0, 0], [1, 0], [1, 1]]
+    with pytest.raises(ValueError, match="one for each of the 2 filters"):
+        bank.set_params(threshold=[1, 2, 3]).transform([[[2]]])
+
+
+def test_cells_that_do_not_matter_are_not_looked_at():
+    cross = [[[np.nan, 1, np.nan], [1, 1, 1], [np.nan, 1, np.nan]]]
+    images = np.ones((2, 3, 3))
+    images[0, [0, 0, 2, 2], [0, 2, 0, 2]] = [0, 1, 0, 1]
+    images[1, 1, 0] = 0
+    found = FilterBank(cross, threshold="all").transform(images)
+    assert found.ravel().tolist() == [1, 0]
+
+
+def test_pools_keep_the_largest_match_and_the_rest_at_the_edges():
+    image = np.arange(35.0).reshape(1, 5, 7)
+    maps = FilterBank([[[1]], [[-1]]], pool_size=(2, 3)).transform(image)
+    assert maps[0, ..., 0].tolist() == [[9, 12, 13], [23, 26, 27], [30, 33, 34]]
+    assert maps[0, ..., 1].tolist() == [[0, -3, -6], [-14, -17, -20], [-28, -31, -34]]
+
+
+# Ten filters by hand, in three layers, that find a face of 27 x 27 pixels.
+
+BAR, WALL, RISE, FALL, DOT = (
+    np.array([row.split() for row in rows.split("/")], dtype=float)
+    for rows in (
+        "-1 -1 -1 / 1 1 1 / -1 -1 -1",
+        "-1 1 -1 / -1 1 -1 / -1 1 -1",
+        "-1 -1 1 / -1 1 -1 / 1 -1 -1",
+        "1 -1 -1 / -1 1 -1 / -1 -1 1",
+        "-1 -1 -1 / -1 1 -1 / -1 -1 -1",
+    )
+)
+STROKES = {"-": BAR, "|": WALL, "/": RISE, "\\": FALL, ".": DOT}
+EYE, NOSE, SMILE, CHEEK = (
+    ["/-\\", "|.|", "\\-/"],
+    [" | ", " | ", "/-\\"],
+    ["   ", "\\ /", " - "],
+    ["   ", " . ", "   "],
+)
+FACE = [[EYE, CHEEK, EYE], [CHEEK, NOSE, CHEEK], [CHEEK, SMILE, CHEEK]]
+
+
+def draw(part) -> np.ndarray:
+    """Draw a part of 9 x 9 pixels of strokes, of 3 x 3 each."""
+    blank = np.zeros((3, 3))
+    rows = [[STROKES[name].clip(0) if name in STROKES else blank for name in row] for row in part]
+    return np.block(rows)
+
+
+def filter_of(part) -> np.ndarray:
+    """Ask for the strokes of a part, whatever else there is."""
+    return np.array([[[float(name == cell) for name in STROKES] for cell in row] for row in part])
+
+
+def find_face():
+    parts = [EYE, NOSE, SMILE, CHEEK]
+    whole = [[[float(part is cell) for part in parts] for cell in row] for row in FACE]
+    options = {"threshold": "all", "padding": "same", "pool_size": 3}
+    return make_pipeline(
+        FilterBank(list(STROKES.values()), **options),
+        FilterBank([filter_of(part) for part in parts], **options),
+        FilterBank([whole], threshold="all"),
+    )
+
+
+def test_a_hierarchy_of_ten_filters_finds_a_face():
+    face = np.block([[draw(part) for part in row] for row in FACE])
+    assert face.shape == (27, 27)
+    without_smile, upside_down = face.copy(), face[::-1]
+    without_smile[18:, 9:18] = 0
+    found = find_face().transform(np.stack([face, without_smile, upside_down, np.zeros((27, 27))]))
+    assert found.shape == (4, 1, 1, 1)
+    assert found.ravel().tolist() == [1, 0, 0, 0]
 
 
 def test_layouts_give_the_same_matches(photos):
@@ -123,7 +206,7 @@ def test_a_pickled_clone_matches_alike(photos):
         (YELLOWNESS, (2, 8, 8), "do not fit images of 1 channels"),
         ([[1, 2]], (2, 8, 8), r"filters of shape \(1, 2\)"),
         (np.ones((1, 9, 9)), (2, 8, 8), r"filters of \(9, 9\) are larger than the images"),
-        (np.full((1, 3, 3), np.nan), (2, 8, 8), "filters contains NaN"),
+        (np.full((1, 3, 3), np.inf), (2, 8, 8), "filters contains infinity"),
         (STRIPE, (2, 8), r"X of shape \(2, 8\) holds no images"),
         (STRIPE, (2, 0, 8), r"X of shape \(2, 0, 8\) holds no images"),
     ],

@@ -13,7 +13,15 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import scale
 from torch import nn
 
-from sknn_basics import ConvNetRegressor, MLPClassifier, MLPRegressor, RNNClassifier, RNNRegressor
+from sknn_basics import (
+    ConvNetClassifier,
+    ConvNetRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    RNNClassifier,
+    RNNRegressor,
+)
+from sknn_basics.modules.given import make_given
 from sknn_basics.parallel import stacked
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -283,3 +291,32 @@ def test_values_of_layers_are_stacked(iris):
     with stacked() as report:
         np.testing.assert_allclose(cross_val_score(model, *iris, cv=3), alone)
     assert [training.way for training in report.trainings] == ["stacked"]
+
+
+@pytest.mark.parametrize("way", ["partial_fit", "fit"])
+def test_batch_normalization_of_a_backbone_takes_a_batch_of_one(way):
+    X = np.random.RandomState(0).uniform(size=(9, 8, 8)).astype(np.float32)
+    y = np.arange(9) % 2
+    layers = [nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    backbone = nn.Sequential(*layers, nn.BatchNorm1d(3))
+    model = ConvNetClassifier(features=backbone, batch_size=4, max_iter=2, random_state=0)
+    if way == "fit":  # whose last batch has one image
+        model.fit(X, y)
+    else:
+        model.partial_fit(X, y, classes=[0, 1])
+        means = model.module_.features[4].running_mean.clone()
+        before = model.predict_proba(X)
+        model.partial_fit(X[:1], y[:1])
+        torch.testing.assert_close(model.module_.features[4].running_mean, means)
+        assert np.abs(model.predict_proba(X) - before).max() > 0
+    assert np.isfinite(model.predict_proba(X)).all()
+    assert type(backbone[1]) is nn.BatchNorm2d
+
+
+def test_batches_of_several_are_normalized_as_by_torch():
+    given = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    made = make_given(given, (4,), "module").train()
+    torch.testing.assert_close(made(X), given.train()(X))
+    torch.testing.assert_close(made[1].running_var, given[1].running_var)
+    assert list(made.state_dict()) == list(given.state_dict())

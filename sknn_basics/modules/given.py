@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sknn_basics._compat import n_changes
 from sknn_basics.modules.layers import Dropout, RReLU
@@ -39,7 +40,40 @@ def make_given(given: nn.Module | Callable, shape: Sequence[int], name: str) -> 
             ) from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"{name} must be an nn.Module or make one, got {module!r}.")
-    return draw_from_own(module)
+    return hold_single_samples(draw_from_own(module))
+
+
+class SingleSampleNorm:
+    """Use running statistics where a batch has one value a channel, which has no variance."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        has_variance = x.numel() > self.num_features or self.running_mean is None
+        if not self.training or has_variance:
+            return super().forward(x)
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(x, *statistics, self.weight, self.bias, False, 0.0, self.eps)
+
+
+class BatchNorm1d(SingleSampleNorm, nn.BatchNorm1d):
+    """Batch normalization of rows or signals, also of a batch of one."""
+
+
+class BatchNorm2d(SingleSampleNorm, nn.BatchNorm2d):
+    """Batch normalization of images, also of a batch of one."""
+
+
+class BatchNorm3d(SingleSampleNorm, nn.BatchNorm3d):
+    """Batch normalization of volumes, also of a batch of one."""
+
+
+NORMS = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d, nn.BatchNorm3d: BatchNorm3d}
+
+
+def hold_single_samples(module: nn.Module) -> nn.Module:
+    """Let torch's batch normalization train on the last batch of an epoch, if that has one row."""
+    for layer in module.modules():
+        layer.__class__ = NORMS.get(type(layer), type(layer))
+    return module
 
 
 def draw_from_own(module: nn.Module) -> nn.Module:

@@ -1,7 +1,7 @@
 """Filters with fixed weights, matched with every place of an image."""
 
 from collections.abc import Iterator
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 
 from sknn_basics._compat import Interval, StrOptions, fit_context
-from sknn_basics.estimators._base.checks import check_numeric
+from sknn_basics.estimators._base.checks import as_size, check_numeric
 
 # Values below all places of the filters, copied at once: few enough to stay in a cache.
 CHUNK_VALUES = 2**19
@@ -26,9 +26,15 @@ class FilterBank(TransformerMixin, BaseEstimator):
     filters : array-like of shape (n_filters, height, width) or (n_filters, height, width, \
 n_channels)
         Weights. Those of images with channels have a last dimension for them, whatever
-        `data_format` is.
-    threshold : float or None, default=None
-        Matches above it become 1, all others 0. None returns the matches themselves.
+        `data_format` is. NaN is a cell that does not matter, as 0 is.
+    threshold : float, array-like of shape (n_filters,), 'all' or None, default=None
+        Matches of at least so much become 1, all others 0; one for all filters, or one for each.
+        'all' is the sum of a filter's positive weights: of images of zeros and ones, places match
+        where every cell with a positive weight is 1 and every one with a negative weight is 0.
+        None returns the matches themselves.
+    pool_size : int or tuple (height, width), default=1
+        The largest match of each window of so many places is returned, as by max pooling. Windows
+        do not overlap; what is left at the lower and right edges is a smaller one.
     padding : {'valid', 'same'}, default='valid'
         'valid' matches a filter where it lies within the image; 'same' puts zeros around the
         image, so that maps have its size.
@@ -57,7 +63,7 @@ n_channels)
 
     >>> stripe = [[[-1, 1, -1], [-1, 1, -1], [-1, 1, -1]]]
     >>> image = np.eye(5)[[2, 2, 2, 0, 0]]
-    >>> FilterBank(stripe, threshold=2).transform([image])[0, :, :, 0]
+    >>> FilterBank(stripe, threshold=3).transform([image])[0, :, :, 0]
     array([[0., 1., 0.],
            [0., 0., 0.],
            [0., 0., 0.]])
@@ -65,14 +71,23 @@ n_channels)
 
     _parameter_constraints: dict = {
         "filters": ["array-like"],
-        "threshold": [Interval(Real, None, None, closed="neither"), None],
+        "threshold": [
+            Interval(Real, None, None, closed="neither"),
+            "array-like",
+            StrOptions({"all"}),
+            None,
+        ],
+        "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "padding": [StrOptions({"valid", "same"})],
         "data_format": [StrOptions({"auto", "channels_last", "channels_first", "no_channels"})],
     }
 
-    def __init__(self, filters, *, threshold=None, padding="valid", data_format="auto"):
+    def __init__(
+        self, filters, *, threshold=None, pool_size=1, padding="valid", data_format="auto"
+    ):
         self.filters = filters
         self.threshold = threshold
+        self.pool_size = pool_size
         self.padding = padding
         self.data_format = data_format
 
@@ -120,7 +135,8 @@ n_channels) or (n_samples, n_channels, height, width)
         X, weights = self._check(X)
         maps = np.concatenate([self._match(part, weights) for part in _chunks(X, weights)])
         if self.threshold is not None:
-            maps = (maps > self.threshold).astype(maps.dtype)
+            maps = (maps >= self._thresholds(weights)).astype(maps.dtype)
+        maps = _largest_of_windows(maps, as_size(self.pool_size, 2, "pool_size"))
         return np.moveaxis(maps, -1, 1) if self.data_format == "channels_first" else maps
 
     def _check(self, X) -> tuple[np.ndarray, np.ndarray]:
@@ -129,8 +145,14 @@ n_channels) or (n_samples, n_channels, height, width)
         check_numeric(X, "X")
         X = self._with_channels_last(X)
         weights = check_array(
-            self.filters, dtype=np.float64, allow_nd=True, ensure_2d=False, input_name="filters"
+            self.filters,
+            dtype=np.float64,
+            allow_nd=True,
+            ensure_2d=False,
+            ensure_all_finite="allow-nan",
+            input_name="filters",
         )
+        weights = np.nan_to_num(weights, nan=0.0)
         if weights.ndim == 3:
             weights = weights[..., None]
         if weights.ndim != 4 or weights.shape[-1] != X.shape[-1]:
@@ -144,6 +166,19 @@ n_channels) or (n_samples, n_channels, height, width)
                 "set padding='same', or choose smaller ones."
             )
         return X, weights.astype(np.float64 if X.dtype == np.float64 else np.float32)
+
+    def _thresholds(self, weights: np.ndarray) -> np.ndarray:
+        """Compute the least match of each filter; what only rounding keeps below it matches."""
+        if isinstance(self.threshold, str):
+            thresholds = weights.clip(min=0).sum(axis=(1, 2, 3))
+        else:
+            thresholds = np.asarray(self.threshold, dtype=weights.dtype)
+        if thresholds.shape not in ((), (len(weights),)):
+            raise ValueError(
+                f"threshold must be one number or one for each of the {len(weights)} filters, got "
+                f"shape {thresholds.shape}."
+            )
+        return thresholds - np.abs(thresholds) * weights[0].size * np.finfo(weights.dtype).eps
 
     def _with_channels_last(self, X: np.ndarray) -> np.ndarray:
         has_channels = self.data_format.startswith("channels")
@@ -175,6 +210,13 @@ n_channels) or (n_samples, n_channels, height, width)
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _largest_of_windows(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pool maps of shape (n_samples, height, width, n_filters)."""
+    for axis, width in zip((1, 2), size):
+        maps = np.maximum.reduceat(maps, range(0, maps.shape[axis], width), axis=axis)
+    return maps
 
 
 def _around(length: int) -> tuple[int, int]:

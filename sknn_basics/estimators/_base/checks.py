@@ -1,5 +1,6 @@
 """Checks of parameters and arrays that several estimators share."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -202,6 +203,25 @@ def check_range(array, dtype: str, name: str) -> None:
         raise ValueError(
             f"Input {name} contains a value too large for dtype('{dtype}'): "
             "scale it, or set dtype='float64'."
+        )
+
+
+def is_unit_floats(array) -> bool:
+    """Tell whether an array holds floats that all lie in [0, 1]; padding counts nothing."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not array.size:
+        return False
+    low, high = np.fmin.reduce(array, axis=None), np.fmax.reduce(array, axis=None)
+    return bool(low >= 0 and high <= 1)
+
+
+def warn_of_integers(X) -> None:
+    """Warn of bytes, or other integers beyond 1, for a network that was fitted to [0, 1]."""
+    is_integer = isinstance(X, np.ndarray) and X.dtype.kind in "iu" and X.size
+    if is_integer and (largest := X.max()) > 1:
+        warnings.warn(
+            f"X holds integers up to {largest}, but the estimator was fitted to floats in [0, 1]: "
+            "scale X as the X of fit (X / 255, of bytes), or its outputs mean nothing.",
+            stacklevel=4,
         )
 
 

@@ -43,7 +43,9 @@ from sknn_basics.estimators._base.checks import (
     check_magnitudes,
     check_range,
     explain_other_classes,
+    is_unit_floats,
     unchanged_by_failure,
+    warn_of_integers,
 )
 from sknn_basics.estimators._base.continuing import (
     check_same_structure,
@@ -219,6 +221,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         "_features_seed_",
         "_frozen_",
         "_dtype_",
+        "_reads_unit_",
     )
 
     # Words of `fit` for what validates.
@@ -528,6 +531,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Check parameters and data; return inputs, encoded targets and weights of samples."""
         self._check_options()
         inputs = self._check_X(X, reset=not continued)
+        if not continued:
+            self._reads_unit_ = is_unit_floats(inputs)
         try:
             target = self._encode_target(inputs, y, reset=not continued, classes=classes)
         except UnknownClasses as error:
@@ -1057,6 +1062,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             check_is_fitted(self)
         X = self._check_X(as_array(X), reset=False)
         check_range(X, self._dtype_, "X")
+        if getattr(self, "_reads_unit_", False):
+            warn_of_integers(X)
         return X
 
     def __sklearn_is_fitted__(self) -> bool:
