@@ -585,8 +585,11 @@ class TextGenerator(NeuralEstimator):
             embedding_size = width
         elif embedding_size == "auto":
             embedding_size = WORD_EMBEDDING if self.level == "word" else None
+        ends = self.end_token
         return {
             "level": self.level,
+            "has_end": self._reading_["has_end"] if ends == "auto" else bool(ends),
+            "lowercase": bool(self.lowercase),
             "n_tokens": n_outputs,
             "embedding_size": None if embedding_size is None else int(embedding_size),
             "window": int(self.window),

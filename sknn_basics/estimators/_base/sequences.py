@@ -65,7 +65,10 @@ def cut_padding(y, lengths: np.ndarray | None):
     """Cut the targets of steps behind the end of sequences off, of an array; leave lists alone."""
     if lengths is None or not hasattr(y, "shape") or len(y.shape) < 2:
         return y
-    return [row[:n] for row, n in zip(y, lengths)] if y.shape[1] >= lengths.max() else y
+    n_steps = y.shape[1]
+    if len(y) != len(lengths) or n_steps < lengths.max() or n_steps == lengths.min():
+        return y
+    return [row[:n] for row, n in zip(y, lengths)]
 
 
 def are_of_steps(y, lengths: np.ndarray) -> bool:
