@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -389,6 +390,8 @@ class TextGenerator(NeuralEstimator):
     }
 
     _architecture = ("tokens_", "token_counts_", "unknown_token_", "_level_", "_reading_")
+    # How models read texts that were saved before there was a choice.
+    _reading_ = MappingProxyType({"has_end": False, "lowercase": False})
 
     def __init__(
         self,
@@ -547,9 +550,7 @@ class TextGenerator(NeuralEstimator):
         return windows
 
     def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(
-            self._level_, self.tokens_, self.unknown_token_, **getattr(self, "_reading_", {})
-        )
+        return Vocabulary(self._level_, self.tokens_, self.unknown_token_, **self._reading_)
 
     @property
     def n_tokens_(self) -> int:
