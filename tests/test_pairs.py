@@ -210,6 +210,8 @@ VALUES = {
     "tied_weights": [False, True],
     "tol": [1e-4, 0.0, 10.0],
     "unknown_token": ["auto", "?"],
+    "end_token": ["auto", True],
+    "lowercase": [False, True],
     "validation_fraction": [0.1, 0.5],
     "verbose": [False, True],
     "vocabulary": [None, [*" abcdefst"]],
@@ -239,6 +241,9 @@ VALUES = {
     "estimator": [None],
     "exogenous": [None, [1]],
     "follows_training": ["auto", True, False],
+    "differences": [(), 1, (1, 2)],
+    "window_scaling": [None, "mean", "last", "standard"],
+    "missing": ["auto", "drop"],
     "horizon": [1, 3],
     "input": ["auto", "rows"],
     "scaler": ["standard", None],
@@ -578,7 +583,8 @@ def refit(case):
 
 # What a warm start may refuse, although the weights keep their shapes: it says what they mean.
 MEANINGS = {
-    *("activation", "bidirectional", "cell", "data_format", "downsample", "dtype", "filters"),
+    *("activation", "bidirectional", "cell", "data_format", "downsample", "dtype", "end_token"),
+    *("filters", "lowercase"),
     *("kernel_size", "latent_activation", "level", "loss", "max_tokens", "merge_mode"),
     *("normalization", "out_activation", "padding", "pool_size", "preprocessing", "stateful"),
     *("strides", "target", "tied_weights", "unknown_token", "vocabulary", "window"),

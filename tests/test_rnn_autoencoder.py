@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -103,13 +104,11 @@ def test_wrong_parameters_raise(images, parameters, message):
         small(**parameters).fit(images)
 
 
-def test_sequences_have_one_length_and_rows_as_steps(images):
+def test_sequences_of_an_array_have_one_length_and_rows_as_steps(images):
     with pytest.raises(ValueError, match=r"samples of shape \(7, 8\)"):
         small().fit(images).transform(images[:, :7])
     with pytest.raises(ValueError, match="flatten its steps"):
         small().fit(images[..., np.newaxis])
-    with pytest.raises(ValueError):
-        small().fit([np.zeros((3, 2)), np.zeros((4, 2))])
 
 
 def test_channels_first_is_reconstructed_as_it_came(images):
@@ -141,3 +140,128 @@ def test_axes_that_look_swapped_are_warned_of(images):
     X = np.sin(time + np.arange(100)[:, None, None] + np.arange(3)[:, None])
     with pytest.warns(UserWarning, match="data_format='channels_first'"):
         small(max_iter=1).fit(X)
+
+
+# Sequences of several lengths.
+
+
+@pytest.fixture(scope="module")
+def ragged(images):
+    """The first lines of each image, three to all of them."""
+    return [image[: 3 + i % (len(image) - 2)] for i, image in enumerate(images[:60])]
+
+
+def pad(sequences):
+    X = np.full((len(sequences), max(map(len, sequences)), *sequences[0].shape[1:]), np.nan)
+    for i, sequence in enumerate(sequences):
+        X[i, : len(sequence)] = sequence
+    return X
+
+
+def test_sequences_of_several_lengths_are_reconstructed_each_as_long_as_it_is(ragged):
+    model = small().fit(ragged)
+
+    reconstructed = model.reconstruct(ragged)
+
+    assert [r.shape for r in reconstructed] == [x.shape for x in ragged]
+    assert model.transform(ragged).shape == (60, 3)
+    errors = [np.square(r - x).mean() for r, x in zip(reconstructed, ragged, strict=True)]
+    np.testing.assert_allclose(model.score_samples(ragged), np.negative(errors), rtol=1e-5)
+    assert model.score(ragged) == pytest.approx(-np.mean(errors), rel=1e-5)
+
+
+def test_a_sequence_has_the_latents_that_it_has_alone(ragged):
+    model = small().fit(ragged)
+
+    alone = [model.transform([sequence])[0] for sequence in ragged[:5]]
+
+    np.testing.assert_allclose(model.transform(ragged)[:5], alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_the_loss_is_the_mean_over_what_is_known(ragged, loss):
+    model = small(loss=loss, out_activation="logistic", alpha=0).fit(ragged)
+    model.set_params(max_iter=1, learning_rate_init=1e-30, warm_start=True)
+
+    reconstructed = model.reconstruct(ragged)
+    model.fit(ragged)
+
+    def compare(r, x):
+        if loss == "squared_error":
+            return np.square(r - x).mean() / 2
+        return -(x * np.log(r) + (1 - x) * np.log(1 - r)).mean()
+
+    expected = np.mean([compare(r, x) for r, x in zip(reconstructed, ragged, strict=True)])
+    assert model.history_["train_loss"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_training_on_sequences_of_one_length_is_the_same_in_a_list(images):
+    X = images[:40]
+    of_array = small(dtype="float64").fit(X)
+
+    of_list = small(dtype="float64").fit(list(X))
+
+    np.testing.assert_allclose(of_list.loss_curve_, of_array.loss_curve_)
+    np.testing.assert_allclose(of_list.reconstruct(list(X)), of_array.reconstruct(X))
+
+
+def test_an_array_padded_with_nan_is_a_list_of_sequences(ragged):
+    X = pad(ragged)
+    model = small().fit(X)
+
+    np.testing.assert_array_equal(model.transform(X), small().fit(ragged).transform(ragged))
+    reconstructed = model.reconstruct(X)
+    np.testing.assert_array_equal(np.isnan(reconstructed), np.isnan(X))
+    np.testing.assert_array_equal(reconstructed[0, :3], model.reconstruct(ragged)[0])
+
+
+def test_channels_first_of_several_lengths_come_back_as_they_came(ragged):
+    swapped = [sequence.T for sequence in ragged]
+    model = small(data_format="channels_first").fit(swapped)
+
+    reconstructed = model.reconstruct(swapped)
+
+    expected = small().fit(ragged).reconstruct(ragged)
+    for own, other in zip(reconstructed, expected, strict=True):
+        np.testing.assert_allclose(own.T, other, rtol=1e-5, atol=1e-6)
+
+
+def test_shorter_arrays_and_numbers_are_read(ragged):
+    numbers = [sequence[:, 0] for sequence in ragged]
+    model = small().fit(numbers)
+
+    assert [r.shape for r in model.reconstruct(numbers)] == [x.shape for x in numbers]
+    assert small().fit(ragged).reconstruct(np.stack([x[:3] for x in ragged])).shape == (60, 3, 8)
+
+
+def test_several_lengths_stop_early_go_on_and_are_saved(ragged):
+    model = small(early_stopping=True, noise="gaussian", sparsity=0.1).fit(ragged)
+    loaded = pickle.loads(pickle.dumps(model))
+
+    np.testing.assert_array_equal(loaded.transform(ragged), model.transform(ragged))
+    assert np.isfinite(model.validation_scores_).all()
+    going_on = small().partial_fit(ragged).partial_fit(ragged[:9])
+    assert np.isfinite(going_on.loss_)
+
+
+def test_several_lengths_train_the_same_in_a_stack(ragged):
+    alone = [small(random_state=i).fit(ragged).loss_curve_ for i in range(2)]
+
+    with joblib.parallel_config(backend="stacked"):
+        stacked = joblib.Parallel()(
+            joblib.delayed(small(random_state=i).fit)(ragged) for i in range(2)
+        )
+
+    np.testing.assert_allclose([model.loss_curve_ for model in stacked], alone, rtol=1e-4)
+
+
+def test_what_several_lengths_cannot_be_is_told(ragged, images):
+    model = small().fit(ragged)
+    with pytest.raises(ValueError, match="8 to 9 steps of 8 features, .* 1 to 8 steps of 8"):
+        model.transform([np.ones((9, 8)), np.ones((8, 8))])
+    with pytest.raises(ValueError, match="steps of 2 features"):
+        model.transform([np.ones((4, 2)), np.ones((3, 2))])
+    with pytest.raises(ValueError, match="X_clean needs sequences of one length"):
+        small().fit(ragged, X_clean=ragged)
+    with pytest.raises(ValueError, match="was fitted to 8 to 8 steps"):
+        small().fit(images[:40]).transform(ragged)

@@ -62,8 +62,8 @@ def with_gap(series):
 BAD_SERIES = {
     "window too long": ({"window": 60}, SERIES, "window=60 and horizon=1 need .* 61 rows, .*=60"),
     "missing value": ({}, with_gap(SERIES), "Input X contains NaN"),
-    "ragged": ({}, [[1.0, 2.0], [3.0], [4.0, 5.0]], "inhomogeneous shape"),
-    "several series": ({}, SERIES.reshape(2, 6, 5), "Found array with dim 3"),
+    "ragged": ({}, [[1.0, 2.0], [3.0], [4.0, 5.0]], "looks like several"),
+    "several series": ({}, SERIES.reshape(2, 6, 5), "looks like several"),
     "no horizon": ({"horizon": 0}, SERIES, "'horizon' parameter .* Got 0"),
     "horizon back in time": ({"horizon": -1}, SERIES, "'horizon' parameter .* Got -1"),
 }

@@ -337,6 +337,14 @@ def test_later_batches_end_as_the_first():
     assert model.score(["anna"]) < 0
 
 
+@pytest.mark.parametrize("changed", [{"end_token": False}, {"lowercase": True}])
+def test_a_warm_start_does_not_read_texts_in_another_way(changed):
+    model = generator(warm_start=True).fit(NAMES)
+
+    with pytest.raises(ValueError, match=next(iter(changed)).replace("end_token", "has_end")):
+        model.set_params(**changed).fit(NAMES)
+
+
 def test_a_generator_of_names_is_saved_and_cloned(names):
     expected = names.generate(n_texts=5, random_state=0)
     assert pickle.loads(pickle.dumps(names)).generate(n_texts=5, random_state=0) == expected

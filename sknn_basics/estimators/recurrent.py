@@ -155,8 +155,7 @@ class RecurrentEstimator(NeuralPredictor):
         if y is None:
             return super()._encode_target(X, y, reset, classes)
         y = y.toarray() if issparse(y) else y
-        lengths = has_input(X).sum(axis=1) if self._is_list_ and X.ndim > 2 else None
-        is_of_steps = reset and lengths is not None and are_of_steps(y, lengths)
+        is_of_steps = reset and self._is_list_ and are_of_steps(y, has_input(X).sum(axis=1))
         y = y if is_list_of_sequences(y) or hasattr(y, "shape") else to_array(y, "y")
         if reset:
             self._target_axes_ = int(is_of_steps) or find_target_axes(
@@ -164,8 +163,8 @@ class RecurrentEstimator(NeuralPredictor):
             )
         if not self._target_axes_:
             return super()._encode_target(X, y, reset, classes)
-        if self.n_steps_out is None:
-            y = cut_padding(y, lengths)
+        if self.n_steps_out is None and hasattr(y, "shape") and X.ndim > 2:
+            y = cut_padding(y, has_input(X).sum(axis=1))
         steps, lengths = join_targets(y, self._target_axes_, self.n_steps_out)
         target = super()._encode_target(X, steps, reset, classes)
         return pad_sequences(target, lengths, -1 if target.dtype.kind in "iu" else np.nan)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -401,6 +402,8 @@ class TextGenerator(NeuralEstimator):
     }
 
     _architecture = ("tokens_", "token_counts_", "unknown_token_", "_level_", "_reading_")
+    # How models read texts that were saved before there was a choice.
+    _reading_ = MappingProxyType({"has_end": False, "lowercase": False})
 
     def __init__(
         self,
@@ -560,9 +563,7 @@ class TextGenerator(NeuralEstimator):
         return windows
 
     def _known_tokens(self) -> Vocabulary:
-        return Vocabulary(
-            self._level_, self.tokens_, self.unknown_token_, **getattr(self, "_reading_", {})
-        )
+        return Vocabulary(self._level_, self.tokens_, self.unknown_token_, **self._reading_)
 
     @property
     def n_tokens_(self) -> int:
@@ -598,8 +599,11 @@ class TextGenerator(NeuralEstimator):
             embedding_size = width
         elif embedding_size == "auto":
             embedding_size = WORD_EMBEDDING if self.level == "word" else None
+        ends = self.end_token
         return {
             "level": self.level,
+            "has_end": self._reading_["has_end"] if ends == "auto" else bool(ends),
+            "lowercase": bool(self.lowercase),
             "n_tokens": n_outputs,
             "embedding_size": None if embedding_size is None else int(embedding_size),
             "window": int(self.window),

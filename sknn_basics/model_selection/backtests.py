@@ -110,12 +110,12 @@ class Backtest:
 
         Parameters
         ----------
-        rows : ndarray of int of any shape
+        rows : ndarray of shape (n_rows,)
             Positions of rows.
 
         Returns
         -------
-        labels : Index of pandas or ndarray, of the shape of `rows`
+        labels : Index of pandas or ndarray of shape (n_rows,)
             Their labels.
         """
         if self.index is None:

@@ -282,6 +282,27 @@ class Reconstruction(Loss):
         return losses
 
 
+class PaddedReconstruction(Reconstruction):
+    """Loss of a reconstruction whose target is NaN behind the end of shorter sequences.
+
+    What is missing counts for nothing, and the rest for more, so that each sequence weighs the
+    same, however long it is.
+    """
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        reconstruction = output[:, : self.n_features]
+        target = target.reshape(reconstruction.shape)
+        known = target.isnan().logical_not()
+        # Both zero, each missing value adds the same to the loss.
+        zero = torch.zeros_like(reconstruction[:1])
+        missing = self.loss(zero, zero) * (1 - known.to(output.dtype).mean(1))
+        filled = torch.where(known, reconstruction, 0.0), torch.where(known, target, 0.0)
+        losses = (self.loss(*filled) - missing) / known.to(output.dtype).mean(1)
+        if self.sparsity:
+            losses = losses + self.sparsity * output[:, self.n_features :].abs().sum(1)
+        return losses
+
+
 class NormalLikelihood(Loss):
     """Negative log-likelihood of normal features of one variance, less its constant.
 

@@ -65,7 +65,10 @@ def cut_padding(y, lengths: np.ndarray | None):
     """Cut the targets of steps behind the end of sequences off, of an array; leave lists alone."""
     if lengths is None or not hasattr(y, "shape") or len(y.shape) < 2:
         return y
-    return [row[:n] for row, n in zip(y, lengths)] if y.shape[1] >= lengths.max() else y
+    n_steps = y.shape[1]
+    if len(y) != len(lengths) or n_steps < lengths.max() or n_steps == lengths.min():
+        return y
+    return [row[:n] for row, n in zip(y, lengths)]
 
 
 def are_of_steps(y, lengths: np.ndarray) -> bool:
@@ -148,15 +151,17 @@ def to_array(values, name: str) -> np.ndarray:
         raise ValueError(f"{name} has steps of several shapes: {error}") from error
 
 
-def pad_sequences(steps: np.ndarray, lengths: np.ndarray, padding: float) -> np.ndarray:
-    """Cut joined sequences apart, and fill them up to the longest.
+def pad_sequences(
+    steps: np.ndarray, lengths: np.ndarray, padding: float, n_steps: int | None = None
+) -> np.ndarray:
+    """Cut joined sequences apart, and fill them up to the longest, or to `n_steps`.
 
     Returns
     -------
     sequences : ndarray of shape (n_samples, n_steps, ...)
         Sequences that are followed by `padding`.
     """
-    shape = (len(lengths), lengths.max(), *steps.shape[1:])
+    shape = (len(lengths), n_steps or lengths.max(), *steps.shape[1:])
     padded = np.full(shape, padding, np.result_type(steps.dtype, padding))
     padded[np.arange(shape[1]) < lengths[:, None]] = steps
     return padded

@@ -2,9 +2,20 @@
 
 from numbers import Integral
 
+import numpy as np
+from torch import Tensor
+
 from sknn_basics._compat import Interval, StrOptions
 from sknn_basics.estimators._base.checks import check_samples, hidden_sizes, one_a_layer
-from sknn_basics.estimators._base.sequences import warn_of_swapped_axes
+from sknn_basics.estimators._base.sequences import (
+    check_steps,
+    find_lengths,
+    in_layout,
+    is_list_of_inputs,
+    join_sequences,
+    pad_sequences,
+    warn_of_swapped_axes,
+)
 from sknn_basics.estimators._base.transformers import NeuralTransformer
 from sknn_basics.estimators._base.types import (
     Activation,
@@ -36,6 +47,7 @@ from sknn_basics.modules.recurrent_autoencoder import (
     RecurrentAutoencoderNetwork,
     recurrent_autoencoder,
 )
+from sknn_basics.training.losses import PaddedReconstruction, Reconstruction
 
 
 class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
@@ -320,8 +332,10 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
     Notes
     -----
     X has shape (n_samples, n_steps, n_features), or that of `data_format`, or holds rows of shape
-    (n_samples, n_steps) with one number a step. All sequences have the same number of steps, in
-    `fit` and later.
+    (n_samples, n_steps) with one number a step; all sequences then have the same number of steps,
+    in `fit` and later. A list of arrays, or an array in which shorter sequences end with steps of
+    NaN, holds sequences of several lengths, none of which is later longer than the longest of
+    `fit`. Each weighs the same in the loss; reconstructions of a list are a list.
 
     References
     ----------
@@ -355,6 +369,9 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         "recurrent_dropout": RecurrentEstimator._parameter_constraints["recurrent_dropout"],
     }
 
+    _architecture = ("_is_padded_",)
+    # Models that were saved before there was a choice have sequences of one length.
+    _is_padded_ = False
     _decoder_kind = "recurrent"
     _stochastic_only = ("dropout", "recurrent_dropout", "noise", "clip_grad_norm")
 
@@ -414,7 +431,12 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         self._store(locals())
 
     def _check_X(self, X, reset: bool):
+        lengths = find_lengths(X, self.data_format)
+        if lengths is not None or (self._is_padded_ and not reset):
+            return self._check_padded(X, lengths, reset)
         X = check_samples(self, X, reset)
+        if reset:
+            self._is_padded_ = False
         if X.ndim > 3:
             raise ValueError(
                 "X must have shape (n_samples, n_steps) or (n_samples, n_steps, n_features), got "
@@ -423,6 +445,100 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         if reset and self.data_format == "auto" and X.ndim == 3:
             warn_of_swapped_axes(X)
         return X
+
+    def _check_padded(self, X, lengths: np.ndarray | None, reset: bool) -> np.ndarray:
+        """Check sequences of several lengths; fill them up with NaN, in the layout of X."""
+        is_list = is_list_of_inputs(X)
+        rows = in_layout(X if is_list else np.asarray(X), self.data_format, is_list)
+        lengths = np.full(len(rows), rows.shape[1]) if lengths is None else lengths
+        steps, lengths = join_sequences([row[:n] for row, n in zip(rows, lengths)], "X")
+        steps = check_steps(steps).reshape(len(steps), -1)
+        axes = [1, 0] if self.data_format == "channels_first" else [0, 1]
+        if reset:
+            shape = int(lengths.max()), steps.shape[1]
+            self.n_features_in_, self._is_padded_ = shape[1], True
+            self._sample_shape_ = tuple(shape[axis] for axis in axes)
+        fitted = self._sample_shape_
+        n_steps, n_features = fitted[axes[0]], fitted[axes[1]] if len(fitted) > 1 else 1
+        if not self._is_padded_ or lengths.max() > n_steps or steps.shape[1] != n_features:
+            least = 1 if self._is_padded_ else n_steps
+            raise ValueError(
+                f"X has sequences of {lengths.min()} to {lengths.max()} steps of {steps.shape[1]} "
+                f"features, but {type(self).__name__} was fitted to {least} to {n_steps} steps of "
+                f"{n_features}."
+            )
+        X = pad_sequences(steps, lengths, np.nan, n_steps)
+        return X.transpose(0, *(1 + axis for axis in axes))
+
+    def _value_range(self, array) -> tuple[float, float]:
+        if not self._is_padded_:
+            return super()._value_range(array)
+        return float(np.nanmin(array)), float(np.nanmax(array))
+
+    def _check_clean(self, X, X_clean, reset: bool):
+        if X_clean is not None and self._is_padded_:
+            raise ValueError("X_clean needs sequences of one length, X has several.")
+        return super()._check_clean(X, X_clean, reset)
+
+    def _choose_dtype(self, sample_shape: tuple[int, ...], device) -> str:
+        # The longest sequence of a list may be in one fold and not in another.
+        return super()._choose_dtype((np.inf,) if self._is_padded_ else sample_shape, device)
+
+    def _make_criterion(self) -> Reconstruction:
+        if not self._is_padded_:
+            return super()._make_criterion()
+        if not isinstance(self.loss, str):
+            raise ValueError(
+                f"Sequences of several lengths need a loss by name, got {self.loss!r}."
+            )
+        loss = self._make_reconstruction_loss()
+        return PaddedReconstruction(loss, self.n_outputs_, self.sparsity)
+
+    def _score_output(self, output, target, weight) -> float:
+        if not self._is_padded_:
+            return super()._score_output(output, target, weight)
+        scores = score_known(output[:, : self.n_outputs_], target)
+        return float(np.average(scores, weights=weight)) if np.isfinite(scores).all() else np.nan
+
+    def _score_samples(self, X, target) -> np.ndarray:
+        if not self._is_padded_:
+            return super()._score_samples(X, target)
+        return self.net_.map_batches(self._score_padded, self._make_dataset(X, target))
+
+    def _score_padded(self, batch: tuple) -> np.ndarray:
+        inputs, targets = batch[:2]
+        output = self.net_.predict_nonlinearity(self.module_.decode(self.module_.encode(inputs)))
+        return score_known(*(as_double(values) for values in (output, targets)))
+
+    def reconstruct(self, X) -> np.ndarray | list[np.ndarray]:
+        """Encode X and decode the latents.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_steps, ...) or list of array-like
+            Sequences.
+
+        Returns
+        -------
+        reconstruction : ndarray of the shape of X, or list of ndarray
+            What ``inverse_transform(transform(X))`` returns, as long as each sequence is: a list of
+            a list, and NaN behind the end of shorter sequences of an array.
+        """
+        whole = super().reconstruct(X)
+        if not self._is_padded_:
+            return whole
+        is_list = is_list_of_inputs(X)
+        steps = in_layout(whole, self.data_format, is_list=False)
+        lengths = find_lengths(X, self.data_format)
+        if is_list:
+            rows = [row[:n] for row, n in zip(steps, lengths)]
+            rows = in_layout(rows, self.data_format, is_list=True, back=True)
+            return [row.reshape(np.shape(x)) for row, x in zip(rows, X)]
+        n_steps = in_layout(np.asarray(X), self.data_format, is_list=False).shape[1]
+        steps = steps[:, :n_steps].copy()
+        if lengths is not None:
+            steps[np.arange(n_steps) >= lengths[:, None]] = np.nan
+        return in_layout(steps, self.data_format, is_list=False, back=True).reshape(np.shape(X))
 
     def _describe_module(self, n_outputs: int) -> dict:
         shape = [int(n) for n in self._sample_shape_]
@@ -463,3 +579,16 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def score_known(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Compute minus the mean squared error of each sample where its target is known."""
+    target = target.reshape(output.shape)
+    known = ~np.isnan(target)
+    errors = np.square(np.where(known, output - target, 0.0))
+    return -errors.sum(axis=1) / known.sum(axis=1)
+
+
+def as_double(values: Tensor) -> np.ndarray:
+    """Make an array in double precision of a tensor of samples."""
+    return values.flatten(1).numpy(force=True).astype(np.float64)
