@@ -423,7 +423,7 @@ class Net(NeuralNet):
         return {"loss": loss.detach(), "penalty": penalty, "y_pred": output}
 
     def begin_step(self) -> None:
-        """Set the rate of a step, where a schedule changes it by step."""
+        """Set the learning rate of a step, where a schedule changes it by step."""
         if self.rates_of_steps_:
             set_rate(self.optimizer_, self.rates_of_steps_.pop(0))
 
