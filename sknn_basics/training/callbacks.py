@@ -322,8 +322,8 @@ class FollowSchedule(Callback):
             warnings.warn(
                 f"The learning rate's schedule has ended after max_iter={self.n_epochs} epochs: "
                 f"epoch {epoch + 1} keeps its last learning rate, {rate:g}. Set max_iter to "
-                "the number of epochs of all calls of partial_fit together, or choose a learning_rate "
-                "without an end, such as 'constant'.",
+                "the number of epochs of all calls of partial_fit together, or choose a "
+                "learning_rate without an end, such as 'constant'.",
                 stacklevel=2,
             )
         set_rate(net.optimizer_, rate)
