@@ -74,7 +74,10 @@ def texts(path: Path):
 def find_words(text: str):
     """Yield places, words and what to write instead."""
     text = re.sub(
-        r"``.*?``|`[^`\n]*`|<[^<>\n]*>|^ *(>>>|\.\.\.).*$|\{[^{}\n]*\}", blank, text, flags=re.M
+        r"``.*?``|`[^`\n]*`|<[^<>\n]*>|^ *(>>>|\.\.\.).*$|^ *\w+ : .*$|\{[^{}\n]*\}",
+        blank,
+        text,
+        flags=re.M,
     )
     for word, better in WORDS.items():
         for found in re.finditer(word, text):

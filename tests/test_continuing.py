@@ -436,7 +436,7 @@ def test_a_schedule_that_has_ended_warns_and_keeps_its_last_rate(schedule, diabe
 def test_partial_fit_after_a_whole_schedule_warns(diabetes):
     model = small_regressor(learning_rate="cosine", max_iter=4).fit(*diabetes)
     (message,) = count_on(model, *diabetes, 1)
-    assert "keeps its last rate, 0" in message
+    assert "keeps its last learning rate, 0" in message
 
 
 def test_a_rate_that_vanishes_warns(diabetes):

@@ -502,7 +502,7 @@ def test_wrong_parameters_raise(images, parameters, message):
 
 
 def test_distributions_need_a_layer_of_their_own(images):
-    with pytest.raises(ValueError, match="give n_components or latent_filters"):
+    with pytest.raises(ValueError, match="set n_components or latent_filters"):
         small(VariationalConvAutoencoder, n_components=None).fit(images)
 
 

@@ -30,7 +30,7 @@ class LatentBarsDisplay:
 
     Parameters
     ----------
-    latent variables : ndarray of shape (n_samples, n_components)
+    latents : ndarray of shape (n_samples, n_components)
         The latent variables.
     images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
 default=None
@@ -212,7 +212,7 @@ class LatentScatterDisplay:
 
     Parameters
     ----------
-    latent variables : ndarray of shape (n_samples, 2)
+    latents : ndarray of shape (n_samples, 2)
         The two latent variables.
     y : ndarray of shape (n_samples,) or None
         Labels, or real numbers.

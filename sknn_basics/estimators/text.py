@@ -515,7 +515,7 @@ class TextGenerator(NeuralEstimator):
         """Train for one epoch on the given texts.
 
         A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
-        after them keep its last rate, which may be 0, and warn.
+        after them keep its last learning rate, which may be 0, and warn.
 
         Parameters
         ----------

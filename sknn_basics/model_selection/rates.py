@@ -27,7 +27,7 @@ class Rise(Schedule):
 
 
 class RangeTest(Callback):
-    """Record rates and losses of steps, and stop when the losses explode or the rates end."""
+    """Record learning rates and losses; stop when losses explode or learning rates end."""
 
     def __init__(self, highest: float):
         self.highest = highest
@@ -65,8 +65,8 @@ def suggest_rate(
     """Suggest a `learning_rate_init` by a range test.
 
     A clone of the estimator is trained for some steps, whose rates rise by the same factor each,
-    from far too small to far too large. The suggestion is the rate at which the smoothed loss falls
-    the fastest.
+    from far too small to far too large. The suggestion is the learning rate at which the smoothed
+    loss falls the fastest.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def suggest_rate(
 def range_test(
     estimator, X, y, *, lowest: float, highest: float, n_steps: int, **fit_params
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Train with rising rates; return the rates and the losses of all steps."""
+    """Train with rising learning rates; return the learning rates and the losses of all steps."""
     if not (0 < lowest < highest and n_steps >= 10):
         raise ValueError(
             "A range test needs 0 < lowest < highest and at least 10 steps, got "

@@ -329,7 +329,7 @@ class Neighbours:
             self.optimiser = JointOptimiser([net.optimizer_ for net in self.nets])
 
     def begin_step(self) -> None:
-        """Set the rates of a step, where schedules change them by step."""
+        """Set the learning rates of a step, where schedules change them by step."""
         if not any(net.rates_of_steps_ for net in self.nets):
             return
         self.optimiser.separate()

@@ -28,7 +28,7 @@ NON_FINITE = (
     "need to be preprocessed."
 )
 
-# Share of the initial rate down to which momentum can be scaled along, in any precision.
+# Share of the initial learning rate down to which momentum can be scaled along, in any precision.
 MOST_SCALED = 1e-20
 
 # Share of the initial rate below which steps are lost in rounding.
@@ -315,14 +315,15 @@ class FollowSchedule(Callback):
     Parameters
     ----------
     schedule : callable
-        Computes the rate of an epoch.
+        Computes the learning rate of an epoch.
     restarts : bool
         Whether a training that continues another starts the schedule anew. One that continues and
         has ended is told in a warning.
     n_epochs : int
         Number of epochs that the schedule is for.
     ends : bool
-        Whether it ends with these epochs; one that does not has ended when its rate vanishes.
+        Whether it ends with these epochs; one that does not has ended when its learning rate
+        vanishes.
     by_step : bool, default=False
         Whether the function is of the step, and of the number of all steps, in place of epochs.
     """
@@ -349,20 +350,20 @@ class FollowSchedule(Callback):
         if epoch >= self.n_epochs and not self.restarts and has_ended:
             warnings.warn(
                 f"The learning rate's schedule has ended after max_iter={self.n_epochs} epochs: "
-                f"epoch {epoch + 1} keeps its last rate, {rate:g}. Set max_iter to the number of "
-                "epochs that all calls of partial_fit make together, or choose a learning_rate "
-                "without an end, such as 'constant'.",
+                f"epoch {epoch + 1} keeps its last learning rate, {rate:g}. Set max_iter to "
+                "the number of epochs of all calls of partial_fit together, or choose a "
+                "learning_rate without an end, such as 'constant'.",
                 stacklevel=2,
             )
         set_rate(net.optimizer_, rate)
 
     def rates(self, epoch: int, n_steps: int) -> list[float]:
-        """Compute the rate of an epoch, or those of its steps."""
+        """Compute the learning rate of an epoch, or those of its steps."""
         if not self.by_step:
             return [self.check_rate(self.schedule(epoch), f"epoch {epoch}")]
         n_all = self.n_epochs * n_steps
         steps = range(epoch * n_steps, (epoch + 1) * n_steps)
-        # Beyond the end, the last rate stays.
+        # Beyond the end, the last learning rate stays.
         rates = [
             self.schedule(min(i, n_all - 1) if self.ends else i, n_epochs=n_all) for i in steps
         ]
@@ -379,7 +380,7 @@ class FollowSchedule(Callback):
 
 
 class LowerRateOnPlateau(Callback):
-    """Lower the rate when the loss has not improved since its last best, or the last lowering."""
+    """Lower the learning rate if the loss has not improved since its best or the last lowering."""
 
     def __init__(self, schedule: ReduceOnPlateau):
         self.schedule = schedule

@@ -22,7 +22,7 @@ class LBFGSNet(Net):
     max_fun : int
         Largest number of evaluations of the loss.
     **kwargs
-        Parameters of `Net`; `optimizer` and its rate are not used for steps.
+        Parameters of `Net`; `optimizer` and its learning rate are not used for steps.
 
     Attributes
     ----------

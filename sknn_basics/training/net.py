@@ -545,7 +545,7 @@ class Net(NeuralNet):
         )
 
     def begin_step(self) -> None:
-        """Set the rate of a step, where a schedule changes it by step."""
+        """Set the learning rate of a step, where a schedule changes it by step."""
         if self.rates_of_steps_:
             set_rate(self.optimizer_, self.rates_of_steps_.pop(0))
 

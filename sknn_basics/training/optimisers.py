@@ -112,8 +112,8 @@ class Adam(without_compiler(torch.optim.Adam)):
 class Muon(without_compiler(Optimizer)):
     """Muon for groups of matrices, and AdamW for all others.
 
-    Both work on the parameter groups and states of this optimiser. The rate of a matrix is scaled
-    so that its steps are as large as those of AdamW.
+    Both work on the parameter groups and states of this optimiser. The learning rate of a matrix is
+    scaled so that its steps are as large as those of AdamW.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def make_optimiser(
         by their ``rate_factor``.
     solver : str or callable
         Name in `SOLVERS`, or a `torch.optim` class (or function) called with the parameters and
-        the rate as ``lr``.
+        the learning rate as ``lr``.
     lr : float
         Learning rate.
     momentum, nesterov : float, bool
@@ -351,8 +351,8 @@ def set_rate(optimiser: Optimizer, rate: float) -> None:
 def scale_momentum(optimiser: Optimizer, factor: float) -> None:
     """Multiply the momentum buffers of stochastic gradient descent.
 
-    The velocity of scikit-learn contains the rates of its past steps, torch's buffer does not:
-    scaling the buffer by old rate / new rate makes a change of rate mean the same in both.
+    The velocity of scikit-learn contains the learning rates of its past steps, torch's buffer does
+    not: scaling the buffer by old rate / new rate makes a change of rate mean the same in both.
     """
     if isinstance(optimiser, Muon):
         return

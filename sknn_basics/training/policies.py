@@ -1,4 +1,4 @@
-"""Which callback changes the rate, from an estimator's words for it."""
+"""Which callback changes the learning rate, from an estimator's words for it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ def schedule_callbacks(
     n_seen: int,
     restarts: bool,
 ) -> list[Callback]:
-    """Choose the callback that changes the rate, if any.
+    """Choose the callback that changes the learning rate, if any.
 
     Parameters
     ----------

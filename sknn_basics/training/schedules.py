@@ -22,7 +22,7 @@ class Schedule:
         Whether it counts steps (batches) and not epochs.
     ends : bool
         Whether it is made for `n_epochs` epochs, so that calls of ``partial_fit`` beyond these keep
-        its last rate, and warn.
+        its last learning rate, and warn.
 
     Examples
     --------
@@ -40,18 +40,18 @@ class Schedule:
     ends = False
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
-        """Compute the rate of an epoch, counted from 0."""
+        """Compute the learning rate of an epoch, counted from 0."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
-    """Multiply the rate by `factor` after every `every` epochs (a staircase).
+    """Multiply the learning rate by `factor` after every `every` epochs (a staircase).
 
     Parameters
     ----------
     factor : float, default=0.5
-        What the rate is multiplied with at each step.
+        What the learning rate is multiplied with at each step.
     every : int, default=10
         Number of epochs per step.
     by_step : bool, default=False
@@ -73,18 +73,18 @@ class StepDecay(Schedule):
             raise ValueError(f"every must be at least 1, got {self.every}.")
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
-        """Compute the rate of an epoch, counted from 0."""
+        """Compute the learning rate of an epoch, counted from 0."""
         return initial_rate * round(self.factor ** (epoch // self.every), 15)
 
 
 @dataclass(frozen=True)
 class ExponentialDecay(Schedule):
-    """Multiply the rate by `factor` after every epoch.
+    """Multiply the learning rate by `factor` after every epoch.
 
     Parameters
     ----------
     factor : float, default=0.95
-        What the rate is multiplied with.
+        What the learning rate is multiplied with.
     by_step : bool, default=False
         Whether it counts steps (batches) and not epochs.
 
@@ -99,13 +99,13 @@ class ExponentialDecay(Schedule):
     by_step: bool = False
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
-        """Compute the rate of an epoch, counted from 0."""
+        """Compute the learning rate of an epoch, counted from 0."""
         return initial_rate * self.factor**epoch
 
 
 @dataclass(frozen=True)
 class CosineAnnealing(Schedule):
-    """Fall from the initial rate to `final_share` of it along half a cosine.
+    """Fall from the initial learning rate to `final_share` of it along half a cosine.
 
     Parameters
     ----------
@@ -131,21 +131,21 @@ class CosineAnnealing(Schedule):
     ends = True
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
-        """Compute the rate of an epoch, counted from 0."""
+        """Compute the learning rate of an epoch, counted from 0."""
         progress = min(1.0, epoch / max(1, n_epochs - 1))
         return initial_rate * _cosine_between(1.0, self.final_share, progress)
 
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Rise to the initial rate during the first epochs, then fall far below the start.
+    """Rise to the initial learning rate during the first epochs, then fall far below the start.
 
     Parameters
     ----------
     rising_share : float, default=0.3
         Share of the epochs that rise.
     start_share, final_share : float, default=0.04, 1e-4
-        First and last rate as shares of the peak, which is the initial rate.
+        First and last learning rate as shares of the peak, which is the initial learning rate.
     by_step : bool, default=False
         Whether it counts steps (batches) and not epochs.
 
@@ -169,7 +169,7 @@ class OneCycle(Schedule):
     ends = True
 
     def __call__(self, epoch: int, initial_rate: float, n_epochs: int) -> float:
-        """Compute the rate of an epoch, counted from 0."""
+        """Compute the learning rate of an epoch, counted from 0."""
         last = max(1, n_epochs - 1)
         peak = self.rising_share * last
         if epoch < peak:
@@ -180,18 +180,18 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
-    """Multiply the rate by `factor` when the loss has not improved for `patience` epochs.
+    """Multiply the learning rate by `factor` when the loss has not improved for `patience` epochs.
 
     The loss is the validation loss where there is one, else the training loss.
 
     Parameters
     ----------
     factor : float, default=0.1
-        What the rate is multiplied with.
+        What the learning rate is multiplied with.
     patience : int, default=5
         Number of epochs without improvement.
     min_rate : float, default=1e-6
-        The rate does not fall below this.
+        The learning rate does not fall below this.
 
     Examples
     --------

@@ -167,7 +167,7 @@ def flat_cosine(progress: float) -> float:
 
 
 class Adam:
-    """Adam with decoupled decay on one matrix, with a rate and a decay for every element."""
+    """Adam with decoupled decay on a matrix, with a learning rate and a decay per element."""
 
     def __init__(self, rates: Tensor, decays: Tensor):
         self.rates, self.decays = rates, decays

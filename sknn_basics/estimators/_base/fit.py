@@ -775,7 +775,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """Set where the outputs of a new network begin, given targets and rows to train on."""
 
     def _describe_optimiser(self) -> dict:
-        """Collect the arguments of `make_optimiser`, and the initial rate."""
+        """Collect the arguments of `make_optimiser`, and the initial learning rate."""
         # L-BFGS makes no step of an optimiser, but has to have one.
         solver = "sgd" if self.solver == "lbfgs" else self.solver
         rate = self.learning_rate_init

@@ -111,7 +111,7 @@ class NeuralClassifier(ClassifierMixin, NeuralPredictor):
         """Train for one epoch on the given data.
 
         A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
-        after them keep its last rate, which may be 0, and warn.
+        after them keep its last learning rate, which may be 0, and warn.
 
         Parameters
         ----------
@@ -522,7 +522,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
         """Train for one epoch on the given data.
 
         A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
-        after them keep its last rate, which may be 0, and warn.
+        after them keep its last learning rate, which may be 0, and warn.
 
         Parameters
         ----------
@@ -601,7 +601,7 @@ class NeuralRegressor(RegressorMixin, NeuralPredictor):
     def _begin_output(self, target, weight, rows) -> None:
         if rows is not None:
             target, weight = target[rows], None if weight is None else weight[rows]
-        # To get there by steps of the rate takes longer than to learn all the rest.
+        # To get there by steps of the learning rate takes longer than to learn all the rest.
         start = torch.from_numpy(self._best_constant(*values_of_steps(target, weight)))
         self.module_.output.bias.data.copy_(start)
 

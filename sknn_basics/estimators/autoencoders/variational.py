@@ -98,7 +98,7 @@ class VariationalEstimator(NeuralTransformer):
         """Train for one epoch on the given data.
 
         A schedule with an end, such as ``learning_rate='cosine'``, is for `max_iter` calls: those
-        after them keep its last rate, which may be 0, and warn.
+        after them keep its last learning rate, which may be 0, and warn.
 
         Parameters
         ----------
