@@ -16,7 +16,13 @@ from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
 from sknn_basics.modules.shapes import Crop, Reshape, Upsample, ZeroPad
 from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers
-from sknn_basics.stacking.recurrent import StackedRecurrent, apply_each
+from sknn_basics.stacking.recurrent import (
+    OwnRows,
+    StackedRecurrent,
+    apply_each,
+    layers_of,
+    names_of_layers,
+)
 
 AUTOENCODERS = {AutoencoderNetwork, RecurrentAutoencoderNetwork, VariationalNetwork}
 
@@ -81,34 +87,37 @@ def has_convolutions(module: nn.Module) -> bool:
     return any(isinstance(layer, CONVOLUTION) for layer in module.modules())
 
 
-def stack_layers(modules: Sequence[nn.Module], tensors: dict[str, Tensor]) -> list[Layer]:
-    """Make the layers of a stack: tensors of shape (n_members, n_samples, ...) to the same.
+def stack_layers(
+    modules: Sequence[nn.Module], tensors: dict[str, Tensor], rows: OwnRows
+) -> list[Layer]:
+    """Make the layers of a block: tensors of shape (n_members, n_samples, ...) to the same.
 
     Parameters
     ----------
     modules : sequence of nn.Module
         Networks of one structure: of layers in sequence, recurrent ones, or autoencoders of such
-        halves.
+        halves. Any may lack layers that only draw.
     tensors : dict
         Their parameters and buffers by name, stacked along a new first dimension.
+    rows : OwnRows
+        Which samples of a step are whose.
     """
     first = modules[0]
     if isinstance(first, RecurrentNetwork):
-        return [StackedRecurrent(modules, tensors)]
+        return [StackedRecurrent(modules, tensors, rows)]
     if isinstance(first, nn.Sequential):
-        return _stack_sequence(modules, tensors)
+        return _stack_sequence(modules, tensors, rows)
     encoder, decoder = (
-        _stack_sequence([getattr(module, half) for module in modules], below(half, tensors))
+        _stack_sequence(layers_of(half, modules), below(half, tensors), rows)
         for half in ("encoder", "decoder")
     )
     if isinstance(first, VariationalNetwork):
-        sampling = _stack_layer([module.sampling for module in modules], {})
+        sampling = _stack_layer(layers_of("sampling", modules), {}, rows)
         return [*encoder, lambda x: torch.cat([apply([sampling, *decoder], x), x], -1)]
     if first.appends_latents:
         decoder = [lambda x, layers=decoder: torch.cat([apply(layers, x), x], -1)]
-    noise = []
-    if hasattr(first, "noise"):
-        noise = [_stack_layer([module.noise for module in modules], {})]
+    noise = layers_of("noise", modules)
+    noise = [_stack_layer(noise, {}, rows)] if any(noise) else []
     return [*noise, *encoder, *decoder]
 
 
@@ -119,28 +128,31 @@ def apply(layers: Iterable[Layer], x: Tensor) -> Tensor:
     return x
 
 
-def _stack_sequence(modules: Sequence[nn.Sequential], tensors: dict[str, Tensor]) -> list[Layer]:
-    names = [name for name, _ in modules[0].named_children()]
-    layers, kinds = [], [type(layer) for layer in modules[0]]
-    for i, name in enumerate(names):
+def _stack_sequence(
+    modules: Sequence[nn.Sequential], tensors: dict[str, Tensor], rows: OwnRows
+) -> list[Layer]:
+    places = [(name, layers_of(name, modules)) for name in names_of_layers(modules)]
+    layers, kinds = [], [type(own[0]) for _, own in places]
+    for i, (name, own) in enumerate(places):
         if kinds[i] in IN_PLACE and issubclass(kinds[i - 1], nn.Linear) and i > 0:
             continue
-        own = below(name, tensors)
         if issubclass(kinds[i], nn.Linear):
             following = kinds[i + 1] if i + 1 < len(kinds) else None
             activation = following if following in IN_PLACE else None
-            layers.append(LinearLayers(own, activation))
+            layers.append(LinearLayers(below(name, tensors), activation))
         else:
-            layers.append(_stack_layer([getattr(module, name) for module in modules], own))
+            layers.append(_stack_layer(own, below(name, tensors), rows))
     return layers
 
 
-def _stack_layer(layers: list[nn.Module], tensors: dict[str, Tensor]) -> Layer:
+def _stack_layer(
+    layers: list[nn.Module | None], tensors: dict[str, Tensor], rows: OwnRows
+) -> Layer:
     first = layers[0]
     if isinstance(first, RecurrentNetwork):
-        return StackedRecurrent(layers, tensors)
-    if isinstance(first, RandomLayer):
-        return lambda x: apply_each(layers, x)
+        return StackedRecurrent(layers, tensors, rows)
+    if any(isinstance(layer, RandomLayer) for layer in layers):
+        return lambda x: apply_each(layers, x, rows)
     if type(first) in SAMPLEWISE:
         return lambda x: first(x.flatten(0, 1)).unflatten(0, x.shape[:2])
     if isinstance(first, nn.GroupNorm):

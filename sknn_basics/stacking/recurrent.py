@@ -1,6 +1,7 @@
 """Recurrent networks of one structure, computed as one network, step by step."""
 
 from collections.abc import Sequence
+from graphlib import TopologicalSorter
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,12 @@ from sknn_basics.modules.conv import MEMORY_FORMATS
 from sknn_basics.modules.layers import RandomLayer, below
 from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_padding
 from sknn_basics.stacking.linear import LinearLayers
+
+
+class OwnRows:
+    """How many samples of a step are each member's own; None for all, where none fills it up."""
+
+    counts: list[int] | None = None
 
 
 class StackedRecurrentLayer:
@@ -26,8 +33,8 @@ class StackedRecurrentLayer:
         Their parameters by name, stacked along a new first dimension.
     """
 
-    def __init__(self, layers: Sequence[RecurrentLayer], tensors: dict[str, Tensor]):
-        self.layers, self.tensors = layers, tensors
+    def __init__(self, layers: Sequence[RecurrentLayer], tensors: dict[str, Tensor], rows: OwnRows):
+        self.layers, self.tensors, self.rows = layers, tensors, rows
 
     def __call__(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         first = self.layers[0]
@@ -75,12 +82,12 @@ class StackedRecurrentLayer:
         """Draw which units are dropped on their way to the next step, as each layer does alone."""
         if not any(layer.recurrent_dropout for layer in self.layers):
             return None
-        return torch.stack(
-            [
-                layer.draw(part) if layer.recurrent_dropout else torch.ones_like(part)
-                for layer, part in zip(self.layers, start.unbind())
-            ]
-        )
+        masks = torch.ones_like(start)
+        counts = self.rows.counts or [start.shape[1]] * len(start)
+        for mask, layer, count in zip(masks, self.layers, counts):
+            if layer.recurrent_dropout:
+                mask[:count] = layer.draw(mask[:count])
+        return masks
 
 
 class StackedRecurrent:
@@ -92,21 +99,23 @@ class StackedRecurrent:
         The networks.
     tensors : dict
         Their parameters and buffers by name, stacked along a new first dimension.
+    rows : OwnRows
+        Which samples of a step are whose.
     """
 
-    def __init__(self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor]):
+    def __init__(
+        self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor], rows: OwnRows
+    ):
         first = networks[0]
-        self.step_shape, self.steps_out = first.step_shape, first.steps_out
-        self.noise = [
-            network.input_noise for network in networks if hasattr(network, "input_noise")
-        ]
+        self.step_shape, self.steps_out, self.rows = first.step_shape, first.steps_out, rows
+        self.noise = layers_of("input_noise", networks)
         self.layers = []
-        names = [name for name, _ in first.named_children() if name.startswith("hidden")]
-        for name in names:
-            layers = [getattr(network, name) for network in networks]
+        for name in names_of_layers(networks):
+            layers = layers_of(name, networks)
             if isinstance(layers[0], RecurrentLayer):
-                layers = StackedRecurrentLayer(layers, below(name, tensors))
-            self.layers.append(layers)
+                layers = StackedRecurrentLayer(layers, below(name, tensors), rows)
+            if name.startswith("hidden"):
+                self.layers.append(layers)
         self.output = LinearLayers(below("output", tensors), None)
 
     @staticmethod
@@ -125,7 +134,7 @@ class StackedRecurrent:
             if isinstance(layers, StackedRecurrentLayer):
                 recurrent, x = layers, layers(x, lengths)
             else:
-                x = apply_each(layers, recurrent.laid_out(x))
+                x = apply_each(layers, recurrent.laid_out(x), self.rows)
         if isinstance(self.steps_out, int):
             x = of_each(last_steps, x, lengths, self.steps_out)
         if x.ndim == 3:
@@ -141,8 +150,8 @@ class StackedRecurrent:
         n_members = len(x)
         x, lengths = split_padding(x.flatten(0, 1))
         x = x.unflatten(0, (n_members, -1))
-        if self.noise:
-            x = apply_each(self.noise, x)
+        if any(self.noise):
+            x = apply_each(self.noise, x, self.rows)
         x = x.flatten(3)
         if isinstance(self.steps_out, int):
             x = nn.functional.pad(x, (0, 0, 0, self.steps_out))
@@ -155,13 +164,36 @@ def of_each(function, x: Tensor, lengths: Tensor | None, *args) -> Tensor:
     return function(x.flatten(0, 1), lengths, *args).unflatten(0, x.shape[:2])
 
 
-def apply_each(layers: Sequence[RandomLayer], x: Tensor | Sequence[Tensor]) -> Tensor:
-    """Apply to each member's values its own layer, which draws as it does alone.
+def names_of_layers(modules: Sequence[nn.Module]) -> list[str]:
+    """List the names of the layers of all modules, in an order that is that of each."""
+    order = TopologicalSorter()
+    for names in dict.fromkeys(tuple(name for name, _ in m.named_children()) for m in modules):
+        for name, earlier in zip(names, [(), *zip(names)]):
+            order.add(name, *earlier)
+    return list(order.static_order())
+
+
+def layers_of(name: str, modules: Sequence[nn.Module]) -> list[nn.Module | None]:
+    """List each module's layer of a name, None where it has none."""
+    return [getattr(module, name, None) for module in modules]
+
+
+def apply_each(
+    layers: Sequence[RandomLayer | None], x: Tensor | Sequence[Tensor], rows: OwnRows
+) -> Tensor:
+    """Apply to each member's own samples its layer, if it has one, which draws as it does alone.
 
     It draws in the order in which values lie in memory: that of one tensor for all is made the
     usual one, of images that of convolutions.
     """
+    counts = rows.counts or [None] * len(layers)
     if isinstance(x, Tensor):
         memory_format = MEMORY_FORMATS.get(x.ndim - 3, torch.contiguous_format)
         x = [part.contiguous(memory_format=memory_format) for part in x.unbind()]
-    return torch.stack([layer(part) for layer, part in zip(layers, x)])
+    parts = []
+    for layer, part, count in zip(layers, x, counts):
+        if layer is not None:
+            own, filling = part[:count], part[len(part) if count is None else count :]
+            part = torch.cat([layer(own), filling]) if len(filling) else layer(own)
+        parts.append(part)
+    return torch.stack(parts)
