@@ -15,6 +15,7 @@ from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.layers import apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
 from sknn_basics.stacking.losses import losses_of_members
+from sknn_basics.stacking.padding import Padded, PaddedStep
 from sknn_basics.stacking.recurrent import OwnRows
 from sknn_basics.training.losses import CrossEntropy, describe_loss
 from sknn_basics.training.net import Net
@@ -92,26 +93,28 @@ class Block:
     def __init__(self, nets: list[Net], index: list[int]):
         self.nets, self.index = nets, index
         members = [dict(named_tensors(net.module_)) for net in nets]
-        first = members[0]
-        self.tensors = {
-            name: torch.stack([member[name].detach() for member in members]) for name in first
-        }
-        self.gradients = {
-            name: torch.empty_like(tensor)
-            for name, tensor in self.tensors.items()
-            if first[name].requires_grad
-        }
-        self.views = [
-            (member[name], view, first[name].requires_grad)
-            for name, tensor in self.tensors.items()
-            for member, view in zip(members, tensor.unbind())
-        ]
-        self.gradient_views = [
-            (member[name], view)
-            for name, gradient in self.gradients.items()
-            for member, view in zip(members, gradient.unbind())
-        ]
+        self.tensors, self.gradients, self.padded, self.own_gradients = {}, {}, {}, {}
+        self.views, self.gradient_views = [], []
+        for name, first in members[0].items():
+            self.add(name, [member[name] for member in members], first.requires_grad)
         self.has_penalty = any(net.alpha for net in nets)
+
+    def add(self, name: str, parameters: list[Tensor], is_trained: bool) -> None:
+        """Lay a parameter or buffer of all networks into common memory."""
+        if len({p.shape for p in parameters}) == 1:
+            self.tensors[name] = torch.stack([p.detach() for p in parameters])
+            views_of, own = torch.unbind, self.tensors[name]
+        else:
+            padded = self.padded[name] = Padded(parameters)
+            self.tensors[name] = padded.own.new_empty(padded.index.shape)
+            views_of, own = padded.views, padded.own
+        self.views += [(p, view, is_trained) for p, view in zip(parameters, views_of(own))]
+        if is_trained:
+            gradient = torch.empty_like(own)
+            self.gradients[name] = self.own_gradients[name] = gradient
+            if name in self.padded:
+                self.gradients[name] = torch.empty_like(self.tensors[name])
+            self.gradient_views += zip(parameters, views_of(gradient))
 
     def read_losses(self, records: list[tuple[int, Tensor]]) -> tuple[list, list]:
         """Move losses, penalties and what is observed of all steps from the device.
@@ -170,6 +173,11 @@ class Part:
         self.gradients = {name: block.gradients[name][members] for name in self.trained}
         for name, gradient in self.gradients.items():
             self.leaves[name].grad = gradient
+        self.padded = [
+            (PaddedStep(padded, members), tensors[name], self.gradients.get(name), name)
+            for name, padded in block.padded.items()
+        ]
+        self.own_gradients = block.own_gradients
         self.memory = Memory()
         self.decayed = [name for name in self.trained if parameters[name].dim() > 1]
         self.has_penalty = block.has_penalty
@@ -204,6 +212,8 @@ class Part:
         Returns losses, scales of the penalty, norms, and what the criterion observes, one column a
         network.
         """
+        for values, tensor, _, _ in self.padded:
+            values.pad(tensor)
         output = apply(self.layers, X if self.shares_inputs else self.spread("X", X))
         losses, shares, total_weight = self.losses(output, self.spread("y", y), weight)
         objective = torch.dot(losses.flatten(), shares.flatten())
@@ -216,6 +226,9 @@ class Part:
         norms = self.decay(scale.to(output.dtype))
         if self.clip is not None:
             self.clip_gradients()
+        for values, _, gradient, name in self.padded:
+            if gradient is not None:
+                values.take(gradient, self.own_gradients[name])
         means = torch.linalg.vecdot(losses.detach(), shares)
         observed = ()
         if self.criterion.n_observed:
@@ -224,11 +237,15 @@ class Part:
 
     def end_step(self) -> None:
         """Do what follows the optimisers' step."""
+        for values, tensor, _, _ in self.padded if self.constrained else ():
+            values.pad(tensor)
         for weight, limits in self.constrained:
             norms = torch.linalg.vector_norm(weight.flatten(2), dim=2)
             # torch's `renorm` divides by as much.
             factors = torch.where(norms > limits[:, None], limits[:, None] / (norms + 1e-7), 1.0)
             weight.mul_(factors.view(*norms.shape, *[1] * (weight.dim() - 2)))
+        for values, tensor, _, _ in self.padded if self.constrained else ():
+            values.take(tensor, values.source)
         for net in self.averaged:
             net.average_.update()
 

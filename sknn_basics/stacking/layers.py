@@ -132,7 +132,7 @@ def _stack_sequence(
     modules: Sequence[nn.Sequential], tensors: dict[str, Tensor], rows: OwnRows
 ) -> list[Layer]:
     places = [(name, layers_of(name, modules)) for name in names_of_layers(modules)]
-    layers, kinds = [], [type(own[0]) for _, own in places]
+    layers, kinds, widths = [], [type(own[0]) for _, own in places], None
     for i, (name, own) in enumerate(places):
         if kinds[i] in IN_PLACE and issubclass(kinds[i - 1], nn.Linear) and i > 0:
             continue
@@ -140,6 +140,10 @@ def _stack_sequence(
             following = kinds[i + 1] if i + 1 < len(kinds) else None
             activation = following if following in IN_PLACE else None
             layers.append(LinearLayers(below(name, tensors), activation))
+            widths = [layer.out_features for layer in own]
+            widths = widths if len(set(widths)) > 1 else None
+        elif widths and any(isinstance(layer, RandomLayer) for layer in own):
+            layers.append(partial(apply_each, own, rows=rows, widths=widths))
         else:
             layers.append(_stack_layer(own, below(name, tensors), rows))
     return layers

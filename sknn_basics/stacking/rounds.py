@@ -13,7 +13,7 @@ import torch
 
 from sknn_basics._compat import is_compiled
 from sknn_basics.modules.recurrent import RecurrentNetwork
-from sknn_basics.modules.summary import count_multiplications, count_parameters
+from sknn_basics.modules.summary import count_parameters
 from sknn_basics.stacking.layers import has_convolutions, unstackable_layer
 from sknn_basics.stacking.report import NAMES, Report, differences
 from sknn_basics.stacking.sources import Sources
@@ -24,6 +24,7 @@ from sknn_basics.stacking.stack import (
     is_out_of_memory,
     setting,
     why_unstackable,
+    work_of_step,
 )
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Fit, Net
@@ -104,7 +105,7 @@ class Epoch:
         """Train an epoch of each net, and leave the results with it."""
         start = time.perf_counter()
         try:
-            with threads_for_step(work_of_step(self.nets)):
+            with threads_for_step(self.stack.work if self.stack else work_of_step(self.nets)):
                 self.train_alone() if self.stack is None else self.train_stack()
         except Exception as error:
             for fit in self.fits:
@@ -130,11 +131,6 @@ class Epoch:
             return
         for fit, result in zip(self.fits, results):
             fit.result = result
-
-
-def work_of_step(nets: Sequence[Net]) -> int:
-    """Count the multiplications of the forward passes of a step of all nets."""
-    return sum(net.batch_size * count_multiplications(net.module_) for net in nets)
 
 
 def is_on_cpu(net: Net) -> bool:

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from sknn_basics.modules.layers import random_layers
+from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.blocks import Block, Part, structure
 from sknn_basics.stacking.optimisers import (
     JointOptimiser,
     lay_moments_side_by_side,
     snapshot_of_optimisers,
 )
+from sknn_basics.stacking.padding import join_widths
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.training.batches import Batches
 from sknn_basics.training.net import Fit, Net
@@ -64,27 +66,32 @@ class Stack:
         The nets of all blocks, those of a block that see the same batches side by side.
     n_epochs : int
         Number of epochs that were trained.
+    work : int
+        Multiplications of the forward passes of a step of all nets.
     """
 
     def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
         self.sources = Sources(batches, nets)
         source_of = dict(zip(self.sources.order, self.sources.index))
-        members = defaultdict(list)
-        for i, net in enumerate(nets):
-            # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
-            alike = type(net.optimizer_).__name__, get_rate(net.optimizer_)
-            members[structure(net)].append((source_of[i], *alike, i))
+        sources, groups = dict(zip(nets, map(source_of.get, range(len(nets))))), defaultdict(list)
+        for net in nets:
+            groups[structure(net)].append(net)
         self.blocks = []
-        for own in map(sorted, members.values()):
-            index = [source for source, *_ in own]
-            self.blocks.append(Block([nets[i] for *_, i in own], index))
+        for members in join_widths(groups):
+            # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
+            members.sort(
+                key=lambda net: (
+                    *(sources[net], type(net.optimizer_).__name__, get_rate(net.optimizer_)),
+                )
+            )
+            self.blocks.append(Block(members, [sources[net] for net in members]))
         self.nets = [net for block in self.blocks for net in block.nets]
         self.views = [view for block in self.blocks for view in block.views]
         self.undo = self.snapshot()
         for tensor, view, _ in self.views:
             tensor.data = view
         self.known = {}
-        self.n_epochs = 0
+        self.n_epochs, self.work = 0, work_of_step(self.nets)
 
     def holds(self) -> bool:
         """Tell whether the networks are views into the stack still, and train the same layers."""
@@ -232,6 +239,11 @@ class Neighbours:
         for part in self.parts:
             part.end_step()
         return list(zip(self.blocks, records))
+
+
+def work_of_step(nets: Sequence[Net]) -> int:
+    """Count the multiplications of the forward passes of a step of all nets."""
+    return sum(net.batch_size * count_multiplications(net.module_) for net in nets)
 
 
 def why_unstackable(error: Exception) -> str:
