@@ -1,5 +1,7 @@
 """Networks that differ in their parameters, and see batches of different sizes, in one stack."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,7 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from sknn_basics import ConvNetClassifier, MLPClassifier, RNNClassifier
 from sknn_basics.parallel import stacked
@@ -164,6 +167,12 @@ def test_networks_of_one_depth_are_one_block_with_zeros_where_none_has_units(win
             assert net.optimizer_.state[p]["exp_avg_sq"].shape == p.shape
 
 
+def test_networks_of_different_activations_are_one_block(wine, blocks):
+    names = ["relu", "tanh", "gelu", "identity", nn.ELU, partial(nn.ELU, alpha=0.3)]
+    compare_fits([network(activation=name) for name in names], [wine, wine])
+    assert [len(block.nets) for block in blocks[:1]] == [2 * len(names)]
+
+
 def test_networks_are_not_padded_where_that_costs_more_than_a_block(wine, blocks, monkeypatch):
     monkeypatch.setattr("sknn_basics.stacking.padding.BLOCK_COST", 0)
     report = compare_fits([network(hidden_layer_sizes=sizes) for sizes in WIDTHS], [wine])
@@ -246,6 +255,8 @@ OTHERS = {
             "label_smoothing": [0.0, 0.1],
             "batch_size": [7, 8],
             "max_norm": [None, 0.3],
+            "activation": ["relu", "tanh", "gelu"],
+            "normalization": [None, "batch"],
         },
         IMAGES,
     ),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sknn_basics.modules.cells import RecurrentLayer
 from sknn_basics.modules.layers import RandomLayer
 from sknn_basics.modules.summary import count_multiplications
-from sknn_basics.stacking.layers import apply, stack_layers
+from sknn_basics.stacking.layers import ANY_ACTIVATION, apply, stack_layers
 from sknn_basics.stacking.linear import LinearLayers, Memory
 from sknn_basics.stacking.losses import losses_of_members
 from sknn_basics.stacking.padding import Padded, PaddedStep
@@ -42,7 +42,7 @@ def structure(net: Net) -> Structure:
     tensors = named_tensors(module)
     return Structure(
         layers=tuple(
-            (name, type(layer), describe_layer(layer))
+            (name, *describe_layer(layer))
             for name, layer in module.named_modules()
             if not is_free(layer)
         ),
@@ -60,8 +60,21 @@ def is_free(layer: nn.Module) -> bool:
 
 
 def describe_layer(layer: nn.Module) -> tuple:
-    """Name the options of a layer."""
-    return layer.extra_repr(), *(getattr(layer, option, None) for option in OPTIONS)
+    """Name the kind of a layer and its options, if networks of a block have these in common."""
+    if activation_of(layer):
+        return (nn.Module,)
+    return type(layer), layer.extra_repr(), *(getattr(layer, option, None) for option in OPTIONS)
+
+
+def activation_of(layer: nn.Module) -> str:
+    """Name an activation that others of a block need not have; "" for any other layer."""
+    kind = type(layer)
+    return f"{kind.__name__}({layer.extra_repr()})" if kind in ANY_ACTIVATION else ""
+
+
+def activations_of(net: Net) -> list[str]:
+    """Name the activations of a network, by which the networks of a block are sorted."""
+    return [activation_of(layer) for layer in net.module_.modules()]
 
 
 def named_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:

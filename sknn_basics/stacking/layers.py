@@ -11,11 +11,11 @@ from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwo
 from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED, ImageOutput
 from sknn_basics.modules.images import ChannelScale, ImageInput
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer, below
+from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer, RReLU, below
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
 from sknn_basics.modules.shapes import Crop, Reshape, Upsample, ZeroPad
-from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers
+from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers, runs
 from sknn_basics.stacking.recurrent import (
     OwnRows,
     StackedRecurrent,
@@ -37,6 +37,9 @@ MAPPED = {
 
 # Layers that act on every value, or along the last dimension, alike for all members.
 SHARED = {type(make()) for make in ACTIVATIONS.values()} - MAPPED
+
+# What each member of a block may have in place of another's activation.
+ANY_ACTIVATION = SHARED - {RReLU}
 
 # Layers that treat each sample alike, whatever its member.
 SAMPLEWISE = {
@@ -132,14 +135,14 @@ def _stack_sequence(
     modules: Sequence[nn.Sequential], tensors: dict[str, Tensor], rows: OwnRows
 ) -> list[Layer]:
     places = [(name, layers_of(name, modules)) for name in names_of_layers(modules)]
-    layers, kinds, widths = [], [type(own[0]) for _, own in places], None
+    layers, widths, is_done = [], None, False
     for i, (name, own) in enumerate(places):
-        if kinds[i] in IN_PLACE and issubclass(kinds[i - 1], nn.Linear) and i > 0:
-            continue
-        if issubclass(kinds[i], nn.Linear):
-            following = kinds[i + 1] if i + 1 < len(kinds) else None
-            activation = following if following in IN_PLACE else None
-            layers.append(LinearLayers(below(name, tensors), activation))
+        if is_done:
+            is_done = False
+        elif isinstance(own[0], nn.Linear):
+            following = [type(layer) for layer in places[i + 1][1]] if i + 1 < len(places) else []
+            is_done = bool(following) and {*following} <= {*IN_PLACE, nn.Identity}
+            layers.append(LinearLayers(below(name, tensors), following if is_done else None))
             widths = [layer.out_features for layer in own]
             widths = widths if len(set(widths)) > 1 else None
         elif widths and any(isinstance(layer, RandomLayer) for layer in own):
@@ -162,13 +165,27 @@ def _stack_layer(
     if isinstance(first, nn.GroupNorm):
         return partial(_normalize_groups, first.num_groups, first.eps, tensors)
     if not tensors:
-        return first
+        options = [(type(layer), layer.extra_repr()) for layer in layers]
+        kinds = [(own, layers[own.start]) for own, _ in runs(options)]
+        return first if len(kinds) == 1 else partial(_apply_kinds, kinds)
     if isinstance(first, CONVOLUTION):
         # Without the ways of this package's own layers, for which `vmap` has no rule.
         mapped = vmap(lambda own, x: first._conv_forward(x, own["weight"], own.get("bias")))
     else:
         mapped = vmap(lambda own, x: functional_call(first, own, (x,)))
     return lambda x: mapped(tensors, x)
+
+
+def _apply_kinds(kinds: list[tuple[slice, nn.Module]], x: Tensor) -> Tensor:
+    """Apply to each slice of the members a layer of its own."""
+    parts = x.split([members.stop - members.start for members, _ in kinds])
+    # Some overwrite what they are given, which a part of a split must not be.
+    return torch.cat(
+        [
+            layer(part.clone() if getattr(layer, "inplace", False) else part)
+            for (_, layer), part in zip(kinds, parts)
+        ]
+    )
 
 
 def _normalize_groups(n_groups: int, eps: float, tensors: dict[str, Tensor], x: Tensor) -> Tensor:

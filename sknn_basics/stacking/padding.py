@@ -20,31 +20,30 @@ BLOCK_COST = 2**21
 PADDING_COST = 16
 
 
-def join_widths(groups: dict[tuple, list[Net]]) -> list[list[Net]]:
-    """Join groups of nets that differ in widths alone, where padding costs less than a block.
+def join_widths(keys: dict[Net, tuple]) -> list[list[Net]]:
+    """Sort nets into blocks: of one structure, or of any widths where padding costs less.
 
     Parameters
     ----------
-    groups : dict of tuple to list of Net
-        Nets by their `structure`.
+    keys : dict of Net to tuple
+        The `structure` of each.
     """
-    joined, by_kind = [], defaultdict(list)
-    for key, nets in groups.items():
-        if kind := kind_without_widths(key, nets[0].module_):
-            by_kind[kind].append(nets)
-        else:
-            joined.append(nets)
-    for alike in by_kind.values():
+    by_kind = defaultdict(lambda: defaultdict(list))
+    for net, key in keys.items():
+        by_kind[kind_without_widths(key, net.module_) or key][key].append(net)
+    blocks = []
+    for by_widths in by_kind.values():
+        alike = list(by_widths.values())
         alike.sort(key=lambda nets: count_multiplications(nets[0].module_), reverse=True)
         together, cost = [], 0
         for nets in alike:
             more = cost_of_padding(together + nets)
             if together and more - cost > BLOCK_COST:
-                joined.append(together)
+                blocks.append(together)
                 together, more = [], 0
             together, cost = together + nets, more
-        joined.append(together)
-    return joined
+        blocks.append(together)
+    return blocks
 
 
 def kind_without_widths(key: tuple, module: nn.Module) -> tuple | None:
@@ -55,12 +54,9 @@ def kind_without_widths(key: tuple, module: nn.Module) -> tuple | None:
     """
     if type(module) is not DenseNetwork or not all(map(keeps_zeros, module)):
         return None
-    layers = tuple(
-        (name, type(layer), isinstance(layer, nn.Linear) or repr(layer))
-        for name, layer in module.named_children()
-        if not isinstance(layer, RandomLayer)
-    )
-    return layers, key.frozen, key.loss
+    names = [name for name, layer in module.named_children() if isinstance(layer, nn.Linear)]
+    dtypes = tuple(dtype for _, dtype, _ in key.weights)
+    return tuple(names), dtypes, key.frozen, key.loss
 
 
 def keeps_zeros(layer: nn.Module) -> bool:

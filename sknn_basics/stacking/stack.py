@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sknn_basics.modules.layers import random_layers
 from sknn_basics.modules.summary import count_multiplications
-from sknn_basics.stacking.blocks import Block, Part, structure
+from sknn_basics.stacking.blocks import Block, Part, activations_of, structure
 from sknn_basics.stacking.optimisers import (
     JointOptimiser,
     lay_moments_side_by_side,
@@ -72,18 +72,18 @@ class Stack:
 
     def __init__(self, nets: Sequence[Net], batches: Sequence[Batches]):
         self.sources = Sources(batches, nets)
-        source_of = dict(zip(self.sources.order, self.sources.index))
-        sources, groups = dict(zip(nets, map(source_of.get, range(len(nets))))), defaultdict(list)
-        for net in nets:
-            groups[structure(net)].append(net)
-        self.blocks = []
-        for members in join_widths(groups):
-            # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
-            members.sort(
-                key=lambda net: (
-                    *(sources[net], type(net.optimizer_).__name__, get_rate(net.optimizer_)),
-                )
+        sources = {nets[i]: source for i, source in zip(self.sources.order, self.sources.index)}
+        # An optimiser's call takes long for each tensor; neighbours of one rate are one tensor.
+        places = {
+            net: (
+                *(sources[net], activations_of(net)),
+                *(type(net.optimizer_).__name__, get_rate(net.optimizer_)),
             )
+            for net in nets
+        }
+        self.blocks = []
+        for members in join_widths({net: structure(net) for net in nets}):
+            members.sort(key=places.get)
             self.blocks.append(Block(members, [sources[net] for net in members]))
         self.nets = [net for block in self.blocks for net in block.nets]
         self.views = [view for block in self.blocks for view in block.views]
