@@ -246,7 +246,7 @@ class Rounds:
             self.halve(group.key, len(too_large))
 
     def halve(self, key: Setting, n_members: int) -> None:
-        """Let stacks of a structure have at most half of so many members."""
+        """Let stacks of a setting have at most half of so many members."""
         most = n_members // 2
         if self.most_members.get(key, n_members) <= most:
             return  # A stack of the same size has been too large already.
@@ -301,7 +301,7 @@ class Rounds:
         return kept
 
     def stack_group(self, members: list[Fit], key: Setting, why_alone: str) -> list[Group]:
-        """Form groups of nets of one structure: as few as fit in memory."""
+        """Form groups of nets of one setting: as few as fit in memory."""
         size = self.most_members.get(key, len(members))
         if size < len(members):
             why_alone = "a stack of more does not fit in memory"
