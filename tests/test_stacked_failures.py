@@ -224,14 +224,14 @@ def test_the_report_names_the_networks_of_a_stack(iris):
     assert row.network == "4-3-3, 4-4-3, 4-5-3, 3 more"
 
 
-def test_the_report_counts_stacks_side_by_side(iris, monkeypatch):
+def test_the_report_counts_the_stacks_of_two_threads(iris, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr("sknn_basics.stacking.rounds.SMALL_STEP", 1)
     with stacked() as report:
         fit_all([network()] * 4, iris)
     (row,) = report.trainings
-    assert (row.n_fits, row.n_stacks, row.most_at_once) == (4, 2, 2)
-    assert str(report).endswith("stacked in 2 stacks side by side")
+    assert (row.n_fits, row.n_stacks, row.most_at_once) == (4, 2, 4)
+    assert str(report).endswith("stacked in 2 stacks")
 
 
 def test_augmentation_is_what_has_no_stacked_form(digits):

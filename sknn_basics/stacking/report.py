@@ -36,9 +36,9 @@ class Training:
     n_epochs : int
         Number of their epochs, all together.
     most_at_once : int
-        Size of the largest stack.
+        Most networks that were trained at once: the size of a stack, or of those of all threads.
     n_stacks : int
-        Most stacks side by side: where memory is short, or one for each thread.
+        Number of stacks: more than one where memory is short, or with one for each thread.
     seconds : float
         Duration of these epochs.
     apart : str
@@ -75,7 +75,7 @@ class Training:
 
     def describe(self) -> str:
         """Tell how they were trained, in how many stacks, and what split these."""
-        stacks = f" in {self.n_stacks} stacks side by side" if self.n_stacks > 1 else ""
+        stacks = f" in {self.n_stacks} stacks" if self.n_stacks > 1 else ""
         return self.way + stacks + (f", apart by {self.apart}" if self.apart else "")
 
 
@@ -119,7 +119,7 @@ class Report:
         reason: str | None,
         seconds: float,
         setting: tuple | None = None,
-        sizes: Sequence[int] = (),
+        n_stacks: int = 0,
     ) -> None:
         """Add an epoch of fits that were trained together, or of one that was not.
 
@@ -133,13 +133,13 @@ class Report:
             Duration of the epoch.
         setting : tuple or None
             What the networks have in common with others that they may be stacked with.
-        sizes : sequence of int
-            Sizes of the stacks side by side.
+        n_stacks : int
+            Number of stacks of that setting.
         """
         row, way = setting, "stacked"
         # The last one of a stack is trained alone for no reason of its own.
         if reason is not None and (setting is None or fits[0].row != setting):
-            row, way, sizes = (describe_net(fits[0].net), reason), f"alone: {reason}", ()
+            row, way, n_stacks = (describe_net(fits[0].net), reason), f"alone: {reason}", 0
         training = self._trainings.setdefault(row, Training(way))
         for fit in fits:
             if fit.row != row:
@@ -147,8 +147,8 @@ class Report:
                 training.n_fits += 1
                 training.networks += {describe_net(fit.net)}.difference(training.networks)
         training.n_epochs += len(fits)
-        training.most_at_once = max(training.most_at_once, *sizes, 1)
-        training.n_stacks = max(training.n_stacks, len(sizes))
+        training.most_at_once = max(training.most_at_once, len(fits))
+        training.n_stacks = max(training.n_stacks, n_stacks)
         training.seconds += seconds
 
     def merge(self, reports: Sequence["Report"]) -> None:

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -220,9 +220,7 @@ class Rounds:
         self.regroup()
         groups = list(dict.fromkeys(self.groups.values()))
         epochs = [group.epochs() for group in groups]
-        sizes = defaultdict(list)
-        for group in groups:
-            sizes[group.key] += [len(stack.nets) for stack in group.stacks]
+        n_stacks = Counter(group.key for group in groups for _ in group.stacks)
         train_epochs(list(chain.from_iterable(epochs)))
         for group, own in zip(groups, epochs):
             fits, group.waiting = list(group.waiting.values()), {}
@@ -232,7 +230,7 @@ class Rounds:
             done = [fit for fit in fits if fit.result is not None]
             if done:
                 seconds = max(epoch.seconds for epoch in own)
-                self.report.add(done, group.reason, seconds, group.key, sizes[group.key])
+                self.report.add(done, group.reason, seconds, group.key, n_stacks[group.key])
             trained += [fit for fit in fits if fit not in left]
         return trained
 
