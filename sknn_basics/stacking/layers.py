@@ -10,12 +10,21 @@ from torch.func import functional_call, vmap
 from sknn_basics.modules.autoencoder import AutoencoderNetwork, VariationalNetwork
 from sknn_basics.modules.conv import CONVOLUTIONS, POOLINGS
 from sknn_basics.modules.conv_autoencoder import TRANSPOSED, ImageOutput
+from sknn_basics.modules.dense import DenseNetwork
 from sknn_basics.modules.images import ChannelScale, ImageInput
-from sknn_basics.modules.layers import ACTIVATIONS, NORMALIZATIONS, RandomLayer, RReLU, below
+from sknn_basics.modules.layers import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    Dropout,
+    GaussianNoise,
+    RandomLayer,
+    RReLU,
+    below,
+)
 from sknn_basics.modules.recurrent import RecurrentNetwork
 from sknn_basics.modules.recurrent_autoencoder import RecurrentAutoencoderNetwork, Repeat, SwapAxes
 from sknn_basics.modules.shapes import Crop, Reshape, Upsample, ZeroPad
-from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers, runs
+from sknn_basics.stacking.linear import IN_PLACE, Layer, LinearLayers, Memory, runs
 from sknn_basics.stacking.recurrent import (
     OwnRows,
     StackedRecurrent,
@@ -40,6 +49,9 @@ SHARED = {type(make()) for make in ACTIVATIONS.values()} - MAPPED
 
 # What each member of a block may have in place of another's activation.
 ANY_ACTIVATION = SHARED - {RReLU}
+
+# Random layers of dense networks, and the draw that leaves a value as it is.
+NEUTRAL = {Dropout: 1.0, GaussianNoise: 0.0}
 
 # Layers that treat each sample alike, whatever its member.
 SAMPLEWISE = {
@@ -135,7 +147,7 @@ def _stack_sequence(
     modules: Sequence[nn.Sequential], tensors: dict[str, Tensor], rows: OwnRows
 ) -> list[Layer]:
     places = [(name, layers_of(name, modules)) for name in names_of_layers(modules)]
-    layers, widths, is_done = [], None, False
+    layers, widths, is_done = [], [None] * len(modules), False
     for i, (name, own) in enumerate(places):
         if is_done:
             is_done = False
@@ -144,12 +156,48 @@ def _stack_sequence(
             is_done = bool(following) and {*following} <= {*IN_PLACE, nn.Identity}
             layers.append(LinearLayers(below(name, tensors), following if is_done else None))
             widths = [layer.out_features for layer in own]
-            widths = widths if len(set(widths)) > 1 else None
-        elif widths and any(isinstance(layer, RandomLayer) for layer in own):
-            layers.append(partial(apply_each, own, rows=rows, widths=widths))
+        elif _draw_alike(own) and isinstance(modules[0], DenseNetwork):
+            layers.append(DrawnLayers(own, rows, widths))
         else:
             layers.append(_stack_layer(own, below(name, tensors), rows))
     return layers
+
+
+class DrawnLayers:
+    """Random layers of dense networks: each draws as it does alone, and all are applied at once.
+
+    Parameters
+    ----------
+    layers : sequence of RandomLayer or None
+        The layer of each member, if it has one: all of one class, one of `NEUTRAL`.
+    rows : OwnRows
+        Which samples of a step are whose.
+    widths : sequence of int or None
+        How many of the units are each member's own; None for all.
+    """
+
+    def __init__(
+        self, layers: Sequence[RandomLayer | None], rows: OwnRows, widths: Sequence[int | None]
+    ):
+        self.layers, self.rows, self.widths = layers, rows, widths
+        self.first = next(layer for layer in layers if layer is not None)
+        self.memory = Memory()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        n_members, n_samples, _ = x.shape
+        counts = self.rows.counts or [n_samples] * n_members
+        drawn = self.memory.take("drawn", x, *x.shape)
+        drawn.fill_(NEUTRAL[type(self.first)])
+        for own, layer, count, width in zip(drawn, self.layers, counts, self.widths):
+            if layer is not None:
+                place = own[:count, :width]
+                place.copy_(layer.draw(self.memory.take("like", x, *place.shape)))
+        return self.first.apply_draw(x, drawn)
+
+
+def _draw_alike(layers: Sequence[nn.Module | None]) -> bool:
+    kinds = {type(layer) for layer in layers if layer is not None}
+    return len(kinds) == 1 and kinds <= NEUTRAL.keys()
 
 
 def _stack_layer(

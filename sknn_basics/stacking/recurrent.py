@@ -179,34 +179,21 @@ def layers_of(name: str, modules: Sequence[nn.Module]) -> list[nn.Module | None]
 
 
 def apply_each(
-    layers: Sequence[RandomLayer | None],
-    x: Tensor | Sequence[Tensor],
-    rows: OwnRows,
-    widths: Sequence[int | None] | None = None,
+    layers: Sequence[RandomLayer | None], x: Tensor | Sequence[Tensor], rows: OwnRows
 ) -> Tensor:
-    """Apply to each member's own values its layer, if it has one, which draws as it does alone.
-
-    A member's own are the first of the samples, and, of padded ones, the first of the units.
+    """Apply to each member's own samples its layer, if it has one, which draws as it does alone.
 
     It draws in the order in which values lie in memory: that of one tensor for all is made the
     usual one, of images that of convolutions.
     """
     counts = rows.counts or [None] * len(layers)
-    widths = widths or [None] * len(layers)
     if isinstance(x, Tensor):
         memory_format = MEMORY_FORMATS.get(x.ndim - 3, torch.contiguous_format)
         x = [part.contiguous(memory_format=memory_format) for part in x.unbind()]
     parts = []
-    for layer, part, count, width in zip(layers, x, counts, widths):
+    for layer, part, count in zip(layers, x, counts):
         if layer is not None:
-            filling = part[len(part) if count is None else count :]
-            own = part[:count]
-            if width is not None:
-                own = nn.functional.pad(
-                    layer(own[:, :width].contiguous()), (0, part.shape[1] - width)
-                )
-            else:
-                own = layer(own)
-            part = torch.cat([own, filling]) if len(filling) else own
+            own, filling = part[:count], part[len(part) if count is None else count :]
+            part = torch.cat([layer(own), filling]) if len(filling) else layer(own)
         parts.append(part)
     return torch.stack(parts)
