@@ -197,6 +197,31 @@ def search_digits(
     return prepare
 
 
+# What scikit-learn has too of the grid that README.md searches, and networks of many shapes.
+README_GRID = {"hidden_layer_sizes": [(100,), (50, 50)], "solver": ["adam", "sgd"]}
+SHAPES_GRID = {"hidden_layer_sizes": [(w,) * d for w in range(10, 100, 10) for d in (1, 2, 3)]}
+
+
+def search_shapes(
+    get_class: Callable[[], type], how: Callable[[], AbstractContextManager], grid: dict
+) -> Peer:
+    """Search networks that differ in shapes and solvers in 5 folds."""
+
+    def prepare(folder: Path) -> Work:
+        from sklearn.model_selection import GridSearchCV
+
+        X, y = load_arrays(folder, DIGITS)
+        search = GridSearchCV(get_class()(**DIGITS_NETWORK), grid, cv=5, refit=False)
+
+        def fit() -> None:
+            with how():
+                search.fit(X, y)
+
+        return fit
+
+    return prepare
+
+
 def mlp_digits(get_class: Callable[[], type]) -> Callable[[], object]:
     return lambda: get_class()(**DIGITS_NETWORK)
 

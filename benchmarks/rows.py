@@ -1,5 +1,7 @@
 """The table: what is measured, against whom, and what it must reach."""
 
+from contextlib import nullcontext
+
 from benchmarks import (
     adversarial,
     agents,
@@ -203,6 +205,31 @@ _ROWS = [
             "scikit-learn": ratio_of_at_least(2),
             "sknn_basics, without": ratio_of_at_least(0.9),
         },
+    ),
+    Row(
+        name="search-readme",
+        title="grid search: README's two shapes x two solvers, 5 folds, digits, 10 epochs",
+        detail="Both have the candidates that scikit-learn has too, those without dropout. Ours "
+        "are one stack in each of two processes.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.search_shapes(our_class, peers.as_two_networks, peers.README_GRID),
+            "scikit-learn": peers.search_shapes(
+                sklearn_class, peers.in_two_processes, peers.README_GRID
+            ),
+        },
+        requirements={"scikit-learn": ratio_of_at_least(2.5)},
+    ),
+    Row(
+        name="search-shapes",
+        title="grid search: 9 widths x 3 depths, 5 folds, digits, 10 epochs",
+        detail="All networks in one stack, beside our own fits one by one.",
+        measure=measure.warm_runs,
+        peers={
+            OURS: peers.search_shapes(our_class, peers.as_one_network, peers.SHAPES_GRID),
+            "one by one": peers.search_shapes(our_class, nullcontext, peers.SHAPES_GRID),
+        },
+        requirements={"one by one": ratio_of_at_least(2)},
     ),
     Row(
         name="cross-validation",

@@ -1,8 +1,10 @@
-"""Where stacking pays on a processor: ``python -m benchmarks.stacking [dense|recurrent|images]``.
+"""Where stacking pays on a processor: ``python -m benchmarks.stacking [KIND...]``.
 
-Cross-validation under ``backend="stacked"``, with networks of several kinds and sizes: all in
-stacks, and all alone, side by side in the threads of the processor. `reason_alone` in
-training/rounds.py rests on the tables, which are printed in Markdown.
+Kinds are dense, recurrent, images and mixtures. The first three are cross-validation under
+``backend="stacked"``, with networks of several kinds and sizes: all in stacks, and all alone, side
+by side in the threads of the processor. `reason_alone` in stacking/rounds.py rests on these tables.
+Mixtures are networks that differ, in one stack and one by one, and in one stack without padding:
+`BLOCK_COST` in stacking/padding.py rests on this one. Tables are printed in Markdown.
 """
 
 import sys
@@ -12,12 +14,15 @@ from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
-from sklearn.model_selection import cross_val_score
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import KFold, ParameterGrid, cross_val_score
 
 from benchmarks.forecasting import print_table
 from sknn_basics import ConvNetClassifier, MLPClassifier, RNNClassifier
 from sknn_basics.parallel import stacked
-from sknn_basics.training import rounds
+from sknn_basics.stacking import padding, rounds
 
 N_FITS, N_ROUNDS = 10, 4
 TRAINING = {"max_iter": 2, "dtype": "float32", "random_state": 0}
@@ -97,13 +102,77 @@ def measure(network, X: np.ndarray, y: np.ndarray) -> list[float]:
     return [np.median(times[1:]) for times in seconds.values()]
 
 
+# Grids of networks that differ, and the number of folds.
+WIDTHS = range(10, 100, 10)
+MIXTURES = {
+    "9 widths x 3 depths": (
+        {"hidden_layer_sizes": [(w,) * d for w in WIDTHS for d in (1, 2, 3)]},
+        1,
+    ),
+    "9 widths x 5 folds": ({"hidden_layer_sizes": [(w,) for w in WIDTHS]}, 5),
+    "4 widths far apart x 5 folds": ({"hidden_layer_sizes": [(w,) for w in (10, 50, 200, 400)]}, 5),
+    "6 activations x 5 folds": (
+        {"activation": ["relu", "tanh", "logistic", "identity", "gelu", "elu"]},
+        5,
+    ),
+    "README's grid x 5 folds": (
+        {
+            "dropout": [0.0, 0.2],
+            "hidden_layer_sizes": [(100,), (50, 50)],
+            "solver": ["adam", "sgd"],
+        },
+        5,
+    ),
+}
+
+
+def compare_mixtures() -> None:
+    X, y = load_digits(return_X_y=True)
+    lines = []
+    for name, (grid, n_folds) in MIXTURES.items():
+        template = MLPClassifier(**{**TRAINING, "max_iter": 10})
+        estimators = [clone(template).set_params(**options) for options in ParameterGrid(grid)]
+        rows = [np.arange(len(X))]
+        if n_folds > 1:
+            rows = [train for train, _ in KFold(n_folds, shuffle=True, random_state=0).split(X)]
+        work = [(estimator, X[own] / 16, y[own]) for estimator in estimators for own in rows]
+        together, unpadded, alone = measure_mixture(work)
+        seconds = [f"{t:.2f} s" for t in (together, unpadded, alone)]
+        lines.append([name, str(len(work)), *seconds, f"{alone / together:.2f}x"])
+        print(" ".join(lines[-1]), file=sys.stderr, flush=True)
+    print_table(
+        ["mixture", "fits", "one stack", "without padding", "one by one", "gain of stacking"], lines
+    )
+
+
+def measure_mixture(work: list[tuple]) -> list[float]:
+    """Time three ways in turn, the first time unrecorded; return medians in seconds."""
+    times = []
+    for _ in range(1 + N_ROUNDS):
+        times.append([fit_stacked(work), 0.0, 0.0])
+        with mock.patch.object(padding, "BLOCK_COST", 0):
+            times[-1][1] = fit_stacked(work)
+        start = time.perf_counter()
+        for estimator, X, y in work:
+            clone(estimator).fit(X, y)
+        times[-1][2] = time.perf_counter() - start
+    return list(np.median(times[1:], axis=0))
+
+
+def fit_stacked(work: list[tuple]) -> float:
+    start = time.perf_counter()
+    with stacked():
+        Parallel()(delayed(clone(estimator).fit)(X, y) for estimator, X, y in work)
+    return time.perf_counter() - start
+
+
 KINDS = {"dense": make_dense, "recurrent": make_recurrent, "images": make_images}
 
 
 def main(names: list[str]) -> None:
     warnings.simplefilter("ignore")  # that the number of epochs is a setting is meant
-    for name in names or KINDS:
-        compare(KINDS[name]())
+    for name in names or [*KINDS, "mixtures"]:
+        compare_mixtures() if name == "mixtures" else compare(KINDS[name]())
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from sknn_basics.modules.layers import (
     RReLU,
 )
 from sknn_basics.parallel import stacked
-from sknn_basics.stacking.recurrent import StackedRandomLayer
+from sknn_basics.stacking.recurrent import OwnRows, StackedRandomLayer
 from sknn_basics.stacking.stack import Stack, is_out_of_memory
 from sknn_basics.training.batches import ArrayDataset, Batches, DeviceReader, Rows
 from sknn_basics.training.devices import Replayed, available_memory, reproducible, widest_float
@@ -155,9 +155,10 @@ def count_stacked_step(fits) -> Launches:
     stack = Stack([fit.net for fit in fits], [fit.batches for fit in fits])
     for net in stack.nets:
         net._set_training(True)
-    start, stop, samples = next(iter(stack.sources.steps(stack.batch_size)))
+    start, stop, lengths, samples = next(iter(stack.sources.steps()))
     members = stack.neighbours(start, stop)
     members.begin()
+    members.fill(lengths)
     members.step(*samples)
     with Launches() as launches:
         members.step(*samples)
@@ -463,7 +464,8 @@ def keyed(layer, *keys: int):
 )
 def test_layers_of_a_stack_draw_as_each_does_alone(make, shape):
     alone, x = [keyed(make(i), 3 + i) for i in range(3)], torch.randn(3, *shape)
-    stacked = StackedRandomLayer([make(i) for i in range(3)], {"key": torch.tensor([3, 4, 5])})
+    keys = {"key": torch.tensor([3, 4, 5])}
+    stacked = StackedRandomLayer([make(i) for i in range(3)], keys, OwnRows())
     for _ in range(2):
         expected = torch.stack([layer(part) for layer, part in zip(alone, x)])
         torch.testing.assert_close(stacked(x), expected)

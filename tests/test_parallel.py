@@ -47,6 +47,7 @@ from skorch.callbacks import Callback
 from sknn_basics import Autoencoder, MLPClassifier, MLPRegressor, VariationalAutoencoder
 from sknn_basics.stacking import rounds, sources
 from sknn_basics.stacking.backend import MOST_FITS, stacked
+from sknn_basics.stacking.blocks import Part
 from sknn_basics.stacking.stack import Neighbours, Stack
 from sknn_basics.training.batches import ArrayDataset, Batches
 from sknn_basics.training.schedules import CosineAnnealing
@@ -268,13 +269,13 @@ def test_samples_that_weigh_nothing_count_where_a_batch_matters(data, options, s
 @pytest.mark.parametrize("hidden", [5, 60], ids=["narrow", "wide"])
 def test_candidates_of_a_fold_share_their_inputs(data, hidden, monkeypatch):
     X, y = data
-    copied, original = set(), Neighbours.spread
+    copied, original = set(), Part.spread
 
     def spread(self, name, values):
         copied.add(name)
         return original(self, name, values)
 
-    monkeypatch.setattr(Neighbours, "spread", spread)
+    monkeypatch.setattr(Part, "spread", spread)
     search = GridSearchCV(
         network(hidden_layer_sizes=hidden, batch_size=40, dtype="float64"),
         {"learning_rate_init": [1e-3, 1e-2], "alpha": [1e-4, 1e-1]},
@@ -299,6 +300,10 @@ def test_last_batches_of_unequal_folds_are_one_step(data, options, n_steps, step
     assert len(steps_taken) == 3 * n_steps
 
 
+def fitted_net():
+    return network(max_iter=1).fit(np.eye(6), np.arange(6) % 2).net_
+
+
 @pytest.mark.parametrize("weighs", [None, [1.0, 1.0, 0.0]])
 def test_batches_are_filled_up_with_samples_of_their_own(weighs):
     X = np.arange(30.0)[:, None]
@@ -308,7 +313,8 @@ def test_batches_are_filled_up_with_samples_of_their_own(weighs):
     # The first rows of the data are held out, those of an early stopping for example.
     batches = [Batches(whole.subset(np.arange(start, 30)), 8) for start in (3, 4)]
     seen = [set(), set()]
-    for start, stop, (X_read, y_read, weight_read) in sources.Sources(batches, True).steps(8):
+    read = sources.Sources(batches, [fitted_net()] * 2)
+    for start, stop, _, (X_read, y_read, weight_read) in read.steps():
         assert (start, stop) == (0, 2)
         torch.testing.assert_close(X_read, y_read)
         assert X_read.min() >= 3
@@ -356,9 +362,9 @@ def test_large_arrays_are_read_in_blocks(data, monkeypatch):
     monkeypatch.setattr(sources, "TABLE_BYTES", 0)
     blocks, original = [], sources.BlockReader.read_block
 
-    def read_block(self, begin):
+    def read_block(self, leaders, begin):
         blocks.append(begin)
-        return original(self, begin)
+        return original(self, leaders, begin)
 
     monkeypatch.setattr(sources.BlockReader, "read_block", read_block)
     compare(network(dtype="float64"), OPTIONS["batches"], X, y, 1e-9)
@@ -479,6 +485,7 @@ def test_report_names_what_was_trained_alone_and_why(data):
         network(callbacks=[WatchBatches()]),
         network(activation=UnknownLayer),
         network(hidden_layer_sizes=(3,)),
+        network(dtype="float32"),
         network(solver="lbfgs"),
         *[network(alpha=alpha) for alpha in range(6)],
     ]
@@ -488,7 +495,7 @@ def test_report_names_what_was_trained_alone_and_why(data):
     assert "stacked" in ways
     assert "alone: a callback watches batches" in ways
     assert "alone: UnknownLayer has no stacked form" in ways
-    assert "alone: there are no others of its structure" in ways
+    assert "alone: no other has its dtype of float32" in ways
     text = str(report)
     assert "6-8-3" in text
     assert "6-3-3" in text
@@ -901,9 +908,11 @@ def test_stacks_of_two_threads_give_the_numbers_of_fits_alone(data, two_threads,
 
 def test_networks_alone_are_trained_side_by_side(data, two_threads):
     X, y = data
-    grid = {"hidden_layer_sizes": [(3,), (4,), (5,)]}
+    grid = {"dtype": ["float32", "float64"]}
     report = compare(network(), grid, X, y, cv=[(np.arange(80), np.arange(80, 97))])
-    assert {t.way for t in report.trainings} == {"alone: there are no others of its structure"}
+    assert {t.way for t in report.trainings} == {
+        f"alone: no other has its dtype of {dtype}" for dtype in grid["dtype"]
+    }
     assert (1, True) in ways(two_threads)
 
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 from sklearn.base import clone
-from sklearn.datasets import load_wine
 from sklearn.model_selection import cross_val_score
 
 from sknn_basics import ConvAutoencoder, ConvNetClassifier, MLPClassifier, architectures
@@ -41,7 +40,7 @@ def assert_same_fits(fits, others, tolerance):
 FORMING = {
     "stacking.backend": ["available_memory", "bytes_of_fit"],
     "stacking.rounds": [
-        *("key_of", "structure", "reason_alone", "unstackable_layer", "is_wide", "is_on_cpu"),
+        *("key_of", "setting", "reason_alone", "unstackable_layer", "is_wide", "is_on_cpu"),
         *(
             "n_busy_threads",
             "make_group",
@@ -53,26 +52,17 @@ FORMING = {
         "Rounds.form_groups",
     ],
     "stacking.stack": [
-        *("describe_layer", "describe_loss", "named_tensors", "has_independent_samples"),
-        *("get_rate", "Sources", "snapshot_of_optimisers", "lay_moments_side_by_side"),
-        *(
-            "stack_layers",
-            "apply",
-            "JointOptimiser",
-            "losses_of_members",
-            "Stack.snapshot",
-            "Stack.read_losses",
-        ),
-        *(
-            "Neighbours.__init__",
-            "Neighbours.begin",
-            "Neighbours.step",
-            "Neighbours.losses",
-            "Neighbours.decay",
-        ),
+        *("structure", "get_rate", "Sources", "Block", "Part", "JointOptimiser"),
+        *("snapshot_of_optimisers", "lay_moments_side_by_side", "Stack.snapshot"),
+        *("Neighbours.__init__", "Neighbours.begin", "Neighbours.fill", "Neighbours.step"),
+    ],
+    "stacking.blocks": [
+        *("describe_layer", "named_tensors", "stack_layers", "apply", "losses_of_members"),
+        *("Block.read_losses", "Part.step", "Part.losses", "Part.decay", "Part.end_step"),
     ],
     "stacking.sources": [
-        *("Sources.make_reader", "Sources.steps", "Sources.counts", "can_be_table", "starts"),
+        *("Sources.make_reader", "Sources.steps", "Sources.plan", "Sources.counts"),
+        *("can_be_table", "starts"),
         *("TableReader.begin", "TableReader.read"),
     ],
 }
@@ -133,7 +123,7 @@ def test_steps_of_a_stack_that_fails_are_undone(options, n_ended, iris, monkeypa
     assert_same_fits(together, alone, 1e-9)
     # Those that are left had been stacked before.
     left = [training for training in report.trainings if "injected" in training.way]
-    assert [training.n_fits for training in left] == [3 if n_ended == 0 else 0]
+    assert [training.n_fits for training in left] == [3 - n_ended]
     assert [training.n_epochs for training in left] == [15 if n_ended == 0 else 6]
 
 
@@ -161,7 +151,8 @@ def test_index_targets_beside_probability_targets_form_stacks_of_their_own(iris)
     with stacked() as report:
         together = Parallel()(delayed(clone(e).fit)(*xy) for e, xy in zip(estimators, targets))
     assert_same_fits(together, alone, 1e-12)
-    assert [(t.way, t.n_fits, t.most_at_once) for t in report.trainings] == [("stacked", 4, 2)]
+    rows = [(t.way, t.n_fits, t.most_at_once, t.apart) for t in report.trainings]
+    assert rows == [("stacked", 2, 2, "shape or kind of X or y")] * 2
 
 
 def test_networks_without_a_dense_layer_are_reported_by_their_convolutions(digits):
@@ -188,38 +179,24 @@ def test_a_layer_that_cannot_be_described_ends_no_search(iris, monkeypatch):
 # Reasons.
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ([{}, {"batch_size": 20}], "no other of its structure has its batch size of {batch_size}"),
-        ([{}, {"dtype": "float32"}], "no other of its structure has its data type"),
-        ([{}, {"frozen_layers": "hidden1"}], "no other of its structure has its frozen layers"),
-        ([{}, {"label_smoothing": 0.1}], "no other of its structure has its loss"),
-        ([{}, {"hidden_layer_sizes": (9,)}], "there are no others of its structure"),
-        ([{}, {"activation": "tanh", "batch_size": 20}], "there are no others of its structure"),
-        (
-            [{}, {"dtype": "float32", "label_smoothing": 0.1}],
-            "no other of its structure has its data type and loss",
-        ),
-        ([{}], "no others wait to be trained"),
-    ],
-)
-def test_the_report_names_in_what_a_network_differs(options, reason, iris):
-    estimators = [network(**own) for own in options]
+def test_the_report_names_in_what_a_network_differs(iris):
+    estimators = [network(dtype=dtype) for dtype in ("float32", "float64")]
     with stacked() as report:
         fit_all(estimators, iris)
-    assert ways(report) == {
-        "alone: " + reason.format(batch_size=estimator.batch_size) for estimator in estimators
-    }
+    assert ways(report) == {f"alone: no other has its dtype of {e.dtype}" for e in estimators}
 
 
-def test_folds_of_unequal_size_differ_in_their_batches():
+def test_the_only_network_has_no_others(iris):
     with stacked() as report:
-        cross_val_score(network(batch_size="auto"), *load_wine(return_X_y=True), cv=3)
-    assert ways(report) == {
-        "stacked",
-        "alone: no other of its structure has its batch size of 118",
-    }
+        fit_all([network()], iris)
+    assert ways(report) == {"alone: no others wait to be trained"}
+
+
+def test_the_report_names_what_splits_stacks(iris):
+    with stacked() as report:
+        fit_all([network(), network(dtype="float32")] * 2, iris)
+    assert [(t.way, t.n_fits, t.apart) for t in report.trainings] == [("stacked", 2, "dtype")] * 2
+    assert str(report).count("stacked, apart by dtype") == 2
 
 
 def test_the_kind_of_targets_is_a_reason(iris):
@@ -227,7 +204,34 @@ def test_the_kind_of_targets_is_a_reason(iris):
     estimator = network(loss="cross_entropy")
     with stacked() as report:
         Parallel()(delayed(clone(estimator).fit)(X, target) for target in (y, np.eye(3)[y]))
-    assert ways(report) == {"alone: no other of its structure has its kind of samples"}
+    assert ways(report) == {"alone: no other has its shape or kind of X or y"}
+
+
+def test_the_last_of_a_stack_is_part_of_it(iris):
+    """One that goes on when all others have ended is no row of its own."""
+    with stacked() as report:
+        fit_all([network(max_iter=n) for n in (2, 2, 5)], iris)
+    (row,) = report.trainings
+    assert (row.way, row.n_fits, row.n_epochs, row.most_at_once) == ("stacked", 3, 9, 3)
+
+
+def test_the_report_names_the_networks_of_a_stack(iris):
+    sizes = [(n,) for n in range(3, 9)]
+    with stacked() as report:
+        fit_all([network(hidden_layer_sizes=size) for size in sizes], iris)
+    (row,) = report.trainings
+    assert row.networks == [f"4-{n}-3" for n in range(3, 9)]
+    assert row.network == "4-3-3, 4-4-3, 4-5-3, 3 more"
+
+
+def test_the_report_counts_the_stacks_of_two_threads(iris, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr("sknn_basics.stacking.rounds.SMALL_STEP", 1)
+    with stacked() as report:
+        fit_all([network()] * 4, iris)
+    (row,) = report.trainings
+    assert (row.n_fits, row.n_stacks, row.most_at_once) == (4, 2, 4)
+    assert str(report).endswith("stacked in 2 stacks")
 
 
 def test_augmentation_is_what_has_no_stacked_form(digits):

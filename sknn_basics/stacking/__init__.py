@@ -1,7 +1,8 @@
 """Many fits trained as one network: the room of ``joblib.parallel_config(backend="stacked")``.
 
 Nothing outside of this folder needs it, and only `sknn_basics.parallel` imports it. Read
-``backend.py`` for who runs when, ``rounds.py`` for what is trained together, ``stack.py`` for how.
+``backend.py`` for who runs when, ``rounds.py`` for what is trained together, ``stack.py`` for how,
+``blocks.py`` for networks of one structure in a stack, and ``padding.py`` for different widths.
 
 The words
 ---------
@@ -15,9 +16,18 @@ fit
 round
     An epoch of every fit that waits (`Rounds`).
 
-In a round, fits of one structure form a group (`Group`), whose nets are one stack (`Stack`), or one
-per processor. A stack takes a step with all neighbours (`Neighbours`) whose batches have one
-length.
+In a round, fits of one setting (data type, device, shape of samples) form a group (`Group`), whose
+nets are one stack (`Stack`), or one per processor.
+
+source
+    A sequence of batches that some nets of a stack see. They are neighbours in their blocks.
+block
+    The nets of a stack whose layers are one batched product each (`Block`): those of one
+    `structure`, or of several widths that are padded with zeros (`join_widths`).
+step
+    What all neighbours do whose next batches have about one length (`Neighbours`): the part of each
+    block (`Part`) computes its gradients, and one joint optimiser updates all. Nets of a source
+    that has no batch left rest.
 
 The states of a task
 --------------------

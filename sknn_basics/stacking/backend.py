@@ -377,8 +377,8 @@ class StackedBackend(ParallelBackendBase):
     """The joblib backend "stacked".
 
     Tasks run in threads, one at a time. A neural estimator's fit waits whenever it is about to
-    train an epoch; when all tasks wait, the waiting networks of one structure are trained
-    together as one network. A task without neural estimators just runs.
+    train an epoch; when all tasks wait, the waiting networks are trained together as one
+    network. A task without neural estimators just runs.
 
     Parameters
     ----------
@@ -521,7 +521,7 @@ def stacked(
     """Train the parallel fits of scikit-learn together, and report what was stacked.
 
     Within this context, searches, cross-validation and ensembles of scikit-learn train all their
-    networks of one structure as one network, as under
+    networks as one network, as under
     ``joblib.parallel_config(backend="stacked")``.
 
     Parameters

@@ -1,6 +1,8 @@
 """Linear layers side by side, in memory that each step uses again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ class Memory(dict):
 
 
 class StackedLinear(torch.autograd.Function):
-    """Linear layers side by side, and their activation.
+    """Linear layers side by side, and their activations, each of a slice of the members.
 
     Takes x of shape (n_sources, n_samples, n_inputs), weight of shape (n_members, n_units,
     n_inputs), bias of shape (n_members, n_units). Where there are more members than sources, as
@@ -53,7 +55,7 @@ class StackedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activation, memory: Memory):
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, activations, memory: Memory):
         n_sources, n_samples, _ = x.shape
         n_members, n_units, _ = weight.shape
         # Values that lie side by side are computed at once: the more of them, the faster.
@@ -69,22 +71,22 @@ class StackedLinear(torch.autograd.Function):
                 x.unflatten(0, (n_sources, -1)).copy_(shared)
             torch.baddbmm(bias.unsqueeze(1), x, weight.mT, out=output)
         ctx.save_for_backward(x, weight, bias)
-        ctx.activation, ctx.memory = activation, memory
-        if activation is not None:
-            activate, _ = IN_PLACE[activation]
-            activate(output)
-            # Another view: the result itself would keep what remembers it alive.
-            ctx.output = output.detach()
+        ctx.activations, ctx.memory = activations, memory
+        for members, kind in activations:
+            activate, _ = IN_PLACE[kind]
+            activate(output[members])
+        # Another view: the result itself would keep what remembers it alive.
+        ctx.output = output.detach()
         return output
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         x, weight, bias = ctx.saved_tensors
         memory = ctx.memory
-        if ctx.activation is not None:
+        for members, kind in ctx.activations:
             # The gradient belongs to this layer alone.
-            _, differentiate = IN_PLACE[ctx.activation]
-            differentiate(gradient, ctx.output)
+            _, differentiate = IN_PLACE[kind]
+            differentiate(gradient[members], ctx.output[members])
         needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
         gradient_x = gradient_weight = gradient_bias = None
         if needs_x:
@@ -108,14 +110,34 @@ def below_each_other(matrices: Tensor, n_sources: int) -> Tensor:
 
 
 class LinearLayers:
-    """Linear layers of all members, and the activation of `IN_PLACE` that follows, if any.
+    """Linear layers of all members, and the activations of `IN_PLACE` that follow, if any.
 
     Members may share their inputs, see `StackedLinear`.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Weights and biases of all members.
+    activation : type, sequence of type, or None
+        Activation of all members, or of each; None, or another one than those of `IN_PLACE`, is
+        none.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], activation: type | None):
+    def __init__(self, tensors: dict[str, Tensor], activation: type | Sequence[type] | None):
         self.weight, self.bias = tensors["weight"], tensors["bias"]
-        self.activation, self.memory = activation, Memory()
+        is_one = activation is None or isinstance(activation, type)
+        kinds = [activation] * len(self.weight) if is_one else activation
+        self.activations = [(place, kind) for place, kind in runs(kinds) if kind in IN_PLACE]
+        self.memory = Memory()
 
     def __call__(self, x: Tensor) -> Tensor:
-        return StackedLinear.apply(x, self.weight, self.bias, self.activation, self.memory)
+        return StackedLinear.apply(x, self.weight, self.bias, self.activations, self.memory)
+
+
+def runs(values: Sequence) -> Iterator[tuple[slice, Any]]:
+    """Iterate over equal neighbours: where they are, and their value."""
+    start = 0
+    for value, alike in groupby(values):
+        stop = start + len(list(alike))
+        yield slice(start, stop), value
+        start = stop

@@ -21,7 +21,11 @@ def class_weights_of(criteria: Sequence[Loss], like: Tensor) -> Tensor | None:
 
 
 def losses_of_members(
-    criterion: Loss, output: Tensor, target: Tensor, class_weights: Tensor | None = None
+    criterion: Loss,
+    output: Tensor,
+    target: Tensor,
+    rates: Tensor | None = None,
+    class_weights: Tensor | None = None,
 ) -> Tensor:
     """Compute the losses of the samples of each network, of shape (n_members, n_samples).
 
@@ -33,6 +37,8 @@ def losses_of_members(
         Outputs of the networks.
     target : Tensor of shape (n_members, n_samples, ...)
         Their targets.
+    rates : Tensor of shape (n_members,) or None
+        How much each smooths labels, in a cross-entropy for class indices; None if none does.
     class_weights : Tensor of shape (n_members, n_classes) or None
         What classes weigh in the losses of steps.
     """
@@ -43,25 +49,28 @@ def losses_of_members(
         return criterion(*flat).view(output.shape[:2])
     # Losses are along the second dimension, whatever follows it.
     output, target = output.mT, target.flatten(2).mT if target.ndim > 2 else target
-    is_index = not target.is_floating_point()
-    if isinstance(criterion, CrossEntropy) and is_index and not criterion.label_smoothing:
-        return StackedCrossEntropy.apply(output, target)
+    if type(criterion) is CrossEntropy and not target.is_floating_point():
+        return StackedCrossEntropy.apply(output, target, rates)
     return criterion(output, target)
 
 
 class StackedCrossEntropy(torch.autograd.Function):
     """Cross-entropy of the softmax along the second of three dimensions, for class indices.
 
-    torch computes this one's gradient sample by sample, in five times the time.
+    torch computes this one's gradient sample by sample, in five times the time. Each network may
+    smooth labels at a rate of its own.
     """
 
     @staticmethod
-    def forward(ctx, output: Tensor, target: Tensor) -> Tensor:
+    def forward(ctx, output: Tensor, target: Tensor, rates: Tensor | None = None) -> Tensor:
         index = target.unsqueeze(1)
         exponentials = output - output.amax(1, keepdim=True)
         chosen = exponentials.gather(1, index)
+        if rates is not None:
+            rates = rates[:, None, None]
+            chosen = chosen * (1 - rates) + exponentials.mean(1, keepdim=True) * rates
         totals = exponentials.exp_().sum(1, keepdim=True)
-        ctx.exponentials, ctx.totals, ctx.index = exponentials, totals, index
+        ctx.exponentials, ctx.totals, ctx.index, ctx.rates = exponentials, totals, index, rates
         return (totals.log() - chosen).squeeze(1)
 
     @staticmethod
@@ -70,5 +79,9 @@ class StackedCrossEntropy(torch.autograd.Function):
         # In place: to allocate memory would cost more than to compute what it holds.
         difference, ctx.exponentials = ctx.exponentials, None
         gradient = gradient.unsqueeze(1)
-        difference.mul_(gradient / ctx.totals).scatter_add_(1, ctx.index, -gradient)
-        return difference, None
+        difference.mul_(gradient / ctx.totals)
+        if ctx.rates is not None:
+            difference.sub_(gradient * (ctx.rates / difference.shape[1]))
+            gradient = gradient * (1 - ctx.rates)
+        difference.scatter_add_(1, ctx.index, -gradient)
+        return difference, None, None

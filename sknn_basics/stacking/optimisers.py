@@ -115,17 +115,20 @@ def clone_tensors(state: dict) -> dict:
 def lay_moments_side_by_side(
     optimisers: Sequence[Optimizer], parameters: Sequence[list[Tensor]]
 ) -> None:
-    """Give the moments of fused Adam optimisers of one structure a memory in common."""
-    if not are_fused_adam(optimisers):
-        return
+    """Give the moments of fused Adam optimisers among those of a block a memory in common."""
     # Parameters of one place, however those of each optimiser are grouped.
-    members = list(zip(optimisers, parameters))
+    members = [own for own in zip(optimisers, parameters) if are_fused_adam(own[:1])]
+    if not members:
+        return
     for i in range(len(members[0][1])):
         states = [own.state[ps[i]] or own.new_state(ps[i]) for own, ps in members]
         for moment in ("exp_avg", "exp_avg_sq"):
-            stacked = torch.stack([state[moment] for state in states])
-            for state, view in zip(states, stacked.unbind()):
-                state[moment] = view
+            moments = [state[moment] for state in states]
+            stacked = torch.cat([own.flatten() for own in moments])
+            for state, own, part in zip(
+                states, moments, stacked.split([m.numel() for m in moments])
+            ):
+                state[moment] = part.view(own.shape)
 
 
 def join_neighbours(tensors: tuple) -> tuple:

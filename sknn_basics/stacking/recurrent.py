@@ -1,6 +1,7 @@
 """Recurrent networks of one structure, computed as one network, step by step."""
 
 from collections.abc import Callable, Sequence
+from graphlib import TopologicalSorter
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,14 @@ from sknn_basics.modules.recurrent import RecurrentNetwork, last_steps, split_pa
 from sknn_basics.stacking.linear import LinearLayers
 
 
+class OwnRows:
+    """How many samples of a step are each member's own; None for all, where none fills it up."""
+
+    counts: list[int] | None = None
+
+
 class StackedRecurrentLayer:
-    """Recurrent layers: (n_members, n_samples, n_steps, n_inputs) to what each outputs.
+    """Recurrent layers: (n_members, n_samples, n_steps, n_inputs) to what each puts out.
 
     torch's kernels compute all steps of one layer; here, one step of all layers is a few
     operations. Samples lie side by side, since there are more of them than units.
@@ -26,8 +33,8 @@ class StackedRecurrentLayer:
         Their parameters by name, stacked along a new first dimension.
     """
 
-    def __init__(self, layers: Sequence[RecurrentLayer], tensors: dict[str, Tensor]):
-        self.layers, self.tensors = layers, tensors
+    def __init__(self, layers: Sequence[RecurrentLayer], tensors: dict[str, Tensor], rows: OwnRows):
+        self.layers, self.tensors, self.rows = layers, tensors, rows
 
     def __call__(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         first = self.layers[0]
@@ -77,16 +84,16 @@ class StackedRecurrentLayer:
             return None
         if "key" in self.tensors:
             return join_random_layers(self.layers, self.tensors["key"]).draw(start)
-        return torch.stack(
-            [
-                layer.draw(part) if layer.recurrent_dropout else torch.ones_like(part)
-                for layer, part in zip(self.layers, start.unbind())
-            ]
-        )
+        masks = torch.ones_like(start)
+        counts = self.rows.counts or [start.shape[1]] * len(start)
+        for mask, layer, count in zip(masks, self.layers, counts):
+            if layer.recurrent_dropout:
+                mask[:count] = layer.draw(mask[:count])
+        return masks
 
 
 class StackedRecurrent:
-    """Recurrent networks: (n_members, n_samples, n_steps, ...) to what each outputs.
+    """Recurrent networks: (n_members, n_samples, n_steps, ...) to what each puts out.
 
     Parameters
     ----------
@@ -94,24 +101,26 @@ class StackedRecurrent:
         The networks.
     tensors : dict
         Their parameters and buffers by name, stacked along a new first dimension.
+    rows : OwnRows
+        Which samples of a step are whose.
     """
 
-    def __init__(self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor]):
+    def __init__(
+        self, networks: Sequence[RecurrentNetwork], tensors: dict[str, Tensor], rows: OwnRows
+    ):
         first = networks[0]
-        self.step_shape, self.steps_out = first.step_shape, first.steps_out
-        self.noise = None
-        if hasattr(first, "input_noise"):
-            noise = [network.input_noise for network in networks]
-            self.noise = StackedRandomLayer(noise, below("input_noise", tensors))
+        self.step_shape, self.steps_out, self.noise = first.step_shape, first.steps_out, None
+        if any(noise := layers_of("input_noise", networks)):
+            self.noise = StackedRandomLayer(noise, below("input_noise", tensors), rows)
         self.layers = []
-        names = [name for name, _ in first.named_children() if name.startswith("hidden")]
-        for name in names:
-            layers = [getattr(network, name) for network in networks]
+        for name in names_of_layers(networks):
+            layers = layers_of(name, networks)
             if isinstance(layers[0], RecurrentLayer):
-                layers = StackedRecurrentLayer(layers, below(name, tensors))
-            else:
-                layers = StackedRandomLayer(layers, below(name, tensors))
-            self.layers.append(layers)
+                layers = StackedRecurrentLayer(layers, below(name, tensors), rows)
+            elif name.startswith("hidden"):
+                layers = StackedRandomLayer(layers, below(name, tensors), rows)
+            if name.startswith("hidden"):
+                self.layers.append(layers)
         self.output = LinearLayers(below("output", tensors), None)
 
     @staticmethod
@@ -160,6 +169,20 @@ def of_each(function, x: Tensor, lengths: Tensor | None, *args) -> Tensor:
     return function(x.flatten(0, 1), lengths, *args).unflatten(0, x.shape[:2])
 
 
+def names_of_layers(modules: Sequence[nn.Module]) -> list[str]:
+    """List the names of the layers of all modules, in an order that is that of each."""
+    order = TopologicalSorter()
+    for names in dict.fromkeys(tuple(name for name, _ in m.named_children()) for m in modules):
+        for name, earlier in zip(names, [(), *zip(names)]):
+            order.add(name, *earlier)
+    return list(order.static_order())
+
+
+def layers_of(name: str, modules: Sequence[nn.Module]) -> list[nn.Module | None]:
+    """List each module's layer of a name, None where it has none."""
+    return [getattr(module, name, None) for module in modules]
+
+
 class StackedRandomLayer:
     """Random layers: (n_members, n_samples, ...) to the same, with each member's own draws.
 
@@ -167,31 +190,44 @@ class StackedRandomLayer:
 
     Parameters
     ----------
-    layers : sequence of RandomLayer
-        The layers.
+    layers : sequence of RandomLayer or None
+        The layer of each member, if it has one.
     tensors : dict
         Their keys, stacked, if they have any.
+    rows : OwnRows
+        Which samples of a step are whose.
     """
 
-    def __init__(self, layers: Sequence[RandomLayer], tensors: dict[str, Tensor]):
-        self.layers, self.joined = layers, None
-        if "key" in tensors:
+    def __init__(
+        self, layers: Sequence[RandomLayer | None], tensors: dict[str, Tensor], rows: OwnRows
+    ):
+        self.layers, self.rows, self.joined = layers, rows, None
+        if "key" in tensors and len({*map(type, layers)}) == 1:
             self.joined = join_random_layers(layers, tensors["key"])
 
     def __call__(self, x: Tensor, lay_out: Callable | None = None) -> Tensor:
         """Apply them; `lay_out` splits x by member, in the memory order that each has alone."""
         if self.joined is not None:
             return self.joined.apply_draw(x, self.joined.draw(x))
-        return apply_each(self.layers, x if lay_out is None else lay_out(x))
+        return apply_each(self.layers, x if lay_out is None else lay_out(x), self.rows)
 
 
-def apply_each(layers: Sequence[RandomLayer], x: Tensor | Sequence[Tensor]) -> Tensor:
-    """Apply to each member's values its own layer, which draws as it does alone.
+def apply_each(
+    layers: Sequence[RandomLayer | None], x: Tensor | Sequence[Tensor], rows: OwnRows
+) -> Tensor:
+    """Apply to each member's own samples its layer, if it has one, which draws as it does alone.
 
     It draws in the order in which values lie in memory: that of one tensor for all is made the
     usual one, of images that of convolutions.
     """
+    counts = rows.counts or [None] * len(layers)
     if isinstance(x, Tensor):
         memory_format = MEMORY_FORMATS.get(x.ndim - 3, torch.contiguous_format)
         x = [part.contiguous(memory_format=memory_format) for part in x.unbind()]
-    return torch.stack([layer(part) for layer, part in zip(layers, x)])
+    parts = []
+    for layer, part, count in zip(layers, x, counts):
+        if layer is not None:
+            own, filling = part[:count], part[len(part) if count is None else count :]
+            part = torch.cat([layer(own), filling]) if len(filling) else layer(own)
+        parts.append(part)
+    return torch.stack(parts)

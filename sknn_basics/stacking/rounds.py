@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -13,17 +13,18 @@ import torch
 
 from sknn_basics._compat import is_compiled
 from sknn_basics.modules.recurrent import RecurrentNetwork
-from sknn_basics.modules.summary import count_multiplications, count_parameters
+from sknn_basics.modules.summary import count_parameters
 from sknn_basics.stacking.layers import has_convolutions, unstackable_layer
-from sknn_basics.stacking.report import Report
+from sknn_basics.stacking.report import NAMES, Report, differences
 from sknn_basics.stacking.sources import Sources
 from sknn_basics.stacking.stack import (
+    Setting,
     Stack,
-    Structure,
     Unstackable,
     is_out_of_memory,
-    structure,
+    setting,
     why_unstackable,
+    work_of_step,
 )
 from sknn_basics.training.devices import SMALL_STEP, openmp_pools, threads_for_step
 from sknn_basics.training.net import Fit, Net
@@ -38,16 +39,6 @@ WIDE_IMAGES = 2**20
 # The same of a step of recurrent cells, for the same reason.
 WIDE_CELLS = 2**18
 
-# What a report calls that in which networks differ.
-NAMES = {
-    "dtypes": "data type",
-    "devices": "device",
-    "frozen": "frozen layers",
-    "loss": "loss",
-    "n_multiplications": "number of steps",
-    "samples": "kind of samples",
-}
-
 
 @dataclass(eq=False)
 class Group:
@@ -59,7 +50,7 @@ class Group:
         The nets.
     reason : str or None
         Why one is trained alone; None for nets that are stacked.
-    key : Structure or None
+    key : Setting or None
         What nets have in common that are stacked, or would be if there were others.
     n_busy : int
         Number of threads that the steps keep busy.
@@ -71,7 +62,7 @@ class Group:
 
     nets: list[Net]
     reason: str | None = None
-    key: Structure | None = None
+    key: Setting | None = None
     n_busy: int = 0
     stacks: list[Stack] = field(default_factory=list)
     waiting: dict[Net, Fit] = field(default_factory=dict)
@@ -114,7 +105,7 @@ class Epoch:
         """Train an epoch of each net, and leave the results with it."""
         start = time.perf_counter()
         try:
-            with threads_for_step(work_of_step(self.nets)):
+            with threads_for_step(self.stack.work if self.stack else work_of_step(self.nets)):
                 self.train_alone() if self.stack is None else self.train_stack()
         except Exception as error:
             for fit in self.fits:
@@ -140,11 +131,6 @@ class Epoch:
             return
         for fit, result in zip(self.fits, results):
             fit.result = result
-
-
-def work_of_step(nets: Sequence[Net]) -> int:
-    """Count the multiplications of the forward passes of a step of all nets, of one structure."""
-    return len(nets) * nets[0].batch_size * count_multiplications(nets[0].module_)
 
 
 def is_on_cpu(net: Net) -> bool:
@@ -234,15 +220,17 @@ class Rounds:
         self.regroup()
         groups = list(dict.fromkeys(self.groups.values()))
         epochs = [group.epochs() for group in groups]
+        n_stacks = Counter(group.key for group in groups for _ in group.stacks)
         train_epochs(list(chain.from_iterable(epochs)))
         for group, own in zip(groups, epochs):
             fits, group.waiting = list(group.waiting.values()), {}
             left = [fit for fit in fits if fit.error is None and fit.result is None]
             if left:
                 self.dissolve(group, left)
-            nets = [fit.net for fit in fits if fit.result is not None]
-            if nets:
-                self.report.add(nets, group.reason, max(epoch.seconds for epoch in own))
+            done = [fit for fit in fits if fit.result is not None]
+            if done:
+                seconds = max(epoch.seconds for epoch in own)
+                self.report.add(done, group.reason, seconds, group.key, n_stacks[group.key])
             trained += [fit for fit in fits if fit not in left]
         return trained
 
@@ -255,8 +243,8 @@ class Rounds:
         if too_large := [fit for fit in left if fit.reason is None]:
             self.halve(group.key, len(too_large))
 
-    def halve(self, key: Structure, n_members: int) -> None:
-        """Let stacks of a structure have at most half of so many members."""
+    def halve(self, key: Setting, n_members: int) -> None:
+        """Let stacks of a setting have at most half of so many members."""
         most = n_members // 2
         if self.most_members.get(key, n_members) <= most:
             return  # A stack of the same size has been too large already.
@@ -310,8 +298,8 @@ class Rounds:
             kept += self.stack_group(members, key, why_no_others(key, others - {key}))
         return kept
 
-    def stack_group(self, members: list[Fit], key: Structure, why_alone: str) -> list[Group]:
-        """Form groups of nets of one structure: as few as fit in memory."""
+    def stack_group(self, members: list[Fit], key: Setting, why_alone: str) -> list[Group]:
+        """Form groups of nets of one setting: as few as fit in memory."""
         size = self.most_members.get(key, len(members))
         if size < len(members):
             why_alone = "a stack of more does not fit in memory"
@@ -373,7 +361,7 @@ class Background:
             epoch, future = self.epochs.pop(fit)
             future.result()
             if fit.error is None:
-                self.report.add(epoch.nets, epoch.group.reason, epoch.seconds)
+                self.report.add([fit], epoch.group.reason, epoch.seconds)
         return fits
 
     def close(self) -> None:
@@ -381,7 +369,7 @@ class Background:
         self.pool.shutdown(cancel_futures=True)
 
 
-def make_group(fits: list[Fit], key: Structure, why_alone: str) -> Group:
+def make_group(fits: list[Fit], key: Setting, why_alone: str) -> Group:
     """Make a stack, unless there is but one net."""
     nets = [fit.net for fit in fits]
     n_busy = n_busy_threads(nets)
@@ -390,9 +378,11 @@ def make_group(fits: list[Fit], key: Structure, why_alone: str) -> Group:
     n_stacks = max(1, min(n_busy, len(nets)))
     if n_stacks > 1:
         # Those that see the same samples stay together.
-        fits = [fits[i] for i in Sources([fit.batches for fit in fits]).order]
-    bounds = np.linspace(0, len(fits), n_stacks + 1).astype(int)
-    stacks = [make_stack(fits[i:j]) for i, j in pairwise(bounds)]
+        fits = [fits[i] for i in Sources([fit.batches for fit in fits], nets).order]
+    work = np.array([work_of_step([fit.net]) for fit in fits])
+    shares = np.linspace(0, work.sum(), n_stacks + 1)
+    bounds = np.searchsorted(work.cumsum() - work / 2, shares)
+    stacks = [make_stack(fits[i:j]) for i, j in pairwise(bounds) if i < j]
     return Group(nets, None, key, n_busy, stacks)
 
 
@@ -400,12 +390,12 @@ def make_stack(fits: Sequence[Fit]) -> Stack:
     return Stack([fit.net for fit in fits], [fit.batches for fit in fits])
 
 
-def key_of(fit: Fit) -> Structure | None:
+def key_of(fit: Fit) -> Setting | None:
     """Describe the structure of a net that may be stacked; None for one that is trained alone."""
     if reason_for(fit):
         return None
     try:
-        key = structure(fit)
+        key = setting(fit)
         hash(key)
     except Exception as error:
         fit.reason = why_unstackable(error)
@@ -422,19 +412,13 @@ def reason_for(fit: Fit) -> str | None:
         return fit.reason
 
 
-def why_no_others(key: Structure, others: Iterable[Structure]) -> str:
+def why_no_others(key: Setting, others: Iterable[Setting]) -> str:
     """Tell why a net has no others to be stacked with: in what it differs from those most alike."""
     if not others:
         return "no others wait to be trained"
     unlike = min((differences(key, other) for other in others), key=len)
-    if any(name in ("layers", "weights") for name in unlike):
-        return "there are no others of its structure"
-    names = {"batch_size": f"batch size of {key.batch_size}", **NAMES}
-    return f"no other of its structure has its {' and '.join(names[name] for name in unlike)}"
-
-
-def differences(key: Structure, other: Structure) -> list[str]:
-    return [name for name, own, its in zip(key._fields, key, other) if own != its]
+    names = {**NAMES, "dtype": f"dtype of {key.dtype}", "device": f"device of {key.device}"}
+    return f"no other has its {' and '.join(names[name] for name in unlike)}"
 
 
 def reason_alone(net: Net) -> str | None:

@@ -1,6 +1,5 @@
 """The samples that the networks of a stack see, read once for those that see the same."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -9,15 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.summary import count_multiplications
 from sknn_basics.stacking.linear import Memory
 from sknn_basics.training.batches import ArrayDataset, Batches
+from sknn_basics.training.net import Net
 
 # Most memory that the inputs of all sources together take, where all of them are kept.
 TABLE_BYTES = 64 * 2**20
 
-# Batches whose numbers of samples have the same next multiple are one step; where those that weigh
-# nothing are left out, they have such a multiple: each other number needs memory of its own.
+# Where samples that weigh nothing are left out, as many are read as make a multiple of this: each
+# other number needs memory of its own.
 GRANULE = 16
+
+# What a step costs besides its multiplications, in those of a forward pass: batches of different
+# lengths are one step, if less is multiplied to fill up the shorter ones.
+STEP_COST = 2**20
 
 Samples = tuple[Tensor, Tensor, Tensor | None]
 
@@ -27,33 +33,36 @@ class Sources:
 
     Networks that differ in their parameters only, such as the candidates of one fold of a search,
     see the same samples in the same order: these are read once. Batches are of one source if their
-    keys agree (number of samples and state of the random generator, cheap to compare), and then
-    their data and orders, value by value. Whoever is of one source now is of one for ever: all draw
-    the same permutations from equal states. The first network of a source is its leader, whose
-    batches are read; the others follow, and only draw, so that their random state is as it would be
-    alone. Sources with more samples come first, so that those that still have a batch are the first
-    ones: any step is made by a slice of the stack, without copying weights.
+    sizes and keys agree (number of samples and state of the random generator, cheap to compare),
+    and then their data and orders, value by value. Whoever is of one source now is of one for ever:
+    all draw the same permutations from equal states. The first network of a source is its leader,
+    whose batches are read; the others follow, and only draw, so that their random state is as it
+    would be alone.
+
+    A source that has no batch left in an epoch rests. Sources with larger batches, and then more
+    samples, come first, so that those that take a step together mostly are neighbours: their
+    networks are slices of their blocks, and no weights are copied.
 
     Parameters
     ----------
     batches : sequence of Batches
         Of each network.
-    may_weigh_nothing : bool, default=False
-        Whether samples that weigh nothing may be left out of a batch, or put into it.
+    nets : sequence of Net
+        The networks.
 
     Attributes
     ----------
     order : list of int
-        The networks, those of one source side by side, sources with more samples first.
+        The networks, those of one source side by side.
     index : list of int
         Source of each, in that order.
     """
 
-    def __init__(self, batches: Sequence[Batches], may_weigh_nothing: bool = False):
+    def __init__(self, batches: Sequence[Batches], nets: Sequence[Net]):
         groups = []
         by_key = defaultdict(list)
         for i, own in enumerate(batches):
-            alike = by_key[own.key()]
+            alike = by_key[own.batch_size, own.key()]
             group = next((group for group in alike if batches[group[0]].equals(own)), None)
             if group is None:
                 group = []
@@ -61,60 +70,96 @@ class Sources:
                 groups.append(group)
             group.append(i)
             batches[group[0]].dataset.share_with(own.dataset)
-        groups.sort(key=lambda group: -len(batches[group[0]].dataset))
+        size_of = [(min(own.batch_size, len(own.dataset)), len(own.dataset)) for own in batches]
+        groups.sort(key=lambda group: size_of[group[0]], reverse=True)
+        self.batches, self.reader = batches, None
         self.order = [i for group in groups for i in group]
         self.index = [source for source, group in enumerate(groups) for _ in group]
         self.leaders = [batches[group[0]] for group in groups]
-        self.followers = [batches[i] for group in groups for i in group[1:]]
         firsts = {}
         for leader in self.leaders:
             # The fits of an ensemble are given the same array.
             firsts.setdefault(id(leader.dataset.X), leader.dataset).share_with(leader.dataset)
-        self.sizes = [len(leader.dataset) for leader in self.leaders]
-        self.may_weigh_nothing, self.reader = may_weigh_nothing, None
+        self.work = [sum(count_multiplications(nets[i].module_) for i in group) for group in groups]
+        self.may_fill_up = not any(map(sees_other_samples, nets))
+        self.may_leave_out = self.may_fill_up and not any(map(draws, nets))
 
-    def first_member(self, source: int) -> int:
-        """Tell the place of the first network of a source."""
-        return bisect_left(self.index, source)
+    def steps(self) -> Iterator[tuple[int, int, list[int] | None, Samples]]:
+        """Iterate over the steps of an epoch.
 
-    def count_members(self, source: int) -> int:
-        """Count the networks of a source."""
-        return self.first_member(source + 1) - self.first_member(source)
-
-    def steps(self, batch_size: int) -> Iterator[tuple[int, int, Samples]]:
-        """Iterate over the steps of an epoch: which sources take part, and their batches.
-
-        Sources whose batches have about the same length take a step together. Batches are inputs,
-        targets and weights, of shape (n_sources, n_samples, ...), or None for no weights.
+        Yields
+        ------
+        start, stop : int
+            Which sources take part.
+        lengths : list of int or None
+            Numbers of their samples, if there are further ones that only fill a batch up.
+        batches : (Tensor, Tensor, Tensor or None)
+            Inputs, targets and weights, of shape (n_sources, n_samples, ...), or None for no
+            weights.
         """
-        for own in [*self.leaders, *self.followers]:
+        for own in self.batches:
             # The random state of followers must be as if they had read their own batches.
             own.reshuffle()
         if self.reader is None:
             self.reader = self.make_reader()
+            self.schedule = list(self.plan())
         self.reader.begin()
-        for first in range(0, self.sizes[0], batch_size):
-            start = 0
-            left = [size - first for size in self.sizes if size > first]
-            for _, alike in groupby((min(batch_size, n) for n in left), self.reader.step_length):
-                lengths = list(alike)
-                stop = start + len(lengths)
-                yield start, stop, self.reader.read(start, stop, first, lengths)
-                start = stop
+        for i, start, lengths in self.schedule:
+            stop = start + len(lengths)
+            is_filled = len(set(lengths)) > 1
+            samples = self.reader.read(start, stop, i, lengths)
+            yield start, stop, lengths if is_filled else None, samples
+
+    def plan(self) -> Iterator[tuple[int, int, list[int]]]:
+        """Plan the steps of every epoch: which batch, the first source, and the lengths."""
+        for i in range(max(map(len, self.leaders))):
+            lengths = [length_of(leader, i) for leader in self.leaders]
+            run, stop = [], 0
+            for (_, length), alike in groupby(zip(map(self.reader.kind, self.leaders), lengths)):
+                n_alike = len(list(alike))
+                if run and not self.may_join(run, length, stop, n_alike):
+                    yield i, stop - len(run), run
+                    run = []
+                stop += n_alike
+                run = run + [length] * n_alike if length else []
+            if run:
+                yield i, stop - len(run), run
+
+    def may_join(self, run: list[int], length: int, start: int, n_alike: int) -> bool:
+        """Tell whether batches of a length are part of the step of longer ones before them."""
+        if not (0 < length <= run[0] and self.may_fill_up and self.reader.is_table):
+            return False
+        if -(-length // GRANULE) == -(-run[0] // GRANULE):
+            return True
+        n_more = run[0] - length
+        return n_more * sum(self.work[start : start + n_alike]) <= STEP_COST
 
     def make_reader(self) -> "TableReader | BlockReader":
         """Choose how samples are read: all sources at once where they are small."""
         if can_be_table([leader.dataset for leader in self.leaders]):
-            return TableReader(self.leaders, self.may_weigh_nothing)
+            return TableReader(self.leaders, self.may_leave_out)
         return BlockReader(self.leaders)
 
-    def counts(self, batch_size: int) -> list[list[int]]:
-        """List the sizes of each network's batches."""
-        counts = [
-            [min(batch_size, size - first) for first in range(0, size, batch_size)]
-            for size in self.sizes
-        ]
-        return [counts[source] for source in self.index]
+    def counts(self) -> list[list[int]]:
+        """List the sizes of each source's batches."""
+        return [[length_of(own, i) for i in range(len(own))] for own in self.leaders]
+
+
+def length_of(batches: Batches, i: int) -> int:
+    """Tell how many samples the batch of a number has, 0 where there is none."""
+    return max(0, min(batches.batch_size, len(batches.dataset) - i * batches.batch_size))
+
+
+def draws(net: Net) -> bool:
+    """Tell whether what a network draws depends on the number of samples."""
+    return any(isinstance(layer, RandomLayer) for layer in net.module_.modules())
+
+
+def sees_other_samples(net: Net) -> bool:
+    """Tell whether what a network makes of a sample depends on the others in its batch."""
+    kinds = torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d
+    is_observed = net.criterion_.n_observed > 0
+    return is_observed or any(isinstance(layer, kinds) for layer in net.module_.modules())
 
 
 class BlockReader:
@@ -127,8 +172,11 @@ class BlockReader:
     Parameters
     ----------
     leaders : sequence of Batches
-        Of each source, those with more samples first.
+        Of each source, those of one batch size side by side, and of these those with more samples
+        first.
     """
+
+    is_table = False
 
     def __init__(self, leaders: Sequence[Batches]):
         self.leaders, self.memory = leaders, Memory()
@@ -144,27 +192,35 @@ class BlockReader:
 
     def begin(self) -> None:
         """Begin an epoch: nothing has been read in its order."""
-        self.block = None
+        self.blocks = {}
 
-    def step_length(self, length: int) -> int:
-        """Tell what batches of a given length must have in common to be read together."""
-        return length
+    def kind(self, leader: Batches) -> int:
+        """Tell what batches must have in common to be read together."""
+        return leader.batch_size
 
-    def read(self, start: int, stop: int, first: int, lengths: list[int]) -> Samples:
-        """Read a batch of each source from start to stop, from its sample `first` on."""
-        begin = first - first % self.leaders[0].block_size
-        if first == begin and start == 0:
-            self.block = self.read_block(begin)
-        place = slice(start, stop), slice(first - begin, first - begin + lengths[0])
-        X, y, weight = (None if tensor is None else tensor[place] for tensor in self.block)
+    def read(self, start: int, stop: int, i: int, lengths: list[int]) -> Samples:
+        """Read a batch of each source from start to stop: that of a number."""
+        size = self.leaders[start].batch_size
+        first = i * size
+        begin = first - first % self.leaders[start].block_size
+        alike = [leader for leader in self.leaders if leader.batch_size == size]
+        if self.blocks.get(size, (None,))[0] != begin:
+            self.blocks[size] = begin, self.read_block(alike, begin)
+        start -= self.leaders.index(alike[0])
+        place = slice(start, start + len(lengths)), slice(first - begin, first - begin + lengths[0])
+        _, block = self.blocks[size]
+        X, y, weight = (None if tensor is None else tensor[place] for tensor in block)
         return X, y, weight
 
-    def read_block(self, begin: int) -> Samples:
+    def read_block(self, leaders: Sequence[Batches], begin: int) -> Samples:
         """Read samples of all sources that have some, from `begin` on, into common tensors."""
-        leaders = [leader for leader in self.leaders if len(leader.dataset) > begin]
+        leaders = [leader for leader in leaders if len(leader.dataset) > begin]
+        size = leaders[0].batch_size
         n_rows = min(leaders[0].block_size, len(leaders[0].dataset) - begin)
         X, y, weight = (
-            None if row is None else self.memory.take(name, row, len(leaders), n_rows, *row.shape)
+            None
+            if row is None
+            else self.memory.take(f"{name} {size}", row, len(leaders), n_rows, *row.shape)
             for name, row in self.rows.items()
         )
         for i, leader in enumerate(leaders):
@@ -177,22 +233,22 @@ class TableReader:
     """Reads the batches of all sources at once, from common tensors of all samples.
 
     For small data on a CPU: a step is one selection of rows for all sources. Folds of a search are
-    row numbers into one array, which the table holds once. Batches whose lengths differ a little
-    make one step: the shorter ones are filled up with a row that weighs nothing. For the same
-    reason rows that weigh nothing anyway, as the out-of-bag rows of bagging, are left out. Both
-    need that no sample changes what a layer makes of another one (`may_weigh_nothing`).
+    row numbers into one array, which the table holds once. Where batches of different lengths make
+    one step, the shorter ones are filled up with a row that weighs nothing. Rows that weigh nothing
+    anyway, as the out-of-bag rows of bagging, are left out where nobody would miss them.
 
     Parameters
     ----------
     leaders : sequence of Batches
-        Of each source, those with more samples first.
-    may_weigh_nothing : bool
-        Whether samples that weigh nothing may be left out of a batch, or put into it.
+        Of each source.
+    may_leave_out : bool
+        Whether samples that weigh nothing may be left out of a batch.
     """
 
-    def __init__(self, leaders: Sequence[Batches], may_weigh_nothing: bool):
+    is_table = True
+
+    def __init__(self, leaders: Sequence[Batches], may_leave_out: bool):
         self.leaders, self.memory = leaders, Memory()
-        self.may_weigh_nothing = may_weigh_nothing
         datasets = [leader.dataset for leader in leaders]
         # The fits of an ensemble are given the same array.
         different = {id(dataset.X): dataset for dataset in datasets}
@@ -205,7 +261,7 @@ class TableReader:
         self.weight = self.weighs = None
         if any(dataset.weights is not None for dataset in datasets):
             self.weight = torch.cat([weights_of(dataset) for dataset in datasets])
-            if may_weigh_nothing and not self.weight.all():
+            if may_leave_out and not self.weight.all():
                 self.weighs = self.weight.numpy() != 0
 
     def begin(self) -> None:
@@ -216,16 +272,21 @@ class TableReader:
             order = np.arange(n) if leader.order is None else leader.order
             own[:n] = leader.dataset.rows_of_whole(order)
 
-    def step_length(self, length: int) -> int:
-        """Tell what batches of a given length must have in common to be read together."""
-        return -(-length // GRANULE) if self.may_weigh_nothing else length
+    def kind(self, leader: Batches) -> None:
+        """Tell what batches must have in common to be read together: nothing."""
 
-    def read(self, start: int, stop: int, first: int, lengths: list[int]) -> Samples:
-        """Read a batch of each source from start to stop, from its sample `first` on."""
+    def read(self, start: int, stop: int, i: int, lengths: list[int]) -> Samples:
+        """Read a batch of each source from start to stop: that of a number."""
         first_target = self.first_target[start:stop, None]
-        rows = self.rows[start:stop, first : first + lengths[0]] + first_target
+        first = [i * leader.batch_size for leader in self.leaders[start:stop]]
+        if len(set(first)) == 1:
+            rows = self.rows[start:stop, first[0] : first[0] + lengths[0]] + first_target
+        else:
+            columns = np.array(first)[:, None] + np.arange(lengths[0])
+            columns = np.minimum(columns, self.rows.shape[1] - 1)
+            rows = np.take_along_axis(self.rows[start:stop], columns, 1) + first_target
         weighs = None
-        if lengths[-1] < lengths[0]:
+        if min(lengths) < lengths[0]:
             weighs = np.arange(lengths[0]) < np.array(lengths)[:, None]
             rows = np.where(weighs, rows, rows[:, :1])
         if self.weighs is not None:
@@ -290,5 +351,5 @@ def weights_of(dataset: ArrayDataset) -> Tensor:
 
 
 def starts(parts: Sequence[Tensor]) -> np.ndarray:
-    """Tell in which row each of several tensors starts, one after the other."""
+    """Tell in which row each of several tensors starts, one behind the other."""
     return np.cumsum([0, *map(len, parts[:-1])])

@@ -763,6 +763,8 @@ class Fit:
         What went wrong instead.
     reason : str or None
         Why it cannot be trained together with others, where that was tried and failed.
+    row : tuple or None
+        The row of a report that counts it.
     """
 
     net: Net
@@ -771,6 +773,7 @@ class Fit:
     result: tuple | None = None
     error: Exception | None = None
     reason: str | None = None
+    row: tuple | None = None
 
     def advance(self) -> None:
         """Run all that belongs between an epoch's last step and the next one's first."""
