@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +38,12 @@ def join_widths(keys: dict[Net, tuple]) -> list[list[Net]]:
         alike.sort(key=lambda nets: count_multiplications(nets[0].module_), reverse=True)
         together, cost = [], 0
         for nets in alike:
-            more = cost_of_padding(together + nets)
+            more = cost_of_padding([*together, nets])
             if together and more - cost > BLOCK_COST:
-                blocks.append(together)
+                blocks.append(list(chain.from_iterable(together)))
                 together, more = [], 0
-            together, cost = together + nets, more
-        blocks.append(together)
+            together, cost = [*together, nets], more
+        blocks.append(list(chain.from_iterable(together)))
     return blocks
 
 
@@ -68,14 +69,18 @@ def keeps_zeros(layer: nn.Module) -> bool:
     return type(layer) in SHARED and not layer(torch.zeros(1, 2)).any()
 
 
-def cost_of_padding(nets: Sequence[Net]) -> int:
-    """Count what is multiplied for nothing in a step of nets that are padded, if they are."""
-    shapes = [[p.shape for p in net.module_.parameters()] for net in nets]
-    if all(own == shapes[0] for own in shapes):
+def cost_of_padding(groups: Sequence[list[Net]]) -> int:
+    """Count what is multiplied for nothing in a step of groups of one structure, if padded."""
+    if len(groups) == 1:
         return 0
+    shapes = [[p.shape for p in nets[0].module_.parameters()] for nets in groups]
     largest = sum(torch.Size(map(max, zip(*own))).numel() for own in zip(*shapes))
-    own = sum(net.batch_size * count_multiplications(net.module_) for net in nets)
-    return sum((net.batch_size + PADDING_COST) * largest for net in nets) - own
+    cost = 0
+    for nets in groups:
+        n_samples = sum(net.batch_size for net in nets)
+        cost += (n_samples + PADDING_COST * len(nets)) * largest
+        cost -= n_samples * count_multiplications(nets[0].module_)
+    return cost
 
 
 class Padded:
