@@ -115,6 +115,8 @@ class Net(NeuralNet):
         Means of what the criterion observes, over the last epoch of training.
     n_earlier_, n_epochs_ : int
         Number of epochs before the last training, and of the last training.
+    n_epochs_of_part_ : int
+        Number of epochs since the last training has begun, or has gone on after a pause.
     is_paused_ : bool
         Whether the last training has not ended, and the next one goes on with it.
     rates_of_steps_ : list of float
@@ -169,7 +171,7 @@ class Net(NeuralNet):
         self.rng = rng
         self.stop_reason_, self.mixing_ = None, []
         self.valid_output_ = self.observed_ = self.order_ = None
-        self.n_earlier_ = self.n_epochs_ = 0
+        self.n_earlier_ = self.n_epochs_ = self.n_epochs_of_part_ = 0
         self.is_paused_ = False
         self.recording: Recording | None = None
         self.batches_, self.has_ended_ = None, False
@@ -260,8 +262,9 @@ class Net(NeuralNet):
         train = self.get_dataset(X, y)
         self.warn_of_lost_state()
         self.stop_reason_, self.has_ended_, self.interrupt_ = None, False, None
+        n_known = len(self.history)
         if not self.is_paused_:
-            self.n_earlier_ = len(self.history)
+            self.n_earlier_ = n_known
         if not self.best_:
             self.best_ = _best_of(self.history)
         if self.average_decay is not None and self.average_ is None:
@@ -284,6 +287,7 @@ class Net(NeuralNet):
             self.replayed_ = self.batches_ = None
             own_memory(self.module_, self.optimizer_)
         self.n_epochs_ = len(self.history) - self.n_earlier_
+        self.n_epochs_of_part_ = len(self.history) - n_known
         return self
 
     def partial_fit(self, *args, **kwargs):

@@ -914,7 +914,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         rows = net.history_[n_known:]
         self.loss_curve_ = self.loss_curve_ + [row["train_loss"] for row in rows]
         self.n_iter_, self.loss_ = net.n_epochs_, net.final_loss()
-        self.t_ += len(rows) * n_samples
+        self.t_ += net.n_epochs_of_part_ * n_samples
         scores = [row["valid_score"] for row in rows if "valid_score" in row]
         if scores:
             self.validation_scores_ = (self.validation_scores_ or []) + scores
