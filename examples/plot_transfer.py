@@ -91,9 +91,9 @@ for size, row in zip(SIZES, scores.mean(axis=1)):
 # %%
 # Accuracy by the number of digits
 # --------------------------------
-# Fine-tuning is ahead by one or two points in the mean, but the error bars overlap: a network
+# Fine-tuning is ahead by one to three points in the mean, but the error bars overlap: a network
 # pretrained on images this different helps little. Networks that were pretrained on millions of
-# photos help far more for photos: see :ref:`pretrained-networks`.
+# photos usually help more for photos: see :ref:`pretrained-networks`.
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for i, (way, rows) in enumerate(zip(WAYS, np.moveaxis(scores, 2, 0))):
