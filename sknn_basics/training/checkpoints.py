@@ -263,6 +263,11 @@ class TrainingCheckpoint(Callback):
             The net that is trained.
         **kwargs
             What skorch tells callbacks besides.
+
+        Raises
+        ------
+        TypeError
+            If it is no net of this package's estimators.
         """
         if not hasattr(net, "recording"):
             raise TypeError("TrainingCheckpoint is for the estimators of this package.")
@@ -301,7 +306,7 @@ class TrainingCheckpoint(Callback):
             self.write_net(net)
         if self.best_only and (files := self.list_files(net.recording.digest)):
             self.synced_ = None
-            self.keep_latest(files)
+            self._keep_latest(files)
 
     def write_net(self, net) -> None:
         """Write a checkpoint of a net.
@@ -330,9 +335,9 @@ class TrainingCheckpoint(Callback):
             folder.mkdir(parents=True, exist_ok=True)
             remove_left_over(folder, f"{self.prefix}-{recording.digest}-")
             if self.resume:
-                self.keep_latest(self.list_files(recording.digest))
+                self._keep_latest(self.list_files(recording.digest))
         except OSError as error:
-            self.tell(error, folder)
+            self._tell(error, folder)
 
     def write(self, recording: Recording, epoch: int, name: str, value: float, state, net) -> None:
         """Write a checkpoint, and remove those that are not to be kept.
@@ -365,9 +370,9 @@ class TrainingCheckpoint(Callback):
             self.last_time_ = time.monotonic()
             if is_synced:
                 self.last_sync_, self.synced_ = self.last_time_, path
-            self.remove_older(recording, path)
+            self._remove_older(recording, path)
         except (OSError, TypeError) as error:
-            self.tell(error, path)
+            self._tell(error, path)
 
     def needs_last(self, recording: Recording) -> bool:
         """Tell whether the end of a training gets a checkpoint.
@@ -387,25 +392,36 @@ class TrainingCheckpoint(Callback):
         return recording.saved is None or not recording.saved["state"]["has_ended"]
 
     def is_due(self, epoch: int) -> bool:
-        """Tell whether an epoch gets a checkpoint."""
+        """Tell whether an epoch gets a checkpoint, if not only the best do.
+
+        Parameters
+        ----------
+        epoch : int
+            The epoch, counted from 1.
+
+        Returns
+        -------
+        is_due : bool
+            Whether it does.
+        """
         waits = self.seconds is not None and time.monotonic() - self.last_time_ < self.seconds
         return epoch % self.every == 0 and not waits
 
-    def remove_older(self, recording: Recording, newest: Path) -> None:
+    def _remove_older(self, recording: Recording, newest: Path) -> None:
         """Remove checkpoints beyond those to keep, and those of another training before this."""
         own = [path for path in self.list_files(recording.digest) if path != newest]
-        self.keep_latest([*own, newest])
+        self._keep_latest([*own, newest])
         for path in () if self.shared else self.list_files():
             if f"-{recording.digest}-epoch=" not in path.name:
                 path.unlink(missing_ok=True)
 
-    def keep_latest(self, files: list[Path]) -> None:
+    def _keep_latest(self, files: list[Path]) -> None:
         """Remove the first ones of some files."""
         for path in files[: -self.keep]:
             if path != self.synced_:
                 path.unlink(missing_ok=True)
 
-    def tell(self, error: Exception, path: Path) -> None:
+    def _tell(self, error: Exception, path: Path) -> None:
         """Warn of a checkpoint that cannot be written, or raise."""
         message = (
             f"The checkpoint {str(path)!r} cannot be written ({type(error).__name__}: {error}); "
