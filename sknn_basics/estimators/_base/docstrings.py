@@ -338,6 +338,9 @@ VARIATIONAL_PARAMETERS = {
     "beta": """float, default=1.0
 Weight of the divergence of the latents from the unit normal: more of it disentangles them, less
 reconstructs better.""",
+    "beta_warmup": """int, default=0
+Number of epochs over which the weight of the divergence rises to `beta`, so that latents learn to
+carry something before they pay for it. The recorded losses are those of `beta`.""",
     "noise_variance": """float or 'auto', default='auto'
 Variance of the normal noise around a reconstruction, under which the squared error is a
 log-likelihood: less of it reconstructs better, more keeps latents closer to the unit normal, until
