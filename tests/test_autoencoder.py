@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neural_network import MLPClassifier as ReferenceClassifier
 from sklearn.neural_network import MLPRegressor as ReferenceRegressor
@@ -29,6 +30,7 @@ from sknn_basics import (
     VariationalConvAutoencoder,
     from_json,
 )
+from sknn_basics.inspection import explained_variance
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -554,3 +556,50 @@ def test_large_values_do_not_end_in_latents_that_are_not_finite(images):
         warnings.simplefilter("error", RuntimeWarning)
         with pytest.raises(ValueError, match="diverged|too large"):
             small(dtype="float32").fit(1e30 * images)
+
+
+def test_one_value_beyond_one_by_rounding_changes_no_loss(digits):
+    X = digits[0][:100].copy()
+    plain = Autoencoder((8,), 2, max_iter=2, random_state=0).fit(X)
+    X[3, 5] = 1.0000001
+    X[7, 0] = -1e-7
+    rounded = Autoencoder((8,), 2, max_iter=2, random_state=0).fit(X)
+    assert (plain.out_activation_, rounded.out_activation_) == ("logistic", "logistic")
+    np.testing.assert_allclose(rounded.loss_curve_, plain.loss_curve_, rtol=1e-3)
+    X[3, 5] = 1.01
+    assert Autoencoder((8,), 2, max_iter=2).fit(X).out_activation_ == "identity"
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), MinMaxScaler((-10, 30))])
+def test_explained_variance_is_that_of_the_columns_in_any_unit(scaler, iris):
+    X, _ = iris
+    pipeline = make_pipeline(scaler, Autoencoder((8,), 2, max_iter=5, random_state=0)).fit(X)
+    restored = pipeline.inverse_transform(pipeline.transform(X))
+    expected = r2_score(X, restored)
+    assert explained_variance(pipeline, X) == pytest.approx(expected)
+    network, scaled = pipeline[-1], pipeline[0].transform(X)
+    assert network.score(scaled, metric="r2") == pytest.approx(expected, rel=1e-5)
+
+
+def test_columns_that_do_not_vary_count_nothing_in_explained_variance(iris):
+    X, _ = iris
+    wide = np.column_stack([X, np.full(len(X), 3.0)])
+    model = Autoencoder((8,), 2, max_iter=5, random_state=0).fit(wide)
+    expected = r2_score(X, model.reconstruct(wide)[:, :4])
+    assert model.score(wide, metric="r2") == pytest.approx(expected)
+    assert np.isnan(model.score(np.ones((5, 5)), metric="r2"))
+    with pytest.raises(ValueError, match="metric must be one of"):
+        model.score(wide, metric="mse")
+
+
+def test_a_search_compares_scalers_by_explained_variance(iris):
+    X, _ = iris
+    pipeline = make_pipeline(StandardScaler(), Autoencoder((8,), 2, max_iter=5, random_state=0))
+    scalers = [StandardScaler(), MinMaxScaler()]
+    grid = {"standardscaler": scalers}
+    search = GridSearchCV(pipeline, grid, scoring=explained_variance, cv=2).fit(X)
+    half, rest = X[75:], X[:75]
+    first = clone(pipeline).set_params(standardscaler=clone(scalers[1])).fit(half)
+    restored = first.inverse_transform(first.transform(rest))
+    expected = r2_score(rest, restored)
+    assert search.cv_results_["split0_test_score"][1] == pytest.approx(expected)

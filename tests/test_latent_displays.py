@@ -361,6 +361,15 @@ def test_scores_of_an_autoencoder_have_no_threshold(digits, scaled):
     assert display.counts_[None].sum() == 200
 
 
+def test_scores_far_below_all_others_are_counted_in_the_first_bin():
+    scores = np.r_[-1e6, np.linspace(0, 1, 101)]
+    display = OutlierScoreDisplay.from_predictions(scores, bins=21, threshold=-0.5)
+    counts = display.counts_[None]
+    assert counts[0] == 1
+    assert counts.sum() == 102
+    assert display.ax_.get_xlim()[0] > -20
+
+
 def test_an_anomaly_map_is_brightest_where_an_image_was_damaged(digits, detector):
     damaged = digits[0][:4].reshape(-1, 8, 8).copy()
     masks = np.zeros(damaged.shape, dtype=np.uint8)

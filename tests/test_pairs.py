@@ -123,6 +123,7 @@ VALUES = {
     "n_test_variants": [0, 2],
     "batch_size": ["auto", 7, 1000],
     "beta": [0.5, 1.0],
+    "beta_warmup": [0, 2],
     "beta_1": [0.9, 0.0, 0],
     "beta_2": [0.999, 0.0, 0],
     "bidirectional": [False, True],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from torch import nn
@@ -16,6 +17,7 @@ from torch.distributions import Normal, kl_divergence
 from sknn_basics import VariationalAutoencoder, VariationalConvAutoencoder, from_json
 from sknn_basics.datasets import load_fashion_mnist
 from sknn_basics.modules.layers import NormalSampling
+from sknn_basics.training.losses import SquaredError, VariationalLoss
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -416,3 +418,57 @@ def test_number_of_samples_must_be_positive(images):
         model.sample(0)
     with pytest.raises(TypeError, match="n_samples"):
         model.sample(1.5)
+
+
+# A warm-up of beta.
+
+
+def test_the_divergence_pays_more_epoch_by_epoch():
+    loss = VariationalLoss(SquaredError(), 3, 2, beta=2.0, warmup=3)
+    output = torch.randn(6, 7, generator=torch.Generator().manual_seed(0))
+    target = torch.zeros(6, 3)
+    kl = loss.observe(output).sum(1)
+    weights = []
+    for _ in range(5):
+        weights.append(
+            ((loss(output, target) - output[:, :3].square().sum(1) / 2) / kl).mean().item()
+        )
+        observed = loss.observe(output).mean(0).numpy()[None]
+        mean = loss(output, target).mean().numpy()[None]
+        held_back = loss.held_back(observed)
+        full = (output[:, :3].square().sum(1) / 2 + 2 * kl).mean().item()
+        assert float(mean[0] + held_back[0]) == pytest.approx(full, rel=1e-5)
+        loss.read_epoch(mean, observed, [6], is_training=True)
+        loss.read_epoch(mean, observed, [6], is_training=False)
+    assert weights == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0], rel=1e-4)
+
+
+def test_recorded_losses_are_those_of_beta_during_a_warm_up(digits):
+    options = {"n_components": 3, "max_iter": 4, "random_state": 0, "alpha": 0.0}
+    model = VariationalAutoencoder((16,), beta=4.0, beta_warmup=3, **options)
+    model.set_params(loss="binary_cross_entropy").fit(digits[0][:200])
+    history = model.history_
+    parts = history["train_reconstruction"] + 4 * history["train_kl"]
+    np.testing.assert_allclose(history["train_loss"], parts, rtol=1e-5)
+    cold = clone(model).set_params(beta_warmup=0).fit(digits[0][:200])
+    assert history["train_kl"][1] > cold.history_["train_kl"][1]
+
+
+def test_a_warm_up_goes_on_where_the_training_does(digits):
+    X = digits[0][:100]
+    options = {"n_components": 3, "random_state": 0, "beta": 4.0, "beta_warmup": 4}
+    model = VariationalAutoencoder((16,), **options)
+    for n_before in range(3):
+        model.partial_fit(X)
+        assert model.net_.criterion_.n_epochs == n_before + 1
+    assert clone(model).set_params(max_iter=2).fit(X).net_.criterion_.n_epochs == 2
+
+
+def test_warm_ups_in_a_stack_are_those_alone(digits):
+    X = digits[0][:120]
+    model = VariationalAutoencoder((8,), n_components=2, max_iter=4, beta_warmup=3, random_state=0)
+    search = GridSearchCV(model, {"alpha": [0.0, 0.1], "beta_warmup": [0, 3]}, cv=2, refit=False)
+    alone = clone(search).fit(X).cv_results_["mean_test_score"]
+    with joblib.parallel_config(backend="stacked"):
+        stacked = clone(search).fit(X).cv_results_["mean_test_score"]
+    np.testing.assert_allclose(stacked, alone, rtol=0.05)

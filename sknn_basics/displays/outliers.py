@@ -15,11 +15,15 @@ from sknn_basics.displays.images import (
 )
 from sknn_basics.inspection.errors import reconstruction_error
 
+# How many interquartile ranges below the median scores are drawn.
+FARTHEST = 20
+
 
 class OutlierScoreDisplay:
     """Histogram of the scores of samples, with the threshold below which they are outliers.
 
-    Use `from_estimator` or `from_predictions` to make one.
+    Use `from_estimator` or `from_predictions` to make one. Unless the edges of bins are given, the
+    first bin also counts what lies more than 20 interquartile ranges below the median.
 
     Parameters
     ----------
@@ -144,10 +148,11 @@ class OutlierScoreDisplay:
         """
         self.ax_ = choose_ax(self, ax, (6, 3.5))
         self.figure_ = self.ax_.figure
-        edges = np.histogram_bin_edges(self.scores, bins)
-        groups = {None: self.scores}
+        shown = bring_in(self.scores) if np.ndim(bins) == 0 else self.scores
+        edges = np.histogram_bin_edges(shown, bins)
+        groups = {None: shown}
         if self.labels is not None:
-            groups = {k: self.scores[self.labels == k] for k in np.unique(self.labels).tolist()}
+            groups = {k: shown[self.labels == k] for k in np.unique(self.labels).tolist()}
         self.counts_ = {}
         for label, scores in groups.items():
             name = None if label is None else str(label)
@@ -161,6 +166,12 @@ class OutlierScoreDisplay:
         if self.labels is not None or self.line_ is not None:
             self.ax_.legend()
         return self
+
+
+def bring_in(scores: np.ndarray) -> np.ndarray:
+    """Raise scores of outliers that are so low that all others would be drawn as one bar."""
+    first, middle, third = np.percentile(scores, [25, 50, 75])
+    return np.maximum(scores, middle - FARTHEST * (third - first)) if third > first else scores
 
 
 class AnomalyMapDisplay:

@@ -6,7 +6,7 @@ from sknn_basics.inspection.adversaries import adversarial, universal_perturbati
 from sknn_basics.inspection.counterfactuals import counterfactual
 from sknn_basics.inspection.dreams import dream
 from sknn_basics.inspection.drifts import drift
-from sknn_basics.inspection.errors import reconstruction_error
+from sknn_basics.inspection.errors import explained_variance, reconstruction_error
 from sknn_basics.inspection.latents import blend, interpolate, latent_grid, latent_path, perturb
 from sknn_basics.inspection.maximizing import maximize
 from sknn_basics.inspection.saliency import saliency
@@ -24,6 +24,7 @@ __all__ = [
     "counterfactual",
     "dream",
     "drift",
+    "explained_variance",
     "gram_matrix",
     "interpolate",
     "latent_grid",

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from sknn_basics.estimators._base.transformers import mean_r2
 from sknn_basics.training.devices import as_array
 
 
@@ -43,6 +44,44 @@ def reconstruction_error(model, X) -> np.ndarray:
     X = as_array(X)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     return np.square(np.asarray(restored, dtype=float).reshape(X.shape) - X)
+
+
+def explained_variance(model, X, y=None, sample_weight=None) -> float:
+    """Compute the share of the variance of samples that reconstructions explain.
+
+    Searches take it as ``scoring=explained_variance``. The shares of the features, R², are averaged
+    over those that vary. They are the same in every unit: models behind different scalers compare,
+    as their `score`, a squared error in units of the scaled X, does not.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted transformer with `inverse_transform`: an autoencoder, a pipeline that ends in one,
+        `PCA`; or a search or an outlier detector of one.
+    X : array-like of shape (n_samples, ...)
+        Samples, as the model takes them.
+    y : Ignored
+        Not used, present for consistency with scorers.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
+
+    Returns
+    -------
+    share : float
+        1 for perfect reconstructions, 0 for means of the features; NaN if no feature varies.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sknn_basics.inspection import explained_variance
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> round(explained_variance(PCA(4).fit(X), X), 6)
+    1.0
+    """
+    model = find_transformer(model)
+    restored = as_array(model.inverse_transform(model.transform(X)))
+    return mean_r2(as_array(X), restored, sample_weight)
 
 
 def find_transformer(model):

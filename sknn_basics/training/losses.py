@@ -45,6 +45,10 @@ class Loss(nn.Module):
         """Average the losses over the samples."""
         return self(output, target).mean()
 
+    def held_back(self, observed):
+        """Compute what the losses of batches lack of those that are reported."""
+        return 0.0
+
 
 class CrossEntropy(Loss):
     """Cross-entropy of the softmax of the outputs, for class indices or class probabilities."""
@@ -373,17 +377,37 @@ class VariationalLoss(Loss):
         Number of latent variables.
     beta : float, default=1.0
         Weight of the divergence.
+    warmup : int, default=0
+        Number of epochs over which the weight rises to it.
+    n_epochs : int, default=0
+        Number of epochs that were trained before.
     """
 
-    def __init__(self, loss: Loss, n_features: int, n_latents: int, beta: float = 1.0):
+    def __init__(
+        self,
+        loss: Loss,
+        n_features: int,
+        n_latents: int,
+        beta: float = 1.0,
+        warmup: int = 0,
+        n_epochs: int = 0,
+    ):
         super().__init__()
         self.loss, self.n_features, self.beta = loss, n_features, beta
         self.n_observed = n_latents
+        self.warmup, self.n_epochs = warmup, n_epochs
+
+    @property
+    def weight(self) -> float:
+        """Weight of the divergence in this epoch."""
+        if self.n_epochs >= self.warmup:
+            return self.beta
+        return self.beta * (self.n_epochs + 1) / (self.warmup + 1)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         reconstruction = output[:, : self.n_features]
         losses = self.loss(reconstruction, target.reshape(reconstruction.shape))
-        return losses + self.beta * self.observe(output).sum(1)
+        return losses + self.weight * self.observe(output).sum(1)
 
     def observe(self, output: Tensor) -> Tensor:
         """Compute the divergence of each latent variable, of shape (n_samples, n_latents, ...)."""
@@ -405,12 +429,17 @@ class VariationalLoss(Loss):
         """
         divergences = observed.sum(axis=1)
         with np.errstate(invalid="ignore"):  # of a training that has diverged
-            losses = losses - self.beta * divergences
+            losses = losses - self.weight * divergences
         parts = {"reconstruction": losses, "kl": divergences}
         parts = {name: float(np.average(part, weights=counts)) for name, part in parts.items()}
         if is_training and getattr(self.loss, "is_learnt", False):
             parts["noise_variance"] = self.loss.learn(losses, counts)
+        self.n_epochs += is_training
         return parts
+
+    def held_back(self, observed) -> np.ndarray:
+        """Compute what the losses of batches lack before the weight has risen to `beta`."""
+        return (self.beta - self.weight) * observed.sum(axis=1)
 
     def bound(self, network: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:
         """Estimate the evidence lower bound of each sample, with a `beta` of 1.

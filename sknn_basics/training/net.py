@@ -406,6 +406,8 @@ class Net(NeuralNet):
 
     def record_epoch(self, prefix: str, losses: np.ndarray, counts: list[int], observed) -> None:
         """Record the mean loss of batches, and its parts where the criterion observes any."""
+        if observed is not None:
+            losses = losses + self.criterion_.held_back(observed[:, 1:])
         self.record_with_best(f"{prefix}_loss", float(np.dot(losses, counts) / sum(counts)))
         if observed is None:
             return

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from sknn_basics._compat import StrOptions, fit_context
 from sknn_basics.estimators._base.checks import (
+    check_choice,
     check_latents,
     check_numeric,
     check_range,
@@ -37,6 +39,9 @@ from sknn_basics.training.own_losses import UNFIT_FOR_RECONSTRUCTIONS, make_loss
 # Inputs of networks up to which sums and squares of what they make of them are finite; of scores,
 # what is left of the largest floats to their sums.
 LARGEST_INPUT, LARGEST_SCORE = 1e12, 1e290
+
+# How far from [0, 1] a scaler may leave values that are meant to be 0 or 1.
+ROUNDING = 1e-5
 
 
 class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -233,8 +238,10 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         X = self._check_new(X)
         return self._score_samples(X, self._check_clean(X, as_array(X_clean), reset=False))
 
-    def score(self, X, y=None, sample_weight=None, *, X_clean=None) -> float:
-        """Compute the mean of `score_samples`.
+    def score(
+        self, X, y=None, sample_weight=None, *, X_clean=None, metric: str = "score_samples"
+    ) -> float:
+        """Compute the mean of `score_samples`, or the share of the variance that is explained.
 
         Parameters
         ----------
@@ -246,12 +253,26 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
             Weights of the samples.
         X_clean : {array-like, sparse matrix, torch.Tensor} of the shape of X, default=None
             What the reconstructions are compared with; None takes X itself.
+        metric : {'score_samples', 'r2'}, default='score_samples'
+            'r2' is the share of the variance of each feature that reconstructions explain,
+            averaged over the features that vary. It is the same in every unit, and compares models
+            behind different scalers: see `sknn_basics.inspection.explained_variance`, which
+            searches take as `scoring`.
 
         Returns
         -------
         score : float
-            Weighted mean over the samples.
+            Weighted mean over the samples, or the share.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric.
         """
+        check_choice(metric, ("score_samples", "r2"), "metric")
+        if metric == "r2":
+            target = as_array(X if X_clean is None else X_clean)
+            return mean_r2(target, as_array(self.reconstruct(X)), sample_weight)
         scores = self.score_samples(X, X_clean=X_clean)
         weight = self._weigh(sample_weight, scores, scores)
         return float(np.average(scores, weights=weight))
@@ -440,9 +461,19 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         return tags
 
 
+def mean_r2(X, reconstruction, sample_weight=None) -> float:
+    """Average the share of the variance that is explained over the features that vary."""
+    X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
+    X, restored = (values.reshape(len(X), -1) for values in (X, np.asarray(reconstruction, float)))
+    varies = X.max(axis=0) > X.min(axis=0)
+    if not varies.any():
+        return np.nan
+    return float(r2_score(X[:, varies], restored[:, varies], sample_weight=sample_weight))
+
+
 def is_unit(low: float, high: float) -> bool:
-    """Tell whether a logistic output can reconstruct values of a range."""
-    return low >= 0 and high <= 1
+    """Tell whether a logistic output can reconstruct values of a range, but for rounding."""
+    return low >= -ROUNDING and high <= 1 + ROUNDING
 
 
 def check_unit_range(low: float, high: float) -> None:

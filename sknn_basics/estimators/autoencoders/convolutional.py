@@ -624,6 +624,11 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         Weight of the divergence of the latent variables from the standard normal distribution:
         a larger weight disentangles them, a smaller one reconstructs better.
 
+    beta_warmup : int, default=0
+        Number of epochs over which the weight of the divergence rises to `beta`, so that the
+        latent variables learn to carry something before they are penalised. The recorded losses
+        are those of `beta`.
+
     noise_variance : float or 'auto', default='auto'
         Variance of the normal noise around a reconstruction, under which the squared error is a
         log-likelihood: a smaller one reconstructs better, a larger one keeps latent variables
@@ -943,6 +948,7 @@ class VariationalConvAutoencoder(VariationalEstimator, ConvAutoencoderEstimator)
         activation: Activations = "relu",
         *,
         beta: Float = 1.0,
+        beta_warmup: Int = 0,
         noise_variance: Float | str = "auto",
         latent_filters: Int | None = None,
         decoder_filters: Sizes | None = None,

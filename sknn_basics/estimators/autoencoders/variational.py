@@ -1,7 +1,7 @@
 """Variational autoencoders."""
 
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ FIRST_STEPS = 50
 
 VARIATIONAL_CONSTRAINTS = {
     "beta": [Interval(Real, 0, None, closed="left")],
+    "beta_warmup": [Interval(Integral, 0, None, closed="left")],
     "noise_variance": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
 }
 
@@ -241,7 +242,9 @@ class VariationalEstimator(NeuralTransformer):
         if self._has_noise():
             is_learnt = self.noise_variance == "auto"
             loss = NormalLikelihood(loss, self.n_outputs_, self.noise_variance_, is_learnt)
-        return VariationalLoss(loss, self.n_outputs_, self._n_features_out, self.beta)
+        n_epochs = len(self.net_.history) if self.t_ and "net_" in vars(self) else 0
+        sizes = self.n_outputs_, self._n_features_out
+        return VariationalLoss(loss, *sizes, self.beta, int(self.beta_warmup), n_epochs)
 
     def _read_results(self, net, n_samples: int, n_known: int) -> None:
         super()._read_results(net, n_samples, n_known)
@@ -314,6 +317,11 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
     beta : float, default=1.0
         Weight of the divergence of the latent variables from the standard normal distribution:
         a larger weight disentangles them, a smaller one reconstructs better.
+
+    beta_warmup : int, default=0
+        Number of epochs over which the weight of the divergence rises to `beta`, so that the
+        latent variables learn to carry something before they are penalised. The recorded losses
+        are those of `beta`.
 
     noise_variance : float or 'auto', default='auto'
         Variance of the normal noise around a reconstruction, under which the squared error is a
@@ -628,6 +636,7 @@ class VariationalAutoencoder(VariationalEstimator, DenseAutoencoder):
         activation: Activation = "relu",
         *,
         beta: Float = 1.0,
+        beta_warmup: Int = 0,
         noise_variance: Float | str = "auto",
         decoder_layer_sizes: Ints | None = None,
         loss: Loss = "auto",
