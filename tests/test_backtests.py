@@ -5,7 +5,9 @@ import pickle
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error, mean_pinball_loss, r2_score
@@ -203,7 +205,15 @@ def test_networks_of_a_stacked_backtest_are_those_alone(values):
     np.testing.assert_allclose(stacked.predicted, alone.predicted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("convert", [list, pd.Series, lambda v: v[:, None]])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        *(list, tuple, pd.Series, torch.tensor),
+        lambda v: v[:, None],
+        lambda v: pl.Series("s", v),
+        lambda v: pl.DataFrame({"s": v}),
+    ],
+)
 def test_other_containers_of_a_series_have_the_same_forecasts(values, convert):
     expected = backtest(linear(), values, refit=False).predicted
 

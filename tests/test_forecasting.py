@@ -34,6 +34,7 @@ IN_TIME = "a prediction needs the rows before it, in the order of time"
     [
         Forecaster(Ridge(), window=3),
         Forecaster(LinearRegression(), window=2, horizon=2, scaler=None),
+        Forecaster(Ridge(), window=2, differences=1, window_scaling="mean", missing="drop"),
         Forecaster(MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0), window=2),
     ],
     expected_failed_checks=lambda estimator: {

@@ -11,7 +11,6 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
-from sknn_basics._compat import safe_indexing
 from sknn_basics.estimators._base.timeline import column_names, is_pandas
 
 # What `sklearn.metrics.make_scorer` makes.
@@ -270,10 +269,10 @@ def forecast_group(forecaster, X, ends: np.ndarray, n_train: int, n_steps: int, 
     """
     rows = slice(ends[0] - n_train, ends[0])
     cut = {
-        name: safe_indexing(value, rows) if has_rows(value, len(X)) else value
+        name: take_rows(value, rows) if has_rows(value, len(X)) else value
         for name, value in fit_params.items()
     }
-    fitted = clone(forecaster).fit(safe_indexing(X, rows), **cut)
+    fitted = clone(forecaster).fit(take_rows(X, rows), **cut)
     fitted = getattr(fitted, "best_estimator_", fitted)
     series = fitted._check(X)
     return fitted._forecast_from(series, ends, n_steps), series, fitted.target_
@@ -401,6 +400,11 @@ def check_forecaster(forecaster) -> None:
         raise TypeError(
             f"A sknn_basics.Forecaster is needed, or a search around one, got {forecaster!r}."
         )
+
+
+def take_rows(X, rows: slice):
+    """Take some rows of an array, a tensor or a frame of any library."""
+    return X.iloc[rows] if is_pandas(X) else X[rows]
 
 
 def has_rows(value, n_samples: int) -> bool:

@@ -510,7 +510,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         output = self.net_.predict_nonlinearity(self.module_.decode(self.module_.encode(inputs)))
         return score_known(*(as_double(values) for values in (output, targets)))
 
-    def reconstruct(self, X) -> np.ndarray | list[np.ndarray]:
+    def reconstruct(self, X):
         """Encode X and decode the latents.
 
         Parameters
