@@ -356,7 +356,8 @@ Weight of the divergence of the latent variables from the standard normal distri
 weight disentangles them, a smaller one reconstructs better.""",
     "beta_warmup": """int, default=0
 Number of epochs over which the weight of the divergence rises to `beta`, so that the latent
-variables learn to carry something before they are penalised. The recorded losses are those of `beta`.""",
+variables learn to carry something before they are penalised. The recorded losses are those of
+`beta`.""",
     "noise_variance": """float or 'auto', default='auto'
 Variance of the normal noise around a reconstruction, under which the squared error is a
 log-likelihood: a smaller one reconstructs better, a larger one keeps latent variables closer to the
