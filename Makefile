@@ -5,7 +5,6 @@ PYTHON ?= python3
 PYTEST_ARGS ?= -n auto
 # Of each test process; as many processes as cores, with as many threads each, wait for each other.
 TEST_THREADS ?= 1
-DEMO_ARGS ?=
 BENCH_ARGS ?=
 GPU_ARGS ?=
 DOCS_ARGS ?=
@@ -21,7 +20,7 @@ TORCH := $(shell grep '^torch==' $(CONSTRAINTS))
 .NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
-	$(BIN)/python examples/quickstart.py $(DEMO_ARGS)
+	$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/test.stamp
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest $(PYTEST_ARGS)
