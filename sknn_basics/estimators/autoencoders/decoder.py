@@ -1,10 +1,11 @@
 """The second half of an autoencoder, alone."""
 
+from copy import deepcopy
+from inspect import signature
 from math import prod
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state, check_scalar
 
 from sknn_basics.estimators._base.checks import check_latents
@@ -30,7 +31,7 @@ DECODERS = {
 }
 
 
-class Decoder(BaseEstimator):
+class Decoder:
     """Decoder of a fitted autoencoder, or generator of a GAN, which needs nothing else of them.
 
     `extract_decoder` of an autoencoder makes it, and `extract_generator` of a GAN. It is saved and
@@ -169,6 +170,21 @@ class Decoder(BaseEstimator):
             noise = noise @ self.latent_scale.T
         return self.inverse_transform(noise + self.latent_mean)
 
+    def get_params(self, deep: bool = True) -> dict:
+        """Get parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored: no parameter has any of its own.
+
+        Returns
+        -------
+        params : dict
+            Values by name.
+        """
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
     def set_params(self, **params):
         """Set parameters, and make the network anew.
 
@@ -181,10 +197,21 @@ class Decoder(BaseEstimator):
         -------
         self : object
             The decoder.
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of a name.
         """
-        super().set_params(**params)
-        self.__setstate__({name: getattr(self, name) for name in self._get_param_names()})
+        parameters = self.get_params()
+        if unknown := [name for name in params if name not in parameters]:
+            raise ValueError(f"Decoder has no parameters {unknown}, but {list(parameters)}.")
+        self.__setstate__({**parameters, **params})
         return self
+
+    def __sklearn_clone__(self):
+        # Its weights are parameters: a clone decodes as it does.
+        return deepcopy(self)
 
     def __repr__(self) -> str:
         return f"Decoder(n_components={self.n_components}, sample_shape={self.sample_shape})"
