@@ -320,6 +320,7 @@ DOCUMENTED = {
     "skorch.history": ("History",),
     "sklearn.base": None,
     "sklearn.callback": ("CallbackSupportMixin",),
+    "sklearn.compose": None,
     "sklearn.datasets": None,
     "sklearn.exceptions": None,
     "sklearn.frozen": None,
