@@ -60,7 +60,7 @@ def structure(fit: Fit) -> Structure:
         dtypes=tuple(tensor.dtype for _, tensor in tensors),
         devices=tuple(str(tensor.device) for _, tensor in tensors),
         frozen=tuple(name for name, tensor in tensors if not tensor.requires_grad),
-        loss=describe_loss(net.criterion_),
+        loss=(*describe_loss(net.criterion_), net.criterion_.progress()),
         batch_size=net.batch_size,
         n_multiplications=count_multiplications(module),
         samples=fit.batches.dataset.describe_samples(),
