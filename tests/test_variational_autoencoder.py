@@ -461,6 +461,7 @@ def test_a_warm_up_goes_on_where_the_training_does(digits):
     for n_before in range(3):
         model.partial_fit(X)
         assert model.net_.criterion_.n_epochs == n_before + 1
+        assert len(model.loss_curve_) == n_before + 1
     assert clone(model).set_params(max_iter=2).fit(X).net_.criterion_.n_epochs == 2
 
 

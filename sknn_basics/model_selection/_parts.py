@@ -135,7 +135,8 @@ def prepare(estimator, X, y, rows: Rows, fit_params: dict, classes, error_score)
     while not isinstance(catcher, Catcher):
         is_pipeline = isinstance(catcher, Pipeline)
         catcher = catcher.steps[-1][1] if is_pipeline else catcher.regressor_
-    return Prepared(before, *catcher.caught_, classes, seconds=seconds)
+    caught_args, caught_kwargs = catcher.caught_
+    return Prepared(before, caught_args, caught_kwargs, classes, seconds=seconds)
 
 
 def key_of_preparation(parameters: dict, prefix: str) -> str | int:

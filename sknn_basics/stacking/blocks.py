@@ -52,7 +52,9 @@ def structure(net: Net) -> Structure:
         weights=tuple((name, tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors),
         frozen=tuple(name for name, tensor in tensors if not tensor.requires_grad),
         # Each may smooth labels in its own way.
-        loss=(CrossEntropy,) if type(criterion) is CrossEntropy else describe_loss(criterion),
+        loss=(CrossEntropy,)
+        if type(criterion) is CrossEntropy
+        else (*describe_loss(criterion), criterion.progress()),
         n_multiplications=count_multiplications(module),
     )
 

@@ -45,6 +45,10 @@ class Loss(nn.Module):
         """Average the losses over the samples."""
         return self(output, target).mean()
 
+    def progress(self) -> int:
+        """Tell how far it has changed with the epochs, which all networks of a stack share."""
+        return 0
+
     def held_back(self, observed):
         """Compute what the losses of batches lack of those that are reported."""
         return 0.0
@@ -396,6 +400,13 @@ class VariationalLoss(Loss):
         self.loss, self.n_features, self.beta = loss, n_features, beta
         self.n_observed = n_latents
         self.warmup, self.n_epochs = warmup, n_epochs
+
+    def options(self) -> tuple:
+        # Before and after some epochs, it is the same loss.
+        return tuple(option for option in super().options() if option[0] != "n_epochs")
+
+    def progress(self) -> int:
+        return min(self.n_epochs, self.warmup)
 
     @property
     def weight(self) -> float:
