@@ -3,7 +3,7 @@
 Epochs for the candidates that lead
 ===================================
 
-A search by successive halving trains all candidates for a few epochs, and goes on with the best
+A search by successive halving trains all candidates for a few epochs, and continues with the best
 third of them, again and again. Here 54 candidates are searched with the digits, and drawn with
 what they would have become.
 

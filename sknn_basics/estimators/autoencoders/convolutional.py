@@ -124,7 +124,7 @@ class ConvAutoencoderEstimator(NeuralTransformer):
         rows = ReconstructionDataset(
             array, array, dtype=torch.float32, device=torch.device("cpu"), preprocess=preprocess
         )
-        size = evaluation_batch_size(rows, preprocess)
+        size = evaluation_batch_size(rows, preprocess.layout)
         ranges = map_batches(lambda batch: np.array([value_range(batch[0])]), rows, size)
         return float(ranges[:, 0].min()), float(ranges[:, 1].max())
 
