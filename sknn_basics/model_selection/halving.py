@@ -381,7 +381,7 @@ class EpochHalvingSearchCV(EpochHalving):
     n_features_in_ : int
         Number of features of ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had any.
 
     See Also
@@ -566,7 +566,7 @@ class EpochHalvingRandomSearchCV(EpochHalving):
     n_features_in_ : int
         Number of features of ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had any.
 
     See Also

@@ -143,8 +143,9 @@ class Report:
         training = self._trainings.setdefault(row, Training(way))
         for fit in fits:
             if fit.row != row:
+                # One that paused was counted when it began.
+                training.n_fits += not (fit.row is None and fit.net.is_paused_)
                 fit.row = row
-                training.n_fits += 1
                 training.networks += {describe_net(fit.net)}.difference(training.networks)
         training.n_epochs += len(fits)
         training.most_at_once = max(training.most_at_once, len(fits))
