@@ -399,7 +399,7 @@ class VariationalLoss(Loss):
         super().__init__()
         self.loss, self.n_features, self.beta = loss, n_features, beta
         self.n_observed = n_latents
-        self.warmup, self.n_epochs = warmup, n_epochs
+        self.warmup, self.n_epochs = warmup, min(n_epochs, warmup)
 
     def options(self) -> tuple:
         # Before and after some epochs, it is the same loss.
@@ -445,7 +445,7 @@ class VariationalLoss(Loss):
         parts = {name: float(np.average(part, weights=counts)) for name, part in parts.items()}
         if is_training and getattr(self.loss, "is_learnt", False):
             parts["noise_variance"] = self.loss.learn(losses, counts)
-        self.n_epochs += is_training
+        self.n_epochs += is_training and self.n_epochs < self.warmup
         return parts
 
     def held_back(self, observed) -> np.ndarray:
