@@ -7,6 +7,8 @@ A search by successive halving trains all candidates for a few epochs, and conti
 third of them, again and again. Here 54 candidates are searched with the digits, and drawn with
 what they would have become.
 
+.. code-block:: shell
+
     python examples/plot_epoch_halving.py
 """
 

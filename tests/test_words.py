@@ -100,9 +100,14 @@ def test_words_of_code_are_left_alone(tmp_path, monkeypatch):
 GUIDE = sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 
 
+# What the guide shows of libraries and machines that the tests do not have.
+ELSEWHERE = ("dask", "data_parallel", "mlflow", "onnxruntime", "skforecast", "timm")
+
+
 @pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.stem)
 def test_all_code_of_the_guide_is_in_doctests(path):
     # Those are run; other blocks are not.
     text = re.sub(r"^ *\.\. math::$", "", path.read_text(), flags=re.MULTILINE)
-    assert ".. code-block:: python" not in text
-    assert not re.search(r"::\n\n +(import |from |\w+\()", text)
+    blocks = re.findall(r"(\.\. code-block:: python|::)\n\n((?: +.*\n|\n)+)", text)
+    code = [b for kind, b in blocks if kind != "::" or re.match(r" +(import |from |\w+\()", b)]
+    assert [block for block in code if not any(name in block for name in ELSEWHERE)] == []
