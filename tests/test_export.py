@@ -385,7 +385,7 @@ def test_a_text_is_written_step_by_step(cell):
         assert_allclose(probability[0], model.predict_proba(text), atol=1e-5)
         given = [int(probability[0].argmax())]
         text += tokens[given[0]]
-    assert text[3:] == model.generate(17, "qui", strategy="argmax")
+    assert text[3:] == model.generate("qui", 17, strategy="argmax")
 
 
 # Preparation of data, and what holds estimators.
@@ -398,6 +398,7 @@ def test_a_text_is_written_step_by_step(cell):
         PixelScaler((-1, 1), pixel_range=(0, 16), dtype="float64"),
         FilterBank([[[1, 0.5], [0, -1]]]),
         FilterBank(np.ones((2, 3, 2)), padding="same", threshold=20),
+        FilterBank([[[1, np.nan], [1, 1]]], pool_size=2, threshold="all"),
     ],
 )
 def test_preparation_of_images_is_converted(transformer):

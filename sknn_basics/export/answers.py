@@ -156,7 +156,9 @@ class Matches(nn.Module):
     def __init__(self, bank: FilterBank):
         super().__init__()
         self.bank = bank
-        weights = torch.as_tensor(np.asarray(bank.filters, dtype=np.float64))
+        weights = torch.as_tensor(
+            np.nan_to_num(np.asarray(bank.filters, dtype=np.float64), nan=0.0)
+        )
         self.weights = weights[..., None] if weights.ndim == 3 else weights
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,7 +173,10 @@ class Matches(nn.Module):
             x = nn.functional.pad(x, widths)
         maps = nn.functional.conv2d(x, weights)
         if self.bank.threshold is not None:
-            maps = (maps > self.bank.threshold).to(x.dtype)
+            dtype = np.float64 if x.dtype is torch.float64 else np.float32
+            limits = self.bank._thresholds(self.weights.numpy().astype(dtype))
+            maps = (maps >= torch.as_tensor(limits).reshape(-1, 1, 1)).to(x.dtype)
+        maps = nn.functional.max_pool2d(maps, self.bank.pool_size)
         return maps if self.bank.data_format == "channels_first" else maps.movedim(1, -1)
 
 
