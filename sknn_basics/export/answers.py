@@ -156,10 +156,13 @@ class Matches(nn.Module):
     def __init__(self, bank: FilterBank):
         super().__init__()
         self.bank = bank
-        weights = torch.as_tensor(
-            np.nan_to_num(np.asarray(bank.filters, dtype=np.float64), nan=0.0)
-        )
-        self.weights = weights[..., None] if weights.ndim == 3 else weights
+        weights = np.nan_to_num(np.asarray(bank.filters, dtype=np.float64), nan=0.0)
+        weights = weights[..., None] if weights.ndim == 3 else weights
+        self.weights, self.limits = torch.as_tensor(weights), {}
+        if bank.threshold is not None:
+            for name in ("float32", "float64"):
+                limits = bank._thresholds(weights.astype(name))
+                self.limits[getattr(torch, name)] = torch.as_tensor(limits).reshape(-1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
@@ -173,10 +176,8 @@ class Matches(nn.Module):
             x = nn.functional.pad(x, widths)
         maps = nn.functional.conv2d(x, weights)
         if self.bank.threshold is not None:
-            dtype = np.float64 if x.dtype is torch.float64 else np.float32
-            limits = self.bank._thresholds(self.weights.numpy().astype(dtype))
-            maps = (maps >= torch.as_tensor(limits).reshape(-1, 1, 1)).to(x.dtype)
-        maps = nn.functional.max_pool2d(maps, self.bank.pool_size)
+            maps = (maps >= self.limits[x.dtype]).to(x.dtype)
+        maps = nn.functional.max_pool2d(maps, self.bank.pool_size, ceil_mode=True)
         return maps if self.bank.data_format == "channels_first" else maps.movedim(1, -1)
 
 
