@@ -74,7 +74,13 @@ class Training:
         return ", ".join(self.networks[:MOST_NAMES]) + (f", {n_more} more" if n_more > 0 else "")
 
     def describe(self) -> str:
-        """Tell how they were trained, in how many stacks, and what split these."""
+        """Tell how they were trained, in how many stacks, and what split these.
+
+        Returns
+        -------
+        way : str
+            The last column of the report's table.
+        """
         stacks = f" in {self.n_stacks} stacks" if self.n_stacks > 1 else ""
         return self.way + stacks + (f", apart by {self.apart}" if self.apart else "")
 
