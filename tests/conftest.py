@@ -13,6 +13,7 @@ from sklearn.preprocessing import scale
 
 from sknn_basics.datasets import load_sunspots
 from sknn_basics.export import register_converters
+from sknn_basics.modules.layers import random_layers, seed_random_layers
 from sknn_basics.training.interrupts import LastInterrupt
 
 # It is read by mypy alone, and has errors on purpose.
@@ -68,6 +69,18 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def gpu_only():
     """Of tests marked cuda, those that say nothing on a CPU."""
+
+
+@pytest.fixture
+def keyed_layers(monkeypatch):
+    """Let random layers draw from keys, as they do on any device but the CPU."""
+
+    def seed(module, generator, device):
+        seed_random_layers(module, generator, device)
+        for layer in random_layers(module):
+            layer.key = torch.randint(2**62, (), generator=generator)
+
+    monkeypatch.setattr("sknn_basics.estimators._base.fit.seed_random_layers", seed)
 
 
 @cache

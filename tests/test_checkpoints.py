@@ -164,6 +164,13 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_not_interrupted(case, tmp_pa
     assert len(os.listdir(tmp_path)) == 1
 
 
+def test_a_resumed_fit_draws_from_the_keys_of_a_device(iris, tmp_path, keyed_layers):
+    estimator = MLPClassifier((8,), dropout=0.3, input_noise=0.1, max_iter=8, random_state=0)
+    expected = learnt(make(estimator).fit(*iris))
+    interrupted(estimator, iris, tmp_path)
+    assert_same(learnt(make(estimator, TrainingCheckpoint(tmp_path)).fit(*iris)), expected)
+
+
 @pytest.mark.parametrize(
     "estimator",
     [

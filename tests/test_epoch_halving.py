@@ -35,6 +35,7 @@ from sknn_basics.model_selection import EpochHalvingRandomSearchCV, EpochHalving
 from sknn_basics.model_selection._rungs import make_plan
 from sknn_basics.modules.augmentation import RandomShift
 from sknn_basics.parallel import stacked
+from sknn_basics.training.checkpoints import TrainingCheckpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -119,6 +120,20 @@ def test_a_fit_in_parts_has_the_bits_of_one_at_once(digits, way, copied):
     whole = clone(model).fit(*digits)
     parts = train_in_parts(clone(model), (2, 3, 7, 30), *digits, copied=copied)
     assert_equal_fits(whole, parts)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_fit_in_parts_draws_from_the_keys_of_a_device(digits, copied, keyed_layers):
+    model = network(dropout=0.2, max_iter=9)
+    whole = clone(model).fit(*digits)
+    assert_equal_fits(whole, train_in_parts(clone(model), (2, 9), *digits, copied=copied))
+
+
+def test_checkpoints_of_a_fit_that_pauses_are_refused(digits, tmp_path):
+    model = network(callbacks=[TrainingCheckpoint(tmp_path)])
+    with pytest.raises(ValueError, match="TrainingCheckpoint cannot go on with a fit that pauses"):
+        train_in_parts(model, (1, 2), *digits)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

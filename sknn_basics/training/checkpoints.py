@@ -471,6 +471,7 @@ def state_of(net) -> dict:
         "order": None if net.batches_ is None else net.batches_.order,
         "rng": None if net.rng is None else net.rng.get_state(legacy=False),
         "generators": [generator.get_state() for generator in generators_of(net)],
+        "keys": keys_of(net),
         "callbacks": {name: learnt_by(callback) for name, callback in net.callbacks_},
     }
 
@@ -494,6 +495,8 @@ def load_state(net, state: dict) -> None:
         net.rng.set_state(state["rng"])
     for generator, own in zip(generators_of(net), state["generators"], strict=True):
         generator.set_state(own)
+    for key, own in zip(keys_of(net), state["keys"], strict=True):
+        key.copy_(own)
     for name, callback in net.callbacks_:
         vars(callback).update(state["callbacks"].get(name, {}))
 
@@ -503,6 +506,11 @@ def generators_of(net) -> list[torch.Generator]:
     generators = [layer.generator for layer in random_layers(net.module_)]
     generators.append(getattr(net, "noise", None))
     return list({id(own): own for own in generators if own is not None}.values())
+
+
+def keys_of(net) -> list[torch.Tensor]:
+    """List what layers draw from on a device."""
+    return [layer.key for layer in random_layers(net.module_) if layer.key is not None]
 
 
 def learnt_by(callback: Callback) -> dict:

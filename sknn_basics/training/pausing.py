@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-from sknn_basics.modules.layers import random_layers, seed_random_layers
+from sknn_basics.modules.layers import random_layers
 from sknn_basics.training.averaging import RunningAverage
 from sknn_basics.training.batches import ArrayDataset
 from sknn_basics.training.callbacks import (
@@ -39,8 +38,8 @@ class Pause:
         Whether there is nothing left to train.
     callbacks : list of (str, Callback)
         All callbacks, with their states.
-    generator : torch.Generator or None
-        What the layers draw from that draw at random.
+    sources : list of (torch.Generator or None, Tensor or None)
+        What each layer draws from that draws at random: a generator, and on a device a key.
     order : ndarray or None
         Order of the samples in the last epoch, which the next one permutes.
     average : RunningAverage or None
@@ -55,7 +54,7 @@ class Pause:
     net: Net | None = None
     has_ended: bool = False
     callbacks: list = field(default_factory=list)
-    generator: torch.Generator | None = None
+    sources: list = field(default_factory=list)
     order: np.ndarray | None = None
     average: RunningAverage | None = None
     weights: dict | None = None
@@ -85,8 +84,10 @@ class Pause:
         # Those are made anew for each part that tell of tasks.
         self.callbacks = [named for named in net.callbacks_ if type(named[1]) is not NotifyEpochs]
         self.criterion = {name: b.clone() for name, b in net.criterion_.named_buffers()}
-        layers = random_layers(net.module_)
-        self.generator = layers[0].generator if layers else None
+        self.sources = [
+            (layer.generator, layer.key if layer.key is None else layer.key.clone())
+            for layer in random_layers(net.module_)
+        ]
         for callback in self.find(KeepBestWeights):
             self.weights = clone_weights(net.module_)
             callback.on_train_end(net)
@@ -105,8 +106,9 @@ class Pause:
             net.module_.load_state_dict(self.weights)
         for name, buffer in net.criterion_.named_buffers():
             buffer.copy_(self.criterion[name])
-        if self.generator is not None:
-            seed_random_layers(net.module_, self.generator)
+        layers = random_layers(net.module_)
+        for layer, (generator, key) in zip(layers, self.sources, strict=True):
+            layer.generator, layer.key = generator, key
         for callback in self.find(ValidationScore):
             callback.score = score
         for callback in self.find(StopAfter):
