@@ -27,7 +27,7 @@ from sknn_basics import (
     VariationalAutoencoder,
     from_json,
 )
-from sknn_basics.modules.augmentation import RandomFlip
+from sknn_basics.modules.augmentation import AlikeVariant, RandomFlip
 from sknn_basics.modules.cells import side_by_side
 from sknn_basics.modules.draws import draw_normal, draw_short, draw_uniform
 from sknn_basics.modules.layers import (
@@ -37,6 +37,14 @@ from sknn_basics.modules.layers import (
     MaskingNoise,
     NormalSampling,
     RReLU,
+)
+from sknn_basics.modules.variations import (
+    MixUp,
+    RandomBlur,
+    RandomColor,
+    RandomCrop,
+    RandomErasing,
+    RandomScale,
 )
 from sknn_basics.parallel import stacked
 from sknn_basics.stacking.recurrent import OwnRows, StackedRandomLayer
@@ -220,11 +228,19 @@ STACKABLE = {
     "convolutional autoencoder": (ConvAutoencoder(**SHORT), (IMAGES,), {}),
     "recurrent autoencoder": (RNNAutoencoder(**SHORT), (SERIES,), {}),
 }
+VARIED = nn.Sequential(
+    *(RandomColor(0.2, 0.2, 0.2), RandomCrop(), RandomErasing(), RandomBlur(), RandomScale())
+)
 SOLVERS = ["sgd", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "adamax"]
 ALONE = {
     **STACKABLE,
     **{solver: (mlp(solver=solver), (X, Y), {}) for solver in SOLVERS},
     "augmented": (conv(augmentation=RandomFlip()), (IMAGES, Y), {}),
+    "augmented in colour": (
+        conv(augmentation=VARIED, data_format="channels_first"),
+        (COLOURED, Y),
+        {},
+    ),
     "text": (
         TextGenerator(hidden_layer_sizes=(6,), window=5, max_iter=1, batch_size=8),
         (["the cat sat on the mat " * 9],),
@@ -264,6 +280,14 @@ class Blurred(nn.Module):
 
     def forward(self, x):
         return nn.functional.conv2d(x, self.kernel.to(x.dtype), padding=1)
+
+
+@pytest.mark.parametrize(
+    "varied", [RandomCrop(), Blurred(), MixUp()], ids=lambda v: type(v).__name__
+)
+def test_variants_are_drawn_and_made_where_the_images_lie(varied):
+    images = torch.empty(3, 1, 8, 8, device=META)
+    assert AlikeVariant(varied, False, 0)(images).device == META
 
 
 def test_buffers_of_an_augmentation_lie_where_the_network_does(begin):

@@ -433,11 +433,11 @@ class AlikeVariant(nn.Module):
         self.seed = seed
 
     def forward(self, x: Tensor) -> Tensor:
-        generator = torch.Generator(x.device).manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         for part in self.parts:
             if getattr(part, "drawn", False) is None:
                 continue
-            part.generator = generator
+            seed_random_layers(part.to(x.device), generator, x.device)
             drawn = part.draw(x[:1])
             drawn = drawn.expand(len(x), *drawn.shape[1:]) if drawn.dim() else drawn
             x = part.apply_draw(x, drawn)

@@ -14,7 +14,7 @@ from sknn_basics.modules.augmentation import (
     check_fill,
     check_value_range,
 )
-from sknn_basics.modules.layers import RandomLayer
+from sknn_basics.modules.layers import RandomLayer, constant
 
 # What red, green and blue add to the brightness that is seen (ITU-R BT.601).
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -22,8 +22,7 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 def draw_signs(layer: RandomLayer, x: Tensor, n: int) -> Tensor:
     """Draw `n` numbers from -1 to 1 for each sample."""
-    unit = torch.rand(len(x), n, generator=layer.generator, dtype=x.dtype, device=x.device)
-    return 2 * unit - 1
+    return 2 * layer.uniform(x, len(x), n) - 1
 
 
 class RandomColor(ImageAugmentation):
@@ -63,8 +62,8 @@ class RandomColor(ImageAugmentation):
 
     def draw(self, x: Tensor) -> Tensor:
         """Draw the three factors: (n_samples, 3)."""
-        amounts = torch.tensor([self.brightness, self.contrast, self.saturation])
-        return 1 + amounts.to(x) * draw_signs(self, x, 3)
+        amounts = constant([self.brightness, self.contrast, self.saturation], x)
+        return 1 + amounts * draw_signs(self, x, 3)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         brightness, contrast, saturation = drawn[..., None, None, None].unbind(-4)
@@ -73,7 +72,7 @@ class RandomColor(ImageAugmentation):
         if self.contrast:
             x = torch.lerp(x.mean((-3, -2, -1), keepdim=True), x, contrast)
         if self.saturation and x.shape[-3] == 3:
-            weights = torch.tensor(LUMINANCE).to(x)[:, None, None]
+            weights = constant(LUMINANCE, x)[:, None, None]
             x = torch.lerp((x * weights).sum(-3, keepdim=True), x, saturation)
         return x.clamp(*self.value_range) if isinstance(self.value_range, tuple) else x
 
@@ -157,7 +156,7 @@ class RandomErasing(ImageAugmentation):
         return torch.stack([start, start + size], 2).flatten(1)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
-        sizes = drawn.new_tensor([x.shape[-2]] * 2 + [x.shape[-1]] * 2)
+        sizes = constant([x.shape[-2]] * 2 + [x.shape[-1]] * 2, drawn)
         # A rectangle hides a pixel at least, unless it has no size.
         top, bottom, left, right = (drawn * sizes)[..., None, None, None].unbind(-4)
         rows = torch.arange(x.shape[-2], device=x.device)[:, None]
@@ -314,8 +313,8 @@ class Mixing(RandomLayer):
             raise ValueError("alpha must be a number > 0, got 0.")
 
     def draw(self, x: Tensor) -> Tensor:
-        """Draw a seed."""
-        return torch.randint(2**31 - 1, (), generator=self.generator, device=x.device)
+        """Draw a seed, where it is read: on the CPU."""
+        return torch.randint(2**31 - 1, (), generator=self.generator)
 
     def apply_draw(self, x: Tensor, drawn: Tensor) -> Tensor:
         rng = np.random.RandomState(int(drawn))
