@@ -10,7 +10,7 @@ import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FILES = ("*.md", "docs/**/*.rst", "docs/**/*.md", "examples/*.*")
+FILES = ("*.md", "docs/**/*.rst", "docs/**/*.md", "examples/*.*", "sknn_basics/**/*.py")
 # Written elsewhere, or by the build.
 LEFT_OUT = re.compile(r"CHANGELOG\.md|docs/(_build|api|auto_examples)/|check_words")
 

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from unittest import mock
 
@@ -186,10 +185,9 @@ def test_each_share_on_one_machine_has_a_gpu_of_its_own(n_gpus, device):
 
 
 def test_ctrl_c_ends_a_search_over_processes(digits, processes):
-    slow = search(max_iter=100_000, tol=0.0, n_iter_no_change=100_000)
+    # It would take hours.
+    slow = search(max_iter=10_000_000, tol=0.0, n_iter_no_change=np.inf)
     timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
-    start = time.perf_counter()
     timer.start()
     with pytest.raises(KeyboardInterrupt), stacked(n_processes=2):
         slow.fit(*digits)
-    assert time.perf_counter() - start < 60

@@ -283,7 +283,7 @@ class Blurred(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "varied", [RandomCrop(), Blurred(), MixUp()], ids=lambda v: type(v).__name__
+    "varied", [RandomCrop(), RandomColor(0.2), MixUp()], ids=lambda own: type(own).__name__
 )
 def test_variants_are_drawn_and_made_where_the_images_lie(varied):
     images = torch.empty(3, 1, 8, 8, device=META)

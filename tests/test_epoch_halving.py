@@ -131,7 +131,7 @@ def test_a_fit_in_parts_draws_from_the_keys_of_a_device(digits, copied, keyed_la
 
 def test_checkpoints_of_a_fit_that_pauses_are_refused(digits, tmp_path):
     model = network(callbacks=[TrainingCheckpoint(tmp_path)])
-    with pytest.raises(ValueError, match="TrainingCheckpoint cannot go on with a fit that pauses"):
+    with pytest.raises(ValueError, match="TrainingCheckpoint cannot be used in a fit that pauses"):
         train_in_parts(model, (1, 2), *digits)
     assert list(tmp_path.iterdir()) == []
 

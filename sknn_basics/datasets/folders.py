@@ -1,4 +1,4 @@
-"""Images in folders, one a class."""
+"""Images in folders, one per class."""
 
 import warnings
 from os import PathLike
@@ -24,7 +24,7 @@ def load_images(
         subfolders too; hidden files and those with other endings are left out.
     skip_broken : bool, default=False
         Whether files that cannot be read are left out, with a warning that names them. False
-        raises, and lists them.
+        raises an error, and lists them.
     **options
         Parameters of `sknn_basics.preprocessing.ImageReader`, such as ``size=(64, 64)``.
 

@@ -42,8 +42,8 @@ torch Dataset or iterable of batches
     target : str or None, default=None
         Name of the column with the targets, where the source has columns.
     path : path
-        File of the inputs, as ``numpy.save`` writes it; ``X.npy`` in a folder of your own, say. Is
-        replaced once all is written. Targets are beside it, ``X.target.npy``.
+        File of the inputs, as ``numpy.save`` writes it; ``X.npy`` in a folder of your own, for
+        example. Is replaced once all is written. Targets are next to it, ``X.target.npy``.
     columns : list of str or None, default=None
         Names of the columns with the inputs; None takes all but the target.
     dtype : str, default='float32'

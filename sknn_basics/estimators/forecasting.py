@@ -62,8 +62,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
 
     A series is cut into windows (`sknn_basics.preprocessing.SlidingWindow`), and the regressor
     learns what follows each of them. `predict` looks `horizon` steps ahead all along a series;
-    `forecast` goes on from its end, with predictions in place of what is not known yet. X is always
-    a series, in the order of time; its target is in it, so that y is not needed.
+    `forecast` continues from its end, with predictions in place of what is not known yet. X is
+    always a series, in the order of time; its target is in it, so that y is not needed.
 
     Parameters
     ----------
@@ -429,8 +429,8 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         n_steps : int, default=1
             Number of rows to forecast.
         history : array-like of shape (n_samples,) or (n_samples, n_features), default=None
-            The series to go on from, of at least `window` rows (and those that `differences`
-            need); None goes on from the end of the
+            The series to continue from, of at least `window` rows (and those that `differences`
+            need); None continues from the end of the
             training series.
         exogenous : array-like of shape (n_rows,) or (n_rows, n_exogenous), default=None
             Next values of the exogenous columns: in their order, or with their names in a pandas
@@ -449,7 +449,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If `history` is too short, its last rows have missing values that the regressor does
             not take, a needed future value is missing, `exogenous` does not begin
-            where the series ends or has an index that does not go on row by row, or the forecast
+            where the series ends or has an index that does not continue row by row, or the forecast
             diverges.
         """
         check_is_fitted(self)
@@ -536,7 +536,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
     def sample_paths(
         self, n_steps=1, n_paths=100, *, history=None, exogenous=None, random_state=None
     ) -> np.ndarray:
-        """Draw courses that a series may take: each block goes on from what was drawn before.
+        """Draw courses that a series may take: each block continues from what was drawn before.
 
         A regressor that predicts several quantiles (``quantile=[0.05, 0.5, 0.95]``) is drawn from
         between them. To predictions of others, errors that `calibrate` has found in the first
@@ -679,7 +679,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return (self._differences_.take(scaled, self.target_) - self._shift_) / self._unit_
 
     def _cut(self, scaled: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cut windows and targets that can be learnt from; tell the row each target begins at."""
+        """Cut windows and targets that can be learned from; tell the row each target begins at."""
         inputs, target = self.windows_.split(self._take(scaled))
         inputs, centre, scale = self._scale_windows(inputs[::step])
         target = target[::step]
@@ -988,7 +988,7 @@ class Forecaster(MetaEstimatorMixin, BaseEstimator):
         return self._regress(inputs, past, draw)
 
     def _find_past(self, history) -> tuple[np.ndarray, Timeline | None]:
-        """Find the rows that a forecast goes on from, and their timeline if they have one."""
+        """Find the rows that a forecast continues from, and their timeline if they have one."""
         past, timeline = self.last_window_, self._timeline_
         if history is not None:
             past, timeline = self._check(history), None

@@ -290,7 +290,7 @@ class TabularEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return Training(networks.to(device), table, Members(**members), plan)
 
     def _begin_recording(self, rng, encoded, target, weight, groups, validation):
-        """Find the checkpoint to go on from, where checkpoints are wanted."""
+        """Find the checkpoint to continue from, where checkpoints are wanted."""
         for callback in self.callbacks or ():
             if not isinstance(callback, TrainingCheckpoint):
                 raise TypeError(f"callbacks must be TrainingCheckpoint objects, got {callback!r}.")
@@ -623,7 +623,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):
     verbose : bool, default=False
         Print a line per epoch.
     callbacks : sequence of TrainingCheckpoint, default=None
-        Write the state of the training into files, from which an interrupted `fit` goes on.
+        Write the state of the training into files, from which an interrupted `fit` continues.
     device : str or torch.device, default='auto'
         Where to compute: 'auto' is a GPU if there is one.
 
@@ -903,7 +903,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):
     verbose : bool, default=False
         Print a line per epoch.
     callbacks : sequence of TrainingCheckpoint, default=None
-        Write the state of the training into files, from which an interrupted `fit` goes on.
+        Write the state of the training into files, from which an interrupted `fit` continues.
     device : str or torch.device, default='auto'
         Where to compute: 'auto' is a GPU if there is one.
 

@@ -117,7 +117,7 @@ class TextGenerator(NeuralEstimator):
     end_token : bool or 'auto', default='auto'
         Whether the token '<end>' stands before and after each text, so that texts that are
         written begin and end as those of the training. 'auto' is True where X is several
-        texts, none of which is longer than a window: names, say.
+        texts, none of which is longer than a window: names, for example.
 
     lowercase : bool, default=False
         Whether all texts are lower-cased first.
@@ -742,7 +742,7 @@ class TextGenerator(NeuralEstimator):
         random_state : int, RandomState instance or None, default=None
             Source of the draws.
         seed : None
-            What `prompt` was called once; raises.
+            What `prompt` was called once; raises an error.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """What fitted estimators answer, as modules that torch can record: a batch -> one tensor.
 
-Each does for a batch what a method of its estimator does for all of X, behind the checks of X.
+Each does for a batch what a method of its estimator computes for all of X, after the checks of X.
 """
 
 from collections.abc import Callable
@@ -97,7 +97,7 @@ class Predictions(Answer):
 
 
 class Latents(Answer):
-    """Latents of an autoencoder: (n_samples, ...) -> (n_samples, n_components)."""
+    """Latent variables of an autoencoder: (n_samples, ...) -> (n_samples, n_components)."""
 
     def __init__(self, model):
         super().__init__(model)
@@ -111,7 +111,7 @@ class Latents(Answer):
 
 
 class Decoded(nn.Module):
-    """Samples of latents: (n_samples, n_components) -> (n_samples, ...).
+    """Samples of latent variables: (n_samples, n_components) -> (n_samples, ...).
 
     Parameters
     ----------

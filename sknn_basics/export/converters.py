@@ -34,7 +34,7 @@ class MethodOf(TransformerMixin, BaseEstimator):
 
     @property
     def reads_latents(self) -> bool:
-        """Whether inputs are latents."""
+        """Whether inputs are latent variables."""
         return self.method in (None, "inverse_transform")
 
 
@@ -45,7 +45,7 @@ def convert_network(scope, operator, container) -> None:
     model, write = operator.raw_operator, Writer(scope, container, container.target_opset)
     if getattr(model, "_structure_", {}).get("stateful"):
         raise ValueError(
-            "A network with stateful=True goes on from batch to batch, which a file of ONNX "
+            "A network with stateful=True continues from batch to batch, which a file of ONNX "
             "cannot: it cannot be converted."
         )
     is_single = isinstance(operator.inputs[0].type, FloatTensorType)
@@ -83,7 +83,7 @@ def convert_filters(scope, operator, container) -> None:
 
 
 def write_answer(write: Writer, operator, answered: str) -> None:
-    """Write what an operator puts out: the answer, and of a classifier labels before it."""
+    """Write what an operator outputs: the answer, and of a classifier labels before it."""
     if is_classifier(operator.raw_operator):
         write_labels(write, operator.raw_operator, answered, operator.outputs[0].full_name)
     from skl2onnx.common.data_types import DoubleTensorType
@@ -206,7 +206,7 @@ def shape_of_regressor(operator) -> None:
 
 
 def shape_of_transformer(operator) -> None:
-    """Tell the type of latents, of samples, or of features."""
+    """Tell the type of latent variables, of samples, or of features."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     model, given = operator.raw_operator, list(operator.inputs[0].type.shape)

@@ -16,7 +16,7 @@ from sknn_basics.export.graphs import Writer
 
 SCALERS = StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler
 
-# Operators by the functions that undo a transformation, and what is added behind them.
+# Operators by the functions that undo a transformation, and what is added after them.
 FUNCTIONS: dict[Callable, tuple[str, float]] = {
     np.exp: ("Exp", 0.0),
     np.expm1: ("Exp", -1.0),

@@ -22,7 +22,7 @@ def reconstruction_error(model, X) -> np.ndarray:
     -------
     error : ndarray of the shape of X
         Squared differences: of images, a map of what is anomalous; of tables, which columns are.
-        Behind a scaler of the pipeline, they are in the squared units of X.
+        After a scaler of the pipeline, they are in the squared units of X.
 
     See Also
     --------
@@ -50,7 +50,7 @@ def explained_variance(model, X, y=None, sample_weight=None) -> float:
     """Compute the share of the variance of samples that reconstructions explain.
 
     Searches take it as ``scoring=explained_variance``. The shares of the features, R², are averaged
-    over those that vary. They are the same in every unit: models behind different scalers compare,
+    over those that vary. They are the same in every unit: models after different scalers compare,
     as their `score`, a squared error in units of the scaled X, does not.
 
     Parameters

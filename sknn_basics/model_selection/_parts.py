@@ -1,4 +1,4 @@
-"""Fits that are made in parts: how an estimator goes on, alone or at the end of a pipeline."""
+"""Fits that are made in parts: how an estimator continues, alone or at the end of a pipeline."""
 
 import time
 import warnings
@@ -152,11 +152,11 @@ def key_of_preparation(parameters: dict, prefix: str) -> str | int:
         return id(parameters)
 
 
-# How it goes on.
+# How it continues.
 
 
 def check_can_go_on(estimator) -> None:
-    """Check that an estimator can go on with a fit.
+    """Check that an estimator can continue with a fit.
 
     Raises
     ------
@@ -170,14 +170,14 @@ def check_can_go_on(estimator) -> None:
         raise TypeError(
             "A search by halving gives good candidates more epochs. It needs an estimator, or a "
             "pipeline that ends in one, that counts them in max_iter and has partial_fit or "
-            f"warm_start, to go on where it was. Got {type(last).__name__}."
+            f"warm_start, to continue where it was. Got {type(last).__name__}."
         )
 
 
 def go_on(last, prepared: Prepared, done: int, until: int) -> bool:
     """Train the last estimator until it has had so many epochs; tell whether it has ended."""
     with warnings.catch_warnings():
-        # What has not converged yet goes on, or has had all epochs that there are.
+        # What has not converged yet continues, or has had all epochs that there are.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if isinstance(last, NeuralEstimator):
             return last._fit_part(until, *prepared.args, **prepared.kwargs)

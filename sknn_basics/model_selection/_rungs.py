@@ -201,7 +201,7 @@ class Rungs:
             outcomes = [next(own) for _ in self.folds]
             if not any(outcome["fit_error"] for outcome in outcomes):
                 scores[number] = np.mean([self.score_of(outcome) for outcome in outcomes])
-        # What is not a number sorts behind all others.
+        # What is not a number sorts after all others.
         best = sorted(scores, key=lambda number: (np.isnan(scores[number]), -scores[number]))
         kept = set(best[: ceil(n_members / factor)])
         self.members = {n: members for n, members in self.members.items() if n in kept}

@@ -193,7 +193,7 @@ def backtest(
     Returns
     -------
     result : Backtest
-        All forecasts, beside what came.
+        All forecasts, next to what came.
 
     Raises
     ------

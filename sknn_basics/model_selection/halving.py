@@ -104,7 +104,7 @@ class EpochHalving(BaseSearchCV):
         Raises
         ------
         TypeError
-            If the estimator cannot go on with a fit.
+            If the estimator cannot continue with a fit.
         ValueError
             If parameters contradict each other, or all fits fail.
         """
@@ -277,10 +277,10 @@ class EpochHalvingSearchCV(EpochHalving):
     """Search a grid by successive halving, with epochs as the resource.
 
     All candidates are trained for a few epochs, and scored on the rows that their fold leaves out.
-    Then the best third goes on from where it was for three times as many epochs, and so on: nothing
-    is trained twice. Networks of this package are trained together, as under joblib's backend
-    "stacked", unless the code around has chosen another one. Read more in the :doc:`user guide
-    </user_guide/halving>`.
+    Then the best third continues from where it was for three times as many epochs, and so on:
+    nothing is trained twice. Networks of this package are trained together, as under joblib's
+    backend "stacked", unless the code around has chosen another one. Read more in the :doc:`user
+    guide </user_guide/halving>`.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def draw_words(key: Tensor, n: int) -> Tensor:
 
 
 def shift_down(words: Tensor, n_bits: int) -> Tensor:
-    """Shift words of 64 bits down, with zeros behind."""
+    """Shift words of 64 bits down, with zeros after."""
     return (words >> n_bits).bitwise_and_(2 ** (64 - n_bits) - 1)
 
 
@@ -82,7 +82,7 @@ def lay_out(drawn: Tensor, shape: tuple[int, ...], n_leading: int) -> Tensor:
     shape : tuple of int
         That of the samples, (*leading, n_samples, ...).
     n_leading : int
-        Number of leading dimensions. Images behind them have channels last in memory.
+        Number of leading dimensions. Images after them have channels last in memory.
     """
     if len(shape) - n_leading < 4:
         return drawn.view(shape)

@@ -252,7 +252,7 @@ class RandomTimeShift(RandomLayer):
         Largest shift, as a share of the length.
     circular : bool, default=False
         Whether what leaves a signal at one end comes in at the other. Otherwise, its first or last
-        value goes on.
+        value continues.
 
     Examples
     --------
@@ -335,7 +335,7 @@ class Mixing(RandomLayer):
 class MixUp(Mixing):
     """Mix each sample with another one, and its target as much.
 
-    It is a part of `augmentation`, behind others in a `torch.nn.Sequential`. The loss is the mean
+    It is a part of `augmentation`, after others in a `torch.nn.Sequential`. The loss is the mean
     of the losses by both targets, weighted by their shares: for classes, that of soft targets.
 
     Parameters

@@ -38,9 +38,9 @@ class ImageReader(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     mode : {'RGB', 'L'}, default='RGB'
         Whether images are of three colours or grey. Of animations, the first image is read.
     resize : {'squeeze', 'crop', 'pad'}, default='squeeze'
-        What happens to images of other proportions: 'squeeze' does not keep these, 'crop' cuts off
-        what is too much on both sides, 'pad' shows the whole image, with `background` beside it
-        (black, if that is None, and 0 beside images of more than eight bits).
+        What happens to images of other proportions: ``'squeeze'`` does not keep these, 'crop' cuts
+        off what is too much on both sides, 'pad' shows the whole image, with `background` next to
+        it (black, if that is None, and 0 next to images of more than eight bits).
     dtype : {'uint8', 'uint16', 'float32'}, default='uint8'
         Data type of the images. 'uint16' and 'float32' also read grey images of sixteen bits, and
         'float32' those of floats, as scanners and microscopes write them; the values are those of
@@ -396,14 +396,14 @@ def deep_pixels(image, size: Sequence[int], resize: str, dtype: str) -> np.ndarr
     """Read a grey image of more than eight bits, of shape (height, width)."""
     if not image.mode.startswith(DEEP_MODES):
         raise ValueError(
-            f"it has mode {image.mode!r}, with more than eight bits a channel, of which Pillow "
+            f"it has mode {image.mode!r}, with more than eight bits per channel, of which Pillow "
             "reads eight; scale it to bytes yourself"
         )
     is_float = image.mode == "F"
     if dtype == "uint8" or (is_float and dtype == "uint16"):
         remedy = "float32" if is_float else "uint16' or 'float32"
         raise ValueError(
-            f"it has mode {image.mode!r}, with more than eight bits a channel; set "
+            f"it has mode {image.mode!r}, with more than eight bits per channel; set "
             f"dtype='{remedy}', or scale it to bytes yourself"
         )
     ops = import_optional("PIL.ImageOps", "images", "ImageReader")
@@ -434,7 +434,7 @@ def plain_pixels(image, size: Sequence[int], mode: str, resize: str, background)
 
 
 def change_size(image, size: Sequence[int], resize: str, color):
-    """Bring an image to a size: squeezed, cropped, or padded with a colour."""
+    """Bring an image to a size: scaled, cropped, or padded with a colour."""
     ops = import_optional("PIL.ImageOps", "images", "ImageReader")
     bilinear = import_optional("PIL.Image", "images", "ImageReader").Resampling.BILINEAR
     height, width = size

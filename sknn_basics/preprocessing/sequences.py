@@ -173,7 +173,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return steps.reshape(len(steps), -1), shape_back
 
     def _check_features(self, n_features: int, reset: bool) -> None:
-        """Learn the number of features of a step, or compare it with what was learnt."""
+        """Learn the number of features of a step, or compare it with what was learned."""
         if reset:
             self.n_features_in_ = n_features
             self.__dict__.pop("feature_names_in_", None)

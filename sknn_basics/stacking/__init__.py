@@ -22,8 +22,8 @@ nets are one stack (`Stack`), or one per processor.
 source
     A sequence of batches that some nets of a stack see. They are neighbours in their blocks.
 block
-    The nets of a stack whose layers are one batched product each (`Block`): those of one
-    `structure`, or of several widths that are padded with zeros (`join_widths`).
+    The nets of a stack whose layers are one batched matrix multiplication each (`Block`): those of
+    one `structure`, or of several widths that are padded with zeros (`join_widths`).
 step
     What all neighbours do whose next batches have about one length (`Neighbours`): the part of each
     block (`Part`) computes its gradients, and one joint optimiser updates all. Nets of a source

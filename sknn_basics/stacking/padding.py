@@ -50,8 +50,9 @@ def join_widths(keys: dict[Net, tuple]) -> list[list[Net]]:
 def kind_without_widths(key: tuple, module: nn.Module) -> tuple | None:
     """Describe all of a network but its widths; None where a unit of zeros would change others.
 
-    A layer's units are computed one by one, and a unit whose weights are 0 puts out 0: what follows
-    a linear layer is an activation without weights, of which 0 is a fixed point, or only draws.
+    A layer's units are computed one by one, and a unit whose weights are 0 has the output 0: what
+    follows a linear layer is an activation without weights, of which 0 is a fixed point, or only
+    draws.
     """
     if type(module) is not DenseNetwork or not all(map(keeps_zeros, module)):
         return None
@@ -61,7 +62,7 @@ def kind_without_widths(key: tuple, module: nn.Module) -> tuple | None:
 
 
 def keeps_zeros(layer: nn.Module) -> bool:
-    """Tell whether a padded unit is 0 behind a layer, and nothing else knows of it."""
+    """Tell whether a padded unit is 0 after a layer, and nothing else knows of it."""
     if isinstance(layer, RandomLayer):
         return type(layer) is not RReLU
     if isinstance(layer, nn.Linear):

@@ -20,7 +20,7 @@ class OwnRows:
 
 
 class StackedRecurrentLayer:
-    """Recurrent layers: (n_members, n_samples, n_steps, n_inputs) to what each puts out.
+    """Recurrent layers: (n_members, n_samples, n_steps, n_inputs) to the outputs of each.
 
     torch's kernels compute all steps of one layer; here, one step of all layers is a few
     operations. Samples lie side by side, since there are more of them than units.
@@ -93,7 +93,7 @@ class StackedRecurrentLayer:
 
 
 class StackedRecurrent:
-    """Recurrent networks: (n_members, n_samples, n_steps, ...) to what each puts out.
+    """Recurrent networks: (n_members, n_samples, n_steps, ...) to the outputs of each.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Training:
     networks : list of str
         The different networks: widths of dense layers, or numbers of channels where there are none.
     n_fits : int
-        Number of fits. One whose stack failed is counted where it went on, too.
+        Number of fits. One whose stack failed is counted where it continued, too.
     n_epochs : int
         Number of their epochs, all together.
     most_at_once : int

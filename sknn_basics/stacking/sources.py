@@ -351,5 +351,5 @@ def weights_of(dataset: ArrayDataset) -> Tensor:
 
 
 def starts(parts: Sequence[Tensor]) -> np.ndarray:
-    """Tell in which row each of several tensors starts, one behind the other."""
+    """Tell in which row each of several tensors starts, one after the other."""
     return np.cumsum([0, *map(len, parts[:-1])])

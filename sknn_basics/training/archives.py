@@ -2,7 +2,7 @@
 
 A file is in the format of safetensors, which its library reads too: the length of a header in 8
 bytes, the header as JSON, then the bytes of all arrays. All else than arrays stands as JSON in the
-header's metadata, beside a checksum of the whole file.
+header's metadata, next to a checksum of the whole file.
 """
 
 import glob
@@ -220,9 +220,9 @@ def _comment_of(archive: ZipFile) -> bytes:
 
 @contextmanager
 def replaced(path) -> Iterator[Path]:
-    """Give a temporary name beside a path, and move the file there to it when it is complete.
+    """Give a temporary name next to a path, and move the file there to it when it is complete.
 
-    When writing fails (a full disk, say), the file that was there stays as it was.
+    When writing fails (for example, a full disk), the file that was there stays as it was.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -267,7 +267,7 @@ def _checksum(text: str, table: dict, parts: list) -> str:
 
 
 def _pack(value, arrays: list[np.ndarray]):
-    """Turn values into what JSON can say, and put arrays into a list."""
+    """Turn values into what JSON can represent, and put arrays into a list."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, from which it goes on bit by bit."""
+"""Checkpoints: the whole state of a training in one file, from which it continues bit by bit."""
 
 import re
 import time
@@ -31,13 +31,13 @@ SECONDS_TO_SYNC = 1.0
 
 @dataclass
 class Recording:
-    """What a training that is recorded has to say of itself, and what it goes on from.
+    """What a training that is recorded has to say of itself, and what it continues from.
 
     Attributes
     ----------
     identity : dict
-        What must be the same in a training that goes on from a checkpoint of this one, and a digest
-        of it.
+        What must be the same in a training that continues from a checkpoint of this one, and a
+        digest of it.
     rng : dict
         State of the random numbers before the first draw of the training.
     describe : callable
@@ -45,7 +45,7 @@ class Recording:
     is_stream : bool
         Whether it is one of many calls of ``partial_fit``.
     saved : dict or None
-        Content of the checkpoint from which it goes on.
+        Content of the checkpoint from which it continues.
     n_samples : int
         Number of samples of an epoch.
     """
@@ -63,11 +63,11 @@ class Recording:
 
 
 class TrainingCheckpoint(Callback):
-    """Write the state of a training into one file, from which an interrupted `fit` goes on.
+    """Write the state of a training into one file, from which an interrupted `fit` continues.
 
-    The same `fit` in a new process finds the file and goes on from there; it ends with the bits of
-    a training that nothing interrupted. A training that has ended is read from its last file. The
-    files hold weights, the optimiser, the history, schedule, patience and best weights, and the
+    The same `fit` in a new process finds the file and continues from there; it ends with the bits
+    of a training that nothing interrupted. A training that has ended is read from its last file.
+    The files hold weights, the optimiser, the history, schedule, patience and best weights, and the
     state of all random numbers. They hold no pickle, and each is replaced as a whole.
 
     Parameters
@@ -82,20 +82,20 @@ class TrainingCheckpoint(Callback):
         Whether only epochs get one whose validation score is the best so far or, without validation
         data, whose training loss is.
     keep : int, default=1
-        Number of checkpoints to keep, the latest ones. While the training goes on, there may be one
-        more, the last that is known to lie on the disk.
+        Number of checkpoints to keep, the latest ones. While the training continues, there may be
+        one more, the last that is known to lie on the disk.
     prefix : str, default='checkpoint'
-        Beginning of the names of files, which go on with a digest of the training, the epoch, and
-        the validation score or the training loss.
+        Beginning of the names of files, which continue with a digest of the training, the epoch,
+        and the validation score or the training loss.
     resume : bool, default=True
-        Whether `fit` goes on from the latest checkpoint in the folder. False begins anew, and the
+        Whether `fit` continues from the latest checkpoint in the folder. False begins anew, and the
         first new checkpoint replaces those that are there.
     shared : bool, default=False
         Whether several trainings write to the folder, such as the candidates of a search. Each then
         looks for its own files alone. Otherwise, checkpoints of another training raise an error.
     on_failure : {'warn', 'raise'}, default='warn'
         Whether a checkpoint that cannot be written, on a full disk for example, is told in a
-        warning while the training goes on, or ends it. The checkpoint before it stays either way.
+        warning while the training continues, or ends it. The checkpoint before it stays either way.
 
     See Also
     --------
@@ -110,8 +110,8 @@ class TrainingCheckpoint(Callback):
     Of other callbacks, what skorch calls their state is kept: attributes whose names end with an
     underscore, if they are arrays or plain values.
 
-    Calls of ``partial_fit`` do not go on by themselves: `restore` gives a new estimator the state
-    after the last call that was recorded.
+    Calls of ``partial_fit`` do not continue by themselves: `restore` gives a new estimator the
+    state after the last call that was recorded.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class TrainingCheckpoint(Callback):
     # Before the training.
 
     def find(self, identity: dict) -> dict | None:
-        """Read the latest checkpoint of a training; None if there is none to go on from.
+        """Read the latest checkpoint of a training; None if there is none to continue from.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class TrainingCheckpoint(Callback):
     def restore(self, estimator):
         """Give an estimator the network, optimiser and history of the latest checkpoint.
 
-        It predicts as the training did after that epoch, and `partial_fit` goes on from there.
+        It predicts as the training did after that epoch, and `partial_fit` continues from there.
 
         Parameters
         ----------
@@ -351,7 +351,7 @@ class TrainingCheckpoint(Callback):
         name, value : str, float
             What the name of the file tells of it.
         state : dict
-            All that it goes on from.
+            All that it continues from.
         net : object
             What was trained, for the description of the recording.
         """
@@ -455,7 +455,7 @@ def first_difference(saved: dict, wanted: dict) -> str:
 
 
 def state_of(net) -> dict:
-    """Collect what decides how a training goes on after an epoch."""
+    """Collect what decides how a training continues after an epoch."""
     average = net.average_
     return {
         "weights": views_of_weights(net.module_),
@@ -477,7 +477,7 @@ def state_of(net) -> dict:
 
 
 def load_state(net, state: dict) -> None:
-    """Let a training that is about to begin go on from the state of another one."""
+    """Let a training that is about to begin continue from the state of another one."""
     load_weights(net.module_, state["weights"])
     load_weights(net.criterion_, state["criterion"])
     load_optimiser(net.optimizer_, state["optimiser"])
@@ -502,7 +502,7 @@ def load_state(net, state: dict) -> None:
 
 
 def generators_of(net) -> list[torch.Generator]:
-    """List the sources of random numbers of a net's layers, and of its latents."""
+    """List the sources of random numbers of a net's layers, and of its latent variables."""
     generators = [layer.generator for layer in random_layers(net.module_)]
     generators.append(getattr(net, "noise", None))
     return list({id(own): own for own in generators if own is not None}.values())
@@ -514,7 +514,7 @@ def keys_of(net) -> list[torch.Tensor]:
 
 
 def learnt_by(callback: Callback) -> dict:
-    """Collect what a callback has learnt in a training.
+    """Collect what a callback has learned in a training.
 
     Those of this package name it in ``learnt``; others are skorch's, or follow it.
     """

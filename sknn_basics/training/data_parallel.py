@@ -29,9 +29,9 @@ def data_parallel(timeout: float = 300.0) -> Iterator[int]:
     integer ``random_state``. Of each batch it computes its share: the first process the first of
     every so many samples, the second the next ones. Gradients are averaged by torch's
     ``DistributedDataParallel``, so that all processes have the same weights, bit by bit, and those
-    of one process alone to rounding: what a batch size, a weight or an order mean does not depend
-    on the number of processes. What is drawn within the network, such as dropout, is drawn for
-    other samples, and equal on average only. L-BFGS, which takes all samples at once, computes
+    of one process alone up to rounding: what a batch size, a weight or an order mean does not
+    depend on the number of processes. What is drawn within the network, such as dropout, is drawn
+    for other samples, and equal on average only. L-BFGS, which takes all samples at once, computes
     everything in each process.
 
     Parameters

@@ -195,9 +195,9 @@ class CudnnSettings:
     """The settings of cuDNN while networks of this package compute, as a context.
 
     Its kernels are those that give the same bits each time, and round products to TF32 only where
-    ``torch.set_float32_matmul_precision`` allows matrix products, and so stacked networks, the
-    same. torch has one such setting for the whole process: fits in several threads share it, and
-    the last one to end puts it back.
+    ``torch.set_float32_matmul_precision`` allows matrix multiplications, and so stacked networks,
+    the same. torch has one such setting for the whole process: fits in several threads share it,
+    and the last one to end puts it back.
     """
 
     def __init__(self):

@@ -17,7 +17,7 @@ def end_or_raise(error: KeyboardInterrupt, stacklevel: int) -> None:
     """Warn that a training was interrupted, or raise if another one was just before.
 
     A search of scikit-learn knows nothing of an interrupt that its candidate's fit has taken for
-    itself, and goes on with the next one. Callbacks that raise it to stop, as skorch's may, count
+    itself, and continues with the next one. Callbacks that raise it to stop, as skorch's may, count
     as no user.
     """
     now, before = time.monotonic(), LastInterrupt.time
@@ -26,7 +26,7 @@ def end_or_raise(error: KeyboardInterrupt, stacklevel: int) -> None:
         if now - before < SECONDS:
             raise error
     warnings.warn(
-        "Training interrupted by user. What was learnt so far is kept, and scores are of it: a "
+        "Training interrupted by user. What was learned so far is kept, and scores are of it: a "
         f"second Ctrl-C within {SECONDS:g} seconds ends what called fit too, such as a search.",
         stacklevel=stacklevel + 1,
     )

@@ -291,7 +291,7 @@ class Reconstruction(Loss):
 
 
 class PaddedReconstruction(Reconstruction):
-    """Loss of a reconstruction whose target is NaN behind the end of shorter sequences.
+    """Loss of a reconstruction whose target is NaN after the end of shorter sequences.
 
     What is missing counts for nothing, and the rest for more, so that each sequence weighs the
     same, however long it is.

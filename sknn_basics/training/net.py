@@ -118,7 +118,7 @@ class Net(NeuralNet):
     n_epochs_of_part_ : int
         Number of epochs since the last training has begun, or has gone on after a pause.
     is_paused_ : bool
-        Whether the last training has not ended, and the next one goes on with it.
+        Whether the last training has not ended, and the next one continues with it.
     rates_of_steps_ : list of float
         Rates of the next steps, where a schedule changes them by step.
     n_steps_of_epoch_ : int
@@ -353,7 +353,7 @@ class Net(NeuralNet):
         self.order_ = batches.order
 
     def go_on(self, epochs: int) -> int:
-        """Load the checkpoint that the training goes on from; tell how many epochs are left."""
+        """Load the checkpoint that the training continues from; tell how many epochs are left."""
         if self.recording is None or self.recording.saved is None:
             return epochs
         state = self.recording.saved["state"]
@@ -706,7 +706,7 @@ class Net(NeuralNet):
     def save_params(self, *args, **files):
         """Save as skorch does, but a file that exists stays whole until the new one is.
 
-        A file that cannot be written is told in a warning too, since skorch's checkpoints go on
+        A file that cannot be written is told in a warning too, since skorch's checkpoints continue
         without a word.
         """
         if args:
@@ -725,7 +725,7 @@ class Net(NeuralNet):
             raise
 
     def warn_of_lost_state(self) -> None:
-        """Warn of what a training lacks that goes on from skorch's checkpoints."""
+        """Warn of what a training lacks that continues from skorch's checkpoints."""
         if not (self.history and any(type(own) is LoadInitState for _, own in self.callbacks_)):
             return
         lacking = {
@@ -737,8 +737,8 @@ class Net(NeuralNet):
         }
         if missing := [name for name, is_used in lacking.items() if is_used]:
             warnings.warn(
-                f"skorch's checkpoints do not hold {', '.join(missing)}: the training goes on, but "
-                "not as if it had never been interrupted. "
+                f"skorch's checkpoints do not hold {', '.join(missing)}: the training continues, "
+                "but not as if it had never been interrupted. "
                 "sknn_basics.training.checkpoints.TrainingCheckpoint holds all of it, in one file.",
                 UserWarning,
                 stacklevel=2,

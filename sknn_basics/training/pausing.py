@@ -1,4 +1,4 @@
-"""Trainings that pause after some epochs, and go on later as if they had never stood still."""
+"""Trainings that pause after some epochs, and continue later as if they had never stood still."""
 
 import time
 from collections.abc import Callable
@@ -25,8 +25,9 @@ class Pause:
 
     All that changes from epoch to epoch belongs to the net: weights, moments, history, callbacks,
     the source of orders. It is kept as it is. When a part ends, however, an estimator wants what
-    the training would have left if it ended there (the best weights, say), and takes its callbacks
-    away: what that replaces is kept here. Data are not kept, but given again for each part.
+    the training would have left if it ended there (for example, the best weights), and takes its
+    callbacks away: what that replaces is kept here. Data are not kept, but given again for each
+    part.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class Pause:
     weights : dict of str to Tensor, or None
         Weights of the last epoch, where the net has got those of the best.
     criterion : dict of str to Tensor
-        What the loss has learnt.
+        What the loss has learned.
     """
 
     until: int

@@ -22,7 +22,7 @@ class PlainNetwork(nn.Module):
         Whether its one output is the logit of the second of two classes, and both shall have one:
         their difference is the same, and so is their softmax.
     read : callable or None, default=None
-        What is applied to inputs first: brings them into the layout of the network, say.
+        What is applied to inputs first: brings them into the layout of the network, for example.
     write : callable or None, default=None
         What is applied to the reconstructions of an autoencoder last.
     sample_shape : tuple of int or None, default=None

@@ -213,7 +213,7 @@ class Training:
         self.best_of_half = torch.full((2, n_members), math.inf, device=device)
 
     def state(self, generator: torch.Generator) -> dict:
-        """Collect what decides how the training goes on after an epoch."""
+        """Collect what decides how the training continues after an epoch."""
         return {
             "rows": self.networks.rows.detach(),
             "left": self.left,

@@ -178,7 +178,7 @@ def logits_behind(module: nn.Module, contexts: Sequence[np.ndarray]) -> np.ndarr
 
 
 def read_all(module: nn.Module, contexts: Sequence[np.ndarray]) -> tuple[np.ndarray, list]:
-    """Read contexts of any lengths, in `evaluation`; return what `read_on` does for all of them."""
+    """Read contexts of any length, in `evaluation`; return what `read_on` gives for all of them."""
     logits, states = zip(*(read_on(module, [context]) for context in contexts))
     together = [tuple(map(torch.cat, zip(*layer))) for layer in zip(*states)]
     return np.concatenate(logits), together

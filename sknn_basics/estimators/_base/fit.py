@@ -377,7 +377,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return self
 
     def _fit_part(self, until: int, *args, **kwargs) -> bool:
-        """Call `fit`, but pause after some epochs, and go on there in the next call.
+        """Call `fit`, but pause after some epochs, and continue there in the next call.
 
         A search asks for it that gives some candidates more epochs than others. All parts together
         are one fit, with the same bits, and schedules know its length, `max_iter`. Between them,
@@ -480,7 +480,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         rng = check_random_state(self.random_state)
         recording = None
         if self._pause_ is not None and checkpoints_of(self.callbacks or []):
-            raise ValueError("TrainingCheckpoint cannot go on with a fit that pauses in a search.")
+            raise ValueError("TrainingCheckpoint cannot be used in a fit that pauses in a search.")
         if n_epochs and self.callbacks and self._pause_ is None:
             data = self._name_data(inputs, target, weight, validation)
             kind = {"continued": continued, "is_stream": incremental}

@@ -86,7 +86,7 @@ def at_median(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def at_logits(values: np.ndarray, levels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Interpolate predicted quantiles at a level for each sample, over the logits of levels.
 
-    Beyond the first and the last level, the line through the two next to it goes on, so that the
+    Beyond the first and the last level, the line through the two next to it continues, so that the
     tails are those of a logistic distribution.
 
     Parameters

@@ -10,7 +10,7 @@ LEAST_SHARE = 0.01
 
 
 class Differences:
-    """Differences to earlier rows, one after another: of lags 1 and 12, say.
+    """Differences to earlier rows, one after another: of lags 1 and 12, for example.
 
     With the lag operator B they are ``(1 - B)(1 - B**12) s``, a sum of the current row and some
     before it with fixed coefficients; so what they take out is put back row by row.

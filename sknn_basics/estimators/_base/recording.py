@@ -1,4 +1,4 @@
-"""What tells one training from another, so that it goes on from its own checkpoints alone."""
+"""What tells one training from another, so that it continues from its own checkpoints alone."""
 
 import json
 from functools import cache
@@ -21,7 +21,7 @@ from sknn_basics.estimators._base.saving import (
 from sknn_basics.training.checkpoints import Recording, TrainingCheckpoint, first_difference
 from sknn_basics.training.saving import weights_as_arrays
 
-# Parameters that do not change what is learnt, but for when it ends.
+# Parameters that do not change what is learned, but for when it ends.
 WITHOUT_EFFECT = ("callbacks", "verbose", "max_time")
 
 
@@ -39,7 +39,7 @@ def begin_recording(
     continued: bool = False,
     is_stream: bool = False,
 ) -> Recording | None:
-    """Find the checkpoint that a training goes on from, and begin it as that one began.
+    """Find the checkpoint that a training continues from, and begin it as that one began.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def begin_recording(
     data : dict
         Arrays by their names, or None.
     continued : bool
-        Whether it goes on with a fitted network.
+        Whether it continues with a fitted network.
     is_stream : bool
         Whether it is a call of ``partial_fit``.
 
@@ -88,7 +88,7 @@ def begin_recording(
 
 
 def identify(estimator, data: dict, start: str | None) -> dict:
-    """Collect what must be the same for a training to go on from a checkpoint."""
+    """Collect what must be the same for a training to continue from a checkpoint."""
     parameters = estimator.get_params(deep=False)
     identity = {
         "estimator": type(estimator).__name__,
@@ -166,7 +166,7 @@ def restore(estimator, saved: dict, path: str):
     if saved["fitted"]["attributes"] is None:
         raise ValueError(
             f"{path!r} cannot be restored by itself, since the network holds a module that was "
-            "given as a parameter: call fit, which goes on from it."
+            "given as a parameter: call fit, which continues from it."
         )
     check_version(saved["fitted"]["version"], type(estimator).__name__)
     attributes = json.loads(saved["fitted"]["attributes"], object_hook=from_jsonable)

@@ -62,7 +62,7 @@ def find_lengths(X, data_format: str) -> np.ndarray | None:
 
 
 def cut_padding(y, lengths: np.ndarray | None):
-    """Cut the targets of steps behind the end of sequences off, of an array; leave lists alone."""
+    """Cut the targets of steps after the end of sequences off, of an array; leave lists alone."""
     if lengths is None or not hasattr(y, "shape") or len(y.shape) < 2:
         return y
     n_steps = y.shape[1]

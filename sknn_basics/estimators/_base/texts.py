@@ -73,8 +73,8 @@ class Vocabulary:
     tokens : sequence of str
         The tokens, whose places are their numbers.
     unknown_token : str or None
-        The one of them that stands for all others; '' leaves others out, None raises where there
-        are others.
+        The one of them that stands for all others; '' leaves others out, None raises an error where
+        there are others.
     has_end : bool
         Whether texts end, with a token for it.
     lowercase : bool

@@ -256,7 +256,7 @@ class NeuralTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Neura
         metric : {'score_samples', 'r2'}, default='score_samples'
             'r2' is the share of the variance of each feature that reconstructions explain,
             averaged over the features that vary. It is the same in every unit, and compares models
-            behind different scalers: see `sknn_basics.inspection.explained_variance`, which
+            after different scalers: see `sknn_basics.inspection.explained_variance`, which
             searches take as `scoring`.
 
         Returns

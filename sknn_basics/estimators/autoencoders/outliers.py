@@ -28,18 +28,18 @@ FENCE = 1.5
 class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     """Outlier detection with an autoencoder.
 
-    An autoencoder learns to restore samples through a few latents. It restores samples that are
-    unlike those it was fitted to badly: its `score_samples` is low for them. This estimator puts a
-    threshold to these scores, and has the methods of scikit-learn's outlier detectors. Where the
-    training data hold no outliers, it is a novelty detector.
+    An autoencoder learns to restore samples through a few latent variables. It restores samples
+    that are unlike those it was fitted to badly: its `score_samples` is low for them. This
+    estimator puts a threshold to these scores, and has the methods of scikit-learn's outlier
+    detectors. Where the training data hold no outliers, it is a novelty detector.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
         What has `fit` and `score_samples`: an autoencoder of any kind, variational, convolutional
         or recurrent ones included, a `Pipeline` that ends in one, or a search of these. None is for
-        tables: an `Autoencoder` of standardised columns, with half as many latents as there
-        are columns, trained by a short run of L-BFGS.
+        tables: an `Autoencoder` of standardised columns, with half as many latent variables as
+        there are columns, trained by a short run of L-BFGS.
     contamination : float in (0, 0.5] or 'auto', default='auto'
         Share of outliers in X, which sets the threshold: as many training samples are predicted
         to be outliers. 'auto' takes Tukey's fence instead: what scores lower than the first
@@ -72,7 +72,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
     Notes
     -----
     The threshold is a quantile of the scores of the rows that the autoencoder was fitted to. A
-    large network that has learnt them by heart scores new rows lower: compare with
+    large network that has memorised them scores new rows lower: compare with
     ``cross_val_predict(detector, X, method="decision_function")``, whose rows were held out.
 
     References
@@ -123,8 +123,8 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
             Not used, present for consistency with other outlier detectors.
         **fit_params : dict
             Passed to the autoencoder's ``fit``, by metadata routing if that is enabled:
-            ``sample_weight`` or ``X_val``, say, and of a pipeline with the name of the step, as in
-            ``autoencoder__X_val``. The threshold counts all rows of X the same.
+            ``sample_weight`` or ``X_val``, for example, and of a pipeline with the name of the
+            step, as in ``autoencoder__X_val``. The threshold counts all rows of X the same.
 
         Returns
         -------

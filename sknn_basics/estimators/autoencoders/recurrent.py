@@ -511,7 +511,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         return score_known(*(as_double(values) for values in (output, targets)))
 
     def reconstruct(self, X):
-        """Encode X and decode the latents.
+        """Encode X and decode the latent variables.
 
         Parameters
         ----------
@@ -522,7 +522,7 @@ class RNNAutoencoder(PlainAutoencoder, NeuralTransformer):
         -------
         reconstruction : ndarray of the shape of X, or list of ndarray
             What ``inverse_transform(transform(X))`` returns, as long as each sequence is: a list of
-            a list, and NaN behind the end of shorter sequences of an array.
+            a list, and NaN after the end of shorter sequences of an array.
         """
         whole = super().reconstruct(X)
         if not self._is_padded_:
