@@ -103,18 +103,42 @@ with data_parallel(timeout=20) as rank:
     assert (tmp_path / "error").read_text() == "RuntimeError"
 
 
+def test_a_fit_of_several_processes_continues_from_its_checkpoint(tmp_path, alone):
+    script = """
+from skorch.callbacks import Callback
+from sknn_basics.training.checkpoints import TrainingCheckpoint
+class Leave(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if not os.path.exists("rank1.npy") and len(net.history) == 2 and rank == 1:
+            np.save("rank1.npy", [])
+            os._exit(1)
+callbacks = [TrainingCheckpoint("checkpoints"), Leave()]
+with data_parallel(20) as rank:
+    fit = MLPClassifier((7,), batch_size=25, callbacks=callbacks, **fixed).fit(X, y)
+    np.save(f"rank{rank}.npy", numbers(fit))
+"""
+    assert run(tmp_path, 2, script).returncode != 0
+    assert len(np.load(tmp_path / "rank1.npy")) == 0
+    done = run(tmp_path, 2, script)
+    assert done.returncode == 0, done.stderr
+    for rank in range(2):
+        np.testing.assert_allclose(np.load(tmp_path / f"rank{rank}.npy"), alone[0], atol=1e-9)
+
+
 REFUSED = {
     "MLPClassifier(random_state=rank, max_iter=2).fit(X, y)": "different data or random states",
     "MLPClassifier(random_state=0, max_iter=2).fit(X[rank:], y[rank:])": "different data or random",
     "MLPClassifier(normalization='batch', max_iter=2).fit(X, y)": "set 'layer' or 'group' for a",
     "MLPClassifier(adversarial_training=0.1, max_iter=2).fit(X, y)": "not of HardenedNet",
     "MLPClassifier(max_iter=2, callbacks=[Watching()]).fit(X, y)": "A callback that watches",
+    "ConvNetClassifier((2,), augmentation=MixUp(), max_iter=1).fit(images, y[:41])": "are mixed",
 }
 
 
 def test_what_cannot_be_shared_is_told(tmp_path):
     script = f"""
 from skorch.callbacks import Callback
+from sknn_basics.modules import MixUp
 class Watching(Callback):
     def on_batch_end(self, net, **kwargs):
         pass
